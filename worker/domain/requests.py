@@ -1,0 +1,228 @@
+"""From a row to what `add` is sent: everything that the catalogue can tell is told here, before any call.
+
+Follows panel-api.md, section 2. Codes of refusals are part of the contract with producers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from worker.domain.services import CHOICES, LISTS, TRAFFIC_NEEDS, Billing, Service, TypeRule, rule_of
+
+#: Parameters with a column of their own, and the two that are the client's.
+RESERVED = frozenset({"key", "action", "service", "link", "quantity", "runs", "interval"})
+
+_THOUSAND = Decimal(1000)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a producer asked for: the columns of a row that are theirs."""
+
+    service: str
+    link: str | None = None
+    quantity: int | None = None
+    runs: int | None = None
+    interval_minutes: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    max_charge: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """One `add`, ready for the wire. `parameters` are form fields beside key, action and service, in order.
+
+    `expected_charge` is in the account's currency; None where the type's bill can't be known beforehand.
+    """
+
+    service: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    expected_charge: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Our own no, said without a call. `code` is stable; `text` names what is wrong."""
+
+    code: str
+    text: str
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: str, text: str) -> None:
+        self.refusal = Refusal(code, text)
+        super().__init__(text)
+
+
+def check(order: OrderRequest, service: Service | None, *, removed: bool = False) -> AddRequest | Refusal:
+    """What to send for this order, or why nothing may be sent.
+
+    `service` is the catalogue's entry, None where the catalogue has none; `removed` says that it is gone by now.
+    """
+    try:
+        return _request(order, service, removed=removed)
+    except _RefusedError as refused:
+        return refused.refusal
+
+
+def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> AddRequest:
+    if service is None:
+        raise _RefusedError("unknown_service", f"the panel's catalogue has no service {order.service}")
+    if removed:
+        raise _RefusedError("unknown_service", f"service {order.service} is gone from the panel's catalogue")
+    rule = rule_of(service.type)
+    if rule is None:
+        said = "no type" if service.type is None else f"the type {service.type!r}, which isn't known"
+        raise _RefusedError("unknown_type", f"service {order.service} has {said}")
+    extra = _parameters(order.params)
+    _require(rule, order, extra)
+    _check_choices(rule, extra)
+    billed = _billed_per_run(rule, order, extra)
+    _check_range(rule, service, billed)
+    _check_drip_feed(rule, service, order)
+    expected = expected_charge(service.rate, rule, billed, order.runs or 1)
+    _check_max_charge(order, rule, service.rate, extra, expected)
+    sent: dict[str, str] = {}
+    if rule.takes_link and order.link:
+        sent["link"] = order.link.strip()
+    if rule.takes_quantity:
+        sent["quantity"] = str(order.quantity)
+    if order.runs is not None:
+        sent["runs"] = str(order.runs)
+        sent["interval"] = str(order.interval_minutes)
+    return AddRequest(order.service, sent | extra, expected)
+
+
+def clean_list(value: str) -> str:
+    """One entry a line, without blank lines and stray spaces."""
+    return "\n".join(line for raw in value.splitlines() if (line := raw.strip()))
+
+
+def _parameters(params: Mapping[str, Any]) -> dict[str, str]:
+    """Every parameter as the form field that it becomes. What is null, or empty once cleaned, is left out."""
+    extra: dict[str, str] = {}
+    for name, value in params.items():
+        if name in RESERVED:
+            raise _RefusedError("reserved_parameter", f"params may not hold {name!r}: it has a column, or is the worker's")
+        text = _form_value(name, value)
+        if text:
+            extra[name] = text
+    return extra
+
+
+def _form_value(name: str, value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "1" if value else "0"
+        case str():
+            return clean_list(value) if name in LISTS else value.strip()
+        case int() | float() | Decimal():
+            return str(value)
+        case list() if all(isinstance(entry, str | int | float | Decimal) for entry in value):
+            entries = (" ".join(str(entry).split()) for entry in value)
+            return "\n".join(entry for entry in entries if entry)
+        case _:
+            raise _RefusedError("bad_parameter", f"params.{name} must be a text, a number, or an array of texts")
+
+
+def _require(rule: TypeRule, order: OrderRequest, extra: Mapping[str, str]) -> None:
+    missing = [name for name in rule.required if name not in extra]
+    if rule.takes_link and not (order.link and order.link.strip()):
+        missing.insert(0, "link")
+    if rule.takes_quantity and order.quantity is None:
+        missing.insert(0, "quantity")
+    if (needed := TRAFFIC_NEEDS.get(extra.get("type_of_traffic", ""))) and rule.name == "Web Traffic":
+        missing += [needed] if needed not in extra else []
+    if missing:
+        raise _RefusedError("missing_parameter", f"a service of type {rule.name} needs {', '.join(missing)}")
+
+
+def _check_choices(rule: TypeRule, extra: Mapping[str, str]) -> None:
+    for name in rule.required:
+        if name in CHOICES:
+            low, high = CHOICES[name]
+            if extra[name] not in {str(n) for n in range(low, high + 1)}:
+                raise _RefusedError("bad_parameter", f"params.{name} must be a whole number from {low} to {high}")
+    if rule.billing is Billing.SPAWNED:
+        low_min, high_max = _whole("min", extra["min"]), _whole("max", extra["max"])
+        if low_min > high_max:
+            raise _RefusedError("bad_parameter", "params.min is above params.max")
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text[:18]) == 0:
+        raise _RefusedError("bad_parameter", f"params.{name} must be a whole number above 0")
+    return int(text[:18])
+
+
+def _billed_per_run(rule: TypeRule, order: OrderRequest, extra: Mapping[str, str]) -> int:
+    if rule.billing is Billing.QUANTITY:
+        return order.quantity or 0
+    billed = extra[rule.counted_list].count("\n") + 1 if rule.counted_list else 1
+    if order.quantity not in (None, billed):
+        raise _RefusedError(
+            "quantity_not_taken",
+            f"a service of type {rule.name} takes no quantity (this order is for {billed}): leave it null",
+        )
+    return billed
+
+
+def _check_range(rule: TypeRule, service: Service, billed: int) -> None:
+    match rule.billing:
+        case Billing.PACKAGE:
+            return
+        case Billing.SPAWNED:
+            return
+        case Billing.QUANTITY | Billing.LINES:
+            if service.min is not None and billed < service.min:
+                raise _RefusedError("quantity_out_of_range", f"{billed} is below the service's minimum of {service.min}")
+            if service.max is not None and billed > service.max:
+                raise _RefusedError("quantity_out_of_range", f"{billed} is above the service's maximum of {service.max}")
+
+
+def _check_drip_feed(rule: TypeRule, service: Service, order: OrderRequest) -> None:
+    if order.runs is None:
+        return
+    if not rule.takes_drip_feed or service.dripfeed is False:
+        raise _RefusedError("dripfeed_not_offered", f"service {order.service} offers no drip-feed: leave runs null")
+
+
+def expected_charge(rate: Decimal | None, rule: TypeRule, billed_per_run: int, runs: int) -> Decimal | None:
+    """What the panel should take for it, unrounded; None where the rate or the bill can't be known beforehand."""
+    if rate is None:
+        return None
+    match rule.billing:
+        case Billing.QUANTITY:
+            return rate * billed_per_run * runs / _THOUSAND
+        case Billing.LINES:
+            return rate * billed_per_run / _THOUSAND
+        case Billing.PACKAGE:
+            return rate
+        case Billing.SPAWNED:
+            return None
+
+
+def _most_it_can_cost(
+    rule: TypeRule, rate: Decimal | None, extra: Mapping[str, str], expected: Decimal | None
+) -> Decimal | None:
+    """The expected charge, or what a subscription limited to a number of posts can come to; None: no limit known."""
+    if rule.billing is not Billing.SPAWNED or rate is None or "posts" not in extra:
+        return expected
+    posts = _whole("posts", extra["posts"]) + (_whole("old_posts", extra["old_posts"]) if "old_posts" in extra else 0)
+    return rate * _whole("max", extra["max"]) * posts / _THOUSAND
+
+
+def _check_max_charge(
+    order: OrderRequest, rule: TypeRule, rate: Decimal | None, extra: Mapping[str, str], expected: Decimal | None
+) -> None:
+    if order.max_charge is None:
+        return
+    most = _most_it_can_cost(rule, rate, extra, expected)
+    if most is None:
+        raise _RefusedError("charge_not_known", "max_charge is set, and what this order will cost can't be known")
+    if most > order.max_charge:
+        raise _RefusedError("max_charge_exceeded", f"the expected charge of {most.normalize():f} is above max_charge")
+

@@ -1,0 +1,127 @@
+"""The 17 service types of the panel API: what `add` takes for each, and what it bills (panel-api.md, section 2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Billing(StrEnum):
+    """What a panel multiplies the rate by."""
+
+    QUANTITY = "quantity"  #: units, priced per 1,000; times runs when dripped
+    LINES = "lines"  #: entries of the type's list, priced per 1,000
+    PACKAGE = "package"  #: one package, priced per package
+    SPAWNED = "spawned"  #: whatever the orders that it spawns cost: not known beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRule:
+    """What one service type asks for. `required` names parameters beside link and quantity."""
+
+    name: str
+    billing: Billing = Billing.QUANTITY
+    required: tuple[str, ...] = ()
+    takes_link: bool = True
+    takes_drip_feed: bool = False
+    counted_list: str | None = None  #: the list whose entries are billed, where `billing` is LINES
+
+    @property
+    def takes_quantity(self) -> bool:
+        return self.billing is Billing.QUANTITY
+
+
+#: Parameters that are lists: one entry a line, no blank lines.
+LISTS = frozenset({"comments", "usernames", "hashtags", "groups", "keywords"})
+
+#: Parameters that are one of a few whole numbers, with their lowest and highest.
+CHOICES: Mapping[str, tuple[int, int]] = {"device": (1, 5), "type_of_traffic": (1, 3)}
+
+#: What Web Traffic asks for beyond its required parameters, by `type_of_traffic`.
+TRAFFIC_NEEDS: Mapping[str, str] = {"1": "google_keyword", "2": "referring_url"}
+
+TYPES: tuple[TypeRule, ...] = (
+    TypeRule("Default", takes_drip_feed=True),
+    TypeRule("Package", Billing.PACKAGE),
+    TypeRule("Custom Comments", Billing.LINES, ("comments",), counted_list="comments"),
+    TypeRule("Custom Comments Package", Billing.PACKAGE, ("comments",)),
+    TypeRule("Comment Replies", Billing.LINES, ("username", "comments"), counted_list="comments"),
+    TypeRule("Mentions", required=("usernames",)),
+    TypeRule("Mentions with Hashtags", required=("usernames", "hashtags")),
+    TypeRule("Mentions Custom List", Billing.LINES, ("usernames",), counted_list="usernames"),
+    TypeRule("Mentions Hashtag", required=("hashtag",)),
+    TypeRule("Mentions User Followers", required=("username",)),
+    TypeRule("Mentions Media Likers", required=("media",)),
+    TypeRule("Comment Likes", required=("username",)),
+    TypeRule("Poll", required=("answer_number",)),
+    TypeRule("Invites from Groups", required=("groups",)),
+    TypeRule("SEO", required=("keywords",)),
+    TypeRule("Web Traffic", required=("country", "device", "type_of_traffic"), takes_drip_feed=True),
+    TypeRule("Subscriptions", Billing.SPAWNED, ("username", "min", "max"), takes_link=False),
+)
+
+_SPELLINGS = {
+    "mentionsusersfollowers": "mentionsuserfollowers",
+    "websitetraffic": "webtraffic",
+    "subscription": "subscriptions",
+    "commentlike": "commentlikes",
+    "commentreply": "commentreplies",
+}
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in word.casefold() if c not in " _-\t")
+
+
+_BY_PLAIN_NAME = {_plain(rule.name): rule for rule in TYPES}
+
+
+def rule_of(type_name: str | None) -> TypeRule | None:
+    """The rule of a type as a panel spells it; None for one that isn't known, which is never guessed at."""
+    if type_name is None:
+        return None
+    plain = _plain(type_name)
+    return _BY_PLAIN_NAME.get(_SPELLINGS.get(plain, plain))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of a panel's catalogue. `rate` is the price of 1,000 units in the account's currency.
+
+    What the panel didn't say, or said in no readable way, is None. `raw` is the entry as it came.
+    """
+
+    service: str
+    name: str | None = None
+    type: str | None = None
+    category: str | None = None
+    rate: Decimal | None = None
+    min: int | None = None
+    max: int | None = None
+    refill: bool | None = None
+    cancel: bool | None = None
+    dripfeed: bool | None = None
+    raw: Mapping[str, Any] | None = None
+
+
+#: The fields whose change is news to a reseller (contract: service_changes).
+WATCHED = ("rate", "min", "max", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """One thing that changed about a service. `field` is one of WATCHED, or `removed` or `returned`."""
+
+    service: str
+    field: str
+    before: str | None
+    after: str | None
+
+
+def is_plausible(known: int, listed: int) -> bool:
+    """Whether a list of `listed` services can be believed where `known` are on record.
+
+    An empty or much shrunken list is a panel's fault, not news: believing it would reject a shop's whole queue.
+    """
+    return listed > 0 and listed * 2 >= known
