@@ -104,7 +104,9 @@ def _parameters(params: Mapping[str, Any]) -> dict[str, str]:
     extra: dict[str, str] = {}
     for name, value in params.items():
         if name in RESERVED:
-            raise _RefusedError("reserved_parameter", f"params may not hold {name!r}: it has a column, or is the worker's")
+            raise _RefusedError(
+                "reserved_parameter", f"params may not hold {name!r}: it has a column, or is the worker's"
+            )
         text = _form_value(name, value)
         if text:
             extra[name] = text
@@ -178,9 +180,13 @@ def _check_range(rule: TypeRule, service: Service, billed: int) -> None:
             return
         case Billing.QUANTITY | Billing.LINES:
             if service.min is not None and billed < service.min:
-                raise _RefusedError("quantity_out_of_range", f"{billed} is below the service's minimum of {service.min}")
+                raise _RefusedError(
+                    "quantity_out_of_range", f"{billed} is below the service's minimum of {service.min}"
+                )
             if service.max is not None and billed > service.max:
-                raise _RefusedError("quantity_out_of_range", f"{billed} is above the service's maximum of {service.max}")
+                raise _RefusedError(
+                    "quantity_out_of_range", f"{billed} is above the service's maximum of {service.max}"
+                )
 
 
 def _check_drip_feed(rule: TypeRule, service: Service, order: OrderRequest) -> None:
@@ -225,4 +231,3 @@ def _check_max_charge(
         raise _RefusedError("charge_not_known", "max_charge is set, and what this order will cost can't be known")
     if most > order.max_charge:
         raise _RefusedError("max_charge_exceeded", f"the expected charge of {most.normalize():f} is above max_charge")
-
