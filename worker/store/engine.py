@@ -1,0 +1,39 @@
+"""Connections to Postgres. No call on them hangs: every wait has an end."""
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
+_TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
+
+_CONNECT_ARGS = {
+    "connect_timeout": 10,
+    "application_name": "order-sync",
+    "options": " ".join(f"-c {name}={value}" for name, value in _TIMEOUTS.items()),
+    # A peer that vanished without a word is noticed within half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """A `postgresql://` address as SQLAlchemy takes it, for psycopg.
+
+    Raises `sqlalchemy.exc.ArgumentError` for what is no address.
+    """
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
+    """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args=_CONNECT_ARGS,
+        hide_parameters=True,
+    )
