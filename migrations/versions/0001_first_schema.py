@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("charge", sa.Numeric(precision=20, scale=8), nullable=True),
         sa.Column("remains", sa.BigInteger(), nullable=True),
         sa.Column("start_count", sa.BigInteger(), nullable=True),
-        sa.Column("detail", postgresql.JSONB(astext_type=Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("detail", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("order_events_pkey")),
     )
     op.create_index("order_events_order_id_idx", "order_events", ["order_id", "id"], unique=False)
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("quantity", sa.BigInteger(), nullable=True),
         sa.Column("runs", sa.Integer(), nullable=True),
         sa.Column("interval_minutes", sa.Integer(), nullable=True),
-        sa.Column("params", postgresql.JSONB(astext_type=Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("params", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -111,7 +111,8 @@ def upgrade() -> None:
         sa.CheckConstraint("panel <> ''", name=op.f("orders_panel_check")),
         sa.CheckConstraint("service <> ''", name=op.f("orders_service_check")),
         sa.CheckConstraint(
-            "state IN ('pending', 'submitting', 'unconfirmed', 'submitted', 'completed', 'partial', 'canceled', 'rejected')",
+            "state IN ('pending', 'submitting', 'unconfirmed', 'submitted', "
+            "'completed', 'partial', 'canceled', 'rejected')",
             name=op.f("orders_state_check"),
         ),
         sa.CheckConstraint(
@@ -184,7 +185,7 @@ def upgrade() -> None:
         sa.Column("refill", sa.Boolean(), nullable=True),
         sa.Column("cancel", sa.Boolean(), nullable=True),
         sa.Column("dripfeed", sa.Boolean(), nullable=True),
-        sa.Column("raw", postgresql.JSONB(astext_type=Text()), nullable=False),
+        sa.Column("raw", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
