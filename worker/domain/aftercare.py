@@ -5,10 +5,10 @@ A refill asked for twice costs nothing and a cancel neither, so what isn't known
 
 from dataclasses import dataclass
 
-from worker.domain.outcome import NotSent, Refused, Scope, Unknown
-from worker.domain.pace import Pace, back_off
+from worker.domain.outcome import Scope
+from worker.domain.pace import Pace
 from worker.domain.states import CancelState, RefillState
-from worker.domain.status import ItemError, Recognition, read_refill_status
+from worker.domain.status import ItemError, Recognition, Taken, read_refill_status
 
 #: A request about an order that never came to be on the panel.
 NO_PANEL_ORDER = "no_panel_order"
@@ -70,21 +70,14 @@ def refill_news(
     )
 
 
-def cancel_answered(request_id: int, answer: ItemError | None, waited: float, pace: Pace) -> RequestChange:
-    """`answer` is None where the panel took the request: whether the order ends shows in its status later."""
+def cancel_answered(request_id: int, answer: Taken | ItemError | None, waited: float, pace: Pace) -> RequestChange:
+    """`answer` is None where the reply left it out. A cancel that was taken shows in the order's status later."""
     match answer:
-        case None:
+        case Taken():
             return RequestChange(request_id, CancelState.ACCEPTED, 0)
+        case None:
+            return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited))
         case ItemError(reason, text) if reason.scope is Scope.ITEM:
             return RequestChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
             return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text)
-
-
-def asked_again(
-    request_id: int, failure: Refused | NotSent | Unknown, state: RefillState | CancelState, attempt_age: float
-) -> RequestChange:
-    """The call itself failed: nothing is known of this request, and it is made again."""
-    code = failure.reason if isinstance(failure, Refused) else None
-    waited = back_off(1 + int(attempt_age // 60), first=5, longest=300)
-    return RequestChange(request_id, state, waited, error_code=code, error=failure.text)

@@ -190,7 +190,7 @@ class Budget:
                     "probe": probe,
                 },
             )
-            return failures == 1
+            return bool(failures == 1)
 
     async def resume(self, scopes: tuple[PauseScope, ...], reasons: tuple[PauseReason, ...]) -> list[Resumed]:
         """Lift these pauses; returns those that there were."""

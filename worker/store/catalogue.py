@@ -12,7 +12,8 @@ from worker.domain.services import Service, ServiceChange, changes_between, is_p
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('order_sync services ' || :panel))")
 
 _KNOWN = text("""
-    SELECT service, name, type, category, rate, min, max, refill, cancel, dripfeed, raw, removed_at IS NOT NULL AS removed
+    SELECT service, name, type, category, rate, min, max, refill, cancel, dripfeed, raw,
+        removed_at IS NOT NULL AS removed
     FROM services WHERE panel = :panel
 """)
 

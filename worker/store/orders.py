@@ -93,6 +93,12 @@ ORPHANED = text(f"""
     FOR NO KEY UPDATE OF o, s SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
+_OPEN_CLAIMS = text("""
+    SELECT s.id AS token, s.order_id, o.attempts, o.service
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.worker_id = :worker_id AND s.panel = :panel AND s.outcome IS NULL
+""")
+
 #: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
 LEASE_ENDED = "lease_ended"
 
@@ -211,6 +217,12 @@ class Orders:
             await connection.execute(
                 _WATCH, {"order_id": taken, "panel": [panels[o] for o in taken], "first_look": self._first_look}
             )
+
+    async def open_claims(self, panel: str, worker_id: UUID) -> list[Claimed]:
+        """The claims of a worker whose outcome isn't written yet. What they were to send isn't told."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(_OPEN_CLAIMS, {"panel": panel, "worker_id": worker_id})
+            return [Claimed(row.order_id, row.token, row.attempts, AddRequest(row.service)) for row in rows]
 
     async def take_over(self) -> list[Change]:
         """Make `unconfirmed` what workers that died left in `submitting`: whether they sent it, nobody knows."""

@@ -33,7 +33,7 @@ class PeriodicJob:
         self._every = every
 
     async def claim(self) -> bool:
-        """Whether the job is due and now ours. A time further ahead than `every` is from a longer schedule, and over."""
+        """Whether the job is due and now ours. A time further ahead than `every` is of a longer schedule, and void."""
         async with self._engine.begin() as connection:
             await connection.execute(_KNOW, self._about)
             return (await connection.execute(_CLAIM, self._about | {"every": self._every})).rowcount == 1

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.aftercare import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RequestChange
 from worker.domain.orders import Change, canceled_here
@@ -168,22 +168,16 @@ class Requests:
             )
             return [(row.id, row.order_id) for row in rows]
 
-
-async def cancel_unsent(engine: AsyncEngine) -> list[Change]:
-    """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
-    async with engine.begin() as connection:
-        rows = (await connection.execute(_CANCELABLE_HERE)).all()
-        if not rows:
-            return []
-        records = {row.id: record_of(row) for row in rows}
-        changes = [canceled_here(order_id, record) for order_id, record in records.items()]
-        await _accept(connection, [row.cancel_id for row in rows])
-        await write(connection, changes)
-    return changes
-
-
-async def _accept(connection: AsyncConnection, cancel_ids: list[int]) -> None:
-    await connection.execute(_ACCEPT, {"cancel_id": cancel_ids})
+    async def cancel_unsent(self) -> list[Change]:
+        """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(_CANCELABLE_HERE)).all()
+            records = {row.id: record_of(row) for row in rows}
+            changes = [canceled_here(order_id, record) for order_id, record in records.items()]
+            if rows:
+                await connection.execute(_ACCEPT, {"cancel_id": [row.cancel_id for row in rows]})
+            await write(connection, changes)
+        return changes
 
 
 def _request(row: Any) -> Request:
