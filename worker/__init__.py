@@ -1,5 +1,3 @@
 """order-sync: the worker between a reseller's order table in Postgres and an SMM panel's API v2."""
 
-from importlib.metadata import version
-
-__version__ = version("order-sync")
+__version__ = "0.1.0"

@@ -1,1 +1,71 @@
-"""The commands: parse, call, print."""
+"""The commands: parse, call, print. This is their frame; each lives in a module of its own."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+import click
+
+from worker import __version__
+from worker.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, complain
+from worker.cli.lazy import LazyGroup
+from worker.settings_sources import SettingsError
+
+__all__ = ["cli", "main"]
+
+COMMANDS = {
+    "migrate": "worker.cli.migrate:migrate",
+    "run": "worker.cli.run:run",
+    "demo": "worker.cli.demo:demo",
+    "sandbox": "worker.cli.sandbox:sandbox",
+    "check": "worker.cli.check:check",
+}
+
+
+@click.group(cls=LazyGroup, targets=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """The worker between an order table in Postgres and an SMM panel's API."""
+
+
+def main() -> None:
+    """The console script: runs the command that `sys.argv` names, and exits with its code."""
+    sys.exit(run(cli))
+
+
+def run(group: click.Group, args: list[str] | None = None) -> int:
+    """One command from `args` (`sys.argv` without them). Returns 0, 1, 2 or 130; says on stderr why it isn't 0."""
+    code = _run(group, args)
+    if not all([_flush(sys.stdout), _flush(sys.stderr)]):  # a list: both, whatever becomes of the first
+        return code or FAILED
+    return code
+
+
+def _run(group: click.Group, args: list[str] | None) -> int:
+    try:
+        result = group.main(args, prog_name="order-sync", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SettingsError as error:
+        complain(str(error))
+        return WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _flush(stream: TextIO | None) -> bool:
+    """Whether all that was written got out. If the reader is gone, the interpreter must not try again at its exit."""
+    if stream is None:
+        return True
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

@@ -1,0 +1,163 @@
+"""Logs: one JSON object a line on stderr, or a line for a person; secrets taken out of either (contract, section 6)."""
+
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from types import TracebackType
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from worker.observe.redaction import Redactor
+
+#: The logger of all our events. Everyone else's are heard from a warning on.
+_OURS = "worker"
+
+_DEEPEST = 20
+
+
+def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+    """Sends all logs of the process to `stream` (stderr).
+
+    `format` is `json`, `console` or `auto`, which is console on a terminal; `level` one of logging's names in any case.
+    Texts of `secrets` appear in no line. May be called again.
+    """
+    stream = stream or sys.stderr
+    console = format == "console" or (format == "auto" and _is_terminal(stream))
+    redactor = Redactor(secrets)
+
+    def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {key: redactor.value(value) for key, value in event.items()}
+
+    handler = _QuietHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _in_order,
+                redact,
+                *_renderers(console, stream),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(threshold, logging.WARNING))
+    logging.getLogger(_OURS).setLevel(threshold)
+    for loud in ("httpx", "httpcore"):  # they log addresses
+        logging.getLogger(loud).setLevel(max(threshold, logging.WARNING))
+    logging.captureWarnings(True)
+    sys.excepthook = _log_crash
+    structlog.configure(
+        processors=_OUR_CHAIN,
+        logger_factory=_our_logger,
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _our_logger(*_: object) -> logging.Logger:
+    return logging.getLogger(_OURS)
+
+
+#: One list for good: loggers that were used before a second `configure` keep it.
+_OUR_CHAIN: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
+
+
+def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """`timestamp`, `level`, `event`, then the rest, all of it plain: what JSON has, and Decimals and times as text."""
+    level, name = event.pop("level"), event.pop("event")
+    head = {"timestamp": datetime.now(UTC), "level": level, "event": name}
+    return {key: _plain(value) for key, value in {**head, **event}.items()}
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    match value:
+        case Enum():
+            return _plain(value.value, depth)
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Decimal():
+            return format(value, "f")
+        case datetime():
+            return value.isoformat()
+        case _ if depth == _DEEPEST:
+            return "..."
+        case Mapping():
+            return {str(key): _plain(one, depth + 1) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(one, depth + 1) for one in value]
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case _:
+            return _text_of(value)
+
+
+def _text_of(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - a log line must not fail for what it is about
+        return f"<{type(value).__name__} that can't be shown: {type(error).__name__}>"
+
+
+def _renderers(console: bool, stream: TextIO) -> list[Processor]:
+    if not console:
+        return [_as_json]
+    colors = _is_terminal(stream) and not os.environ.get("NO_COLOR")
+    return [_without_control_characters, structlog.dev.ConsoleRenderer(colors=colors)]
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return json.dumps(event, ensure_ascii=False)
+
+
+def _without_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """A panel's words are printed as they came, and must not steer the terminal."""
+    return {
+        key: "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in value)
+        if isinstance(value, str)
+        else value
+        for key, value in event.items()
+    }
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+class _QuietHandler(logging.StreamHandler[TextIO]):
+    """A log that nobody can take any more must not end the work."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if isinstance(sys.exc_info()[1], OSError | ValueError):
+            return
+        # A mistake of ours in a call: say so, without the values, which haven't been through the redaction.
+        with suppress(OSError, ValueError):
+            self.stream.write(
+                f'{{"level": "error", "event": "log_failed", "line": "{record.filename}:{record.lineno}"}}\n'
+            )
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger(_OURS).critical("crashed", exc_info=(kind, error, trace))
