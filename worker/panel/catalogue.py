@@ -1,6 +1,5 @@
 """The list of services as panels send it (panel-api.md, section 3, "Services")."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from worker.domain.outcome import Reply
@@ -23,10 +22,10 @@ def _read(document: Any) -> list[Service] | None:
     if entries is None:
         return None
     services = {service.service: service for entry in entries if (service := _service(entry)) is not None}
-    return list(services.values()) if services or not document else None
+    return list(services.values()) if services or not entries else None
 
 
-def _entries(document: Any) -> Iterable[Any] | None:
+def _entries(document: Any) -> list[Any] | None:
     match document:
         case list():
             return document
@@ -34,7 +33,8 @@ def _entries(document: Any) -> Iterable[Any] | None:
             for wrapper in _WRAPPERS:
                 if isinstance(wrapped := document.get(wrapper), list | dict):
                     return _entries(wrapped)
-            return [{"service": key} | entry for key, entry in document.items() if isinstance(entry, dict)]
+            keyed = [{"service": key} | entry for key, entry in document.items() if isinstance(entry, dict)]
+            return keyed if keyed or not document else None
         case _:
             return None
 

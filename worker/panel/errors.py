@@ -9,7 +9,7 @@ _SEPARATORS = re.compile(r"[\s._\-]+")
 _WRONG = r"(?:incorrect|invalid|wrong|bad|unknown|missing|empty|no such)"
 _IS = r"(?:is |was |are |has been )?"
 _INACTIVE = r"(?:inactive|not active|suspended|disabled|deactivated|blocked|banned)"
-_GONE = r"(?:not found|not exists?|does ?n[o']t exist|does not exist|not available|removed|deleted|incorrect|invalid)"
+_GONE = r"(?:not found|not exists?|doesn'?t exist|does not exist|removed|deleted|incorrect|invalid)"
 
 #: Tried from top to bottom: what is true of the whole panel comes first, and "You have active order with this link"
 #: before all else that speaks of links.
@@ -53,7 +53,11 @@ _TEXTS: tuple[tuple[Reason, re.Pattern[str]], ...] = tuple(
         ),
         (
             Reason.SERVICE_NOT_FOUND,
-            (rf"\b{_WRONG} service\b", rf"\bservice (?:id )?{_IS}(?:{_GONE}|{_INACTIVE})\b", r"\binactive service\b"),
+            (
+                rf"\b{_WRONG} service\b",
+                rf"\bservice (?:id )?{_IS}(?:{_GONE}|{_INACTIVE}|not available)\b",
+                r"\binactive service\b",
+            ),
         ),
         (
             Reason.QUANTITY_REFUSED,
