@@ -1,6 +1,6 @@
 """Asking a panel about many ids at once, so that one bad id never spoils its batch."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from worker.domain.outcome import Answered, NotSent, Refused, Reply, Scope, Unknown
@@ -12,7 +12,7 @@ T = TypeVar("T")
 #: Most ids in one call (panel-api.md, section 1).
 BATCH = 100
 
-Call = Callable[[Sequence[str]], Awaitable[Reply[Mapping[str, T | ItemError]]]]
+Call = Callable[[Sequence[str]], Awaitable[Reply[dict[str, T]]]]
 
 
 async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
@@ -25,7 +25,7 @@ async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dic
     await leave.report(reply)
     match reply:
         case Answered(answers):
-            return dict(answers)
+            return {**answers}
         case Refused(reason, text) if reason.scope is not Scope.PANEL:
             if len(ids) == 1:
                 return {ids[0]: ItemError(reason, text)}

@@ -6,43 +6,37 @@ from worker.domain.aftercare import RequestChange, cancel_answered
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState
 from worker.jobs.batches import BATCH, ask
-from worker.jobs.gate import Gate, Pass
-from worker.jobs.in_flight import InFlight
-from worker.panel import PanelClient
+from worker.jobs.gate import Pass
+from worker.jobs.upstream import Upstream
 from worker.store.requests import Request, Requests
 
 _log = structlog.get_logger()
 
 
 class Cancels:
-    def __init__(
-        self, panel: str, *, client: PanelClient, gate: Gate, cancels: Requests, pace: Pace, in_flight: InFlight
-    ) -> None:
-        self._panel = panel
-        self._client = client
-        self._gate = gate
+    def __init__(self, upstream: Upstream, cancels: Requests, pace: Pace) -> None:
+        self._upstream = upstream
         self._cancels = cancels
         self._pace = pace
-        self._in_flight = in_flight
 
     async def run(self) -> None:
         for change in await self._cancels.cancel_unsent():
             _log.info("cancel_accepted", order_id=change.order_id, state=change.after.state)
         for cancel_id, order_id in await self._cancels.reject_pointless():
             _log.warning("cancel_rejected", cancel_id=cancel_id, order_id=order_id, error_code="no_panel_order")
-        while await self._cancels.any_due(self._panel, CancelState.PENDING):
-            passes = await self._gate.enter()
+        while await self._cancels.any_due(self._upstream.name, CancelState.PENDING):
+            passes = await self._upstream.gate.enter()
             if not isinstance(passes, list):
                 return
-            batch = await self._cancels.claim(self._panel, CancelState.PENDING, BATCH)
+            batch = await self._cancels.claim(self._upstream.name, CancelState.PENDING, BATCH)
             if not batch:
-                await self._gate.give_back(passes)
+                await self._upstream.gate.give_back(passes)
                 return
-            self._in_flight.launch(self._cancel(passes[0], batch), panel=self._panel, job="cancels")
+            self._upstream.in_flight.launch(self._cancel(passes[0], batch), panel=self._upstream.name, job="cancels")
 
     async def _cancel(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._gate, leave, ids, self._client.cancels)
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.cancels)
         changes = [
             cancel_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch
@@ -56,7 +50,7 @@ class Cancels:
         about = {
             "cancel_id": request.request_id,
             "order_id": request.order_id,
-            "panel": self._panel,
+            "panel": self._upstream.name,
             "panel_order_id": request.panel_order_id,
         }
         if change.state is CancelState.ACCEPTED:

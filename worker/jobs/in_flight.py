@@ -21,6 +21,9 @@ class InFlight:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
     async def finished(self) -> None:
         """Return once nothing is under way."""
         while self._tasks:

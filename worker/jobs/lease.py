@@ -1,11 +1,10 @@
-"""The lease of this worker, kept alive; and what dead workers left, taken over."""
+"""The lease of this worker, kept alive."""
 
 import asyncio
 from uuid import UUID
 
 import structlog
 
-from worker.store.orders import Orders
 from worker.store.workers import LEASE, Workers
 
 _log = structlog.get_logger()
@@ -50,11 +49,3 @@ class Lease:
     async def end(self) -> None:
         if self._worker_id is not None:
             await self._workers.end(self._worker_id)
-
-
-async def take_over(orders: Orders) -> None:
-    """Make true again what workers that died left behind."""
-    for change in await orders.take_over():
-        _log.warning(
-            "order_unconfirmed", order_id=change.order_id, error_code=change.after.error_code, error=change.after.error
-        )

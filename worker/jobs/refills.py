@@ -9,24 +9,18 @@ from worker.domain.pace import Pace
 from worker.domain.states import RefillState
 from worker.domain.status import ItemError, Recognition
 from worker.jobs.batches import BATCH, ask
-from worker.jobs.gate import Gate, Pass
-from worker.jobs.in_flight import InFlight
-from worker.panel import PanelClient
+from worker.jobs.gate import Pass
+from worker.jobs.upstream import Upstream
 from worker.store.requests import Request, Requests
 
 _log = structlog.get_logger()
 
 
 class Refills:
-    def __init__(
-        self, panel: str, *, client: PanelClient, gate: Gate, refills: Requests, pace: Pace, in_flight: InFlight
-    ) -> None:
-        self._panel = panel
-        self._client = client
-        self._gate = gate
+    def __init__(self, upstream: Upstream, refills: Requests, pace: Pace) -> None:
+        self._upstream = upstream
         self._refills = refills
         self._pace = pace
-        self._in_flight = in_flight
 
     async def run(self) -> None:
         for refill_id, order_id in await self._refills.reject_pointless():
@@ -35,20 +29,20 @@ class Refills:
         await self._each_batch(RefillState.SUBMITTED)
 
     async def _each_batch(self, state: RefillState) -> None:
-        while await self._refills.any_due(self._panel, state):
-            passes = await self._gate.enter()
+        while await self._refills.any_due(self._upstream.name, state):
+            passes = await self._upstream.gate.enter()
             if not isinstance(passes, list):
                 return
-            batch = await self._refills.claim(self._panel, state, BATCH)
+            batch = await self._refills.claim(self._upstream.name, state, BATCH)
             if not batch:
-                await self._gate.give_back(passes)
+                await self._upstream.gate.give_back(passes)
                 return
             work = self._create if state is RefillState.PENDING else self._follow
-            self._in_flight.launch(work(passes[0], batch), panel=self._panel, job="refills")
+            self._upstream.in_flight.launch(work(passes[0], batch), panel=self._upstream.name, job="refills")
 
     async def _create(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._gate, leave, ids, self._client.refills)
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refills)
         changes = [
             refill_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch
@@ -57,7 +51,7 @@ class Refills:
 
     async def _follow(self, leave: Pass, batch: list[Request]) -> None:
         followed = {request.panel_refill_id: request for request in batch if request.panel_refill_id is not None}
-        answers = await ask(self._gate, leave, list(followed), self._client.refill_statuses)
+        answers = await ask(self._upstream.gate, leave, list(followed), self._upstream.client.refill_statuses)
         news = [self._news(request, answers.get(refill_id)) for refill_id, request in followed.items()]
         await self._record(batch, [item.change for item in news])
         for item in news:
@@ -79,7 +73,7 @@ class Refills:
         about = {
             "refill_id": request.request_id,
             "order_id": request.order_id,
-            "panel": self._panel,
+            "panel": self._upstream.name,
             "panel_order_id": request.panel_order_id,
             "state": change.state,
         }

@@ -6,9 +6,8 @@ import structlog
 
 from worker.domain.outcome import Answered, NotSent, Refused, Unknown
 from worker.domain.services import Service, ServiceChange
-from worker.jobs.gate import Gate
 from worker.jobs.periodic import RETRY, call_when_due
-from worker.panel import PanelClient
+from worker.jobs.upstream import Upstream
 from worker.store.catalogue import Catalogue, ImplausibleListError
 from worker.store.periodic import PeriodicJob
 
@@ -18,28 +17,24 @@ _log = structlog.get_logger()
 class Services:
     def __init__(
         self,
-        panel: str,
+        upstream: Upstream,
         *,
-        client: PanelClient,
-        gate: Gate,
         catalogue: Catalogue,
         job: PeriodicJob,
         mirrored: Callable[[], None],
     ) -> None:
         """`mirrored` is called after each success: orders may be waiting for it."""
-        self._panel = panel
-        self._client = client
-        self._gate = gate
+        self._upstream = upstream
         self._catalogue = catalogue
         self._job = job
         self._mirrored = mirrored
 
     async def run(self) -> None:
-        match await call_when_due(self._job, self._gate, self._client.services):
+        match await call_when_due(self._job, self._upstream.gate, self._upstream.client.services):
             case Answered(listed):
                 await self._mirror(listed)
             case Refused(_, text) | NotSent(text) | Unknown(text):
-                _log.warning("services_not_read", panel=self._panel, error=text)
+                _log.warning("services_not_read", panel=self._upstream.name, error=text)
             case None:
                 pass
 
@@ -47,7 +42,7 @@ class Services:
         try:
             changes = await self._catalogue.mirror(listed)
         except ImplausibleListError as error:
-            _log.warning("services_ignored", panel=self._panel, listed=error.listed, known=error.known)
+            _log.warning("services_ignored", panel=self._upstream.name, listed=error.listed, known=error.known)
             await self._job.hasten(RETRY)
             return
         await self._job.succeeded()
@@ -58,10 +53,10 @@ class Services:
         for change in changes:
             _log.info(
                 "service_changed",
-                panel=self._panel,
+                panel=self._upstream.name,
                 service=change.service,
                 kind=change.kind,
                 before=change.before,
                 after=change.after,
             )
-        _log.info("services_mirrored", panel=self._panel, listed=listed, changes=len(changes))
+        _log.info("services_mirrored", panel=self._upstream.name, listed=listed, changes=len(changes))

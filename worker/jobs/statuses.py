@@ -5,43 +5,39 @@ import structlog
 from worker.domain.orders import News, read_news
 from worker.domain.status import ItemError, OrderReading, Recognition
 from worker.jobs.batches import BATCH, ask
-from worker.jobs.gate import Gate, Pass
-from worker.jobs.in_flight import InFlight
-from worker.panel import PanelClient
+from worker.jobs.gate import Pass
+from worker.jobs.upstream import Upstream
 from worker.store.polls import Look, Polls
 
 _log = structlog.get_logger()
 
 
 class Statuses:
-    def __init__(self, panel: str, *, client: PanelClient, gate: Gate, polls: Polls, in_flight: InFlight) -> None:
-        self._panel = panel
-        self._client = client
-        self._gate = gate
+    def __init__(self, upstream: Upstream, polls: Polls) -> None:
+        self._upstream = upstream
         self._polls = polls
-        self._in_flight = in_flight
 
     async def run(self) -> None:
-        while await self._polls.any_due(self._panel):
-            passes = await self._gate.enter()
+        while await self._polls.any_due(self._upstream.name):
+            passes = await self._upstream.gate.enter()
             if not isinstance(passes, list):
                 return
-            looks = await self._polls.claim(self._panel, BATCH)
+            looks = await self._polls.claim(self._upstream.name, BATCH)
             if not looks:
-                await self._gate.give_back(passes)
+                await self._upstream.gate.give_back(passes)
                 return
-            self._in_flight.launch(self._look(passes[0], looks), panel=self._panel, job="statuses")
+            self._upstream.in_flight.launch(self._look(passes[0], looks), panel=self._upstream.name, job="statuses")
 
     async def _look(self, leave: Pass, looks: list[Look]) -> None:
         ids = [look.panel_order_id for look in looks]
-        answers = await ask(self._gate, leave, ids, self._client.statuses)
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.statuses)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReading)}
         news = await self._polls.record(looks, readings, read_news)
         for item in news:
             self._tell(item)
         _log.info(
             "batch_polled",
-            panel=self._panel,
+            panel=self._upstream.name,
             asked=len(ids),
             answered=len(readings),
             errors=sum(isinstance(answer, ItemError) for answer in answers.values()),
@@ -54,7 +50,7 @@ class Statuses:
             return
         about = {
             "order_id": change.order_id,
-            "panel": self._panel,
+            "panel": self._upstream.name,
             "panel_order_id": change.after.panel_order_id,
             "state": change.after.state,
             "panel_status": change.after.panel_status,

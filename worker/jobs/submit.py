@@ -10,11 +10,10 @@ from worker.domain.orders import Claimed
 from worker.domain.outcome import AddOutcome, NotSent, Unknown
 from worker.domain.requests import OrderRequest, check
 from worker.domain.services import Service
-from worker.jobs.gate import Gate, Pass
-from worker.jobs.in_flight import InFlight
+from worker.jobs.gate import Pass
 from worker.jobs.lease import Lease
 from worker.jobs.recorder import Recorder, Result
-from worker.panel import PanelClient
+from worker.jobs.upstream import Upstream
 from worker.store.orders import Claim, Decision, Hold, Orders
 from worker.store.periodic import PeriodicJob
 
@@ -35,24 +34,18 @@ class Submit:
 
     def __init__(
         self,
-        panel: str,
+        upstream: Upstream,
         *,
-        client: PanelClient,
-        gate: Gate,
         orders: Orders,
         lease: Lease,
         recorder: Recorder,
-        in_flight: InFlight,
         catalogue: PeriodicJob,
         fetch_catalogue: Callable[[], None],
     ) -> None:
-        self._panel = panel
-        self._client = client
-        self._gate = gate
+        self._upstream = upstream
         self._orders = orders
         self._lease = lease
         self._recorder = recorder
-        self._in_flight = in_flight
         self._catalogue = catalogue
         self._fetch_catalogue = fetch_catalogue
         self._catalogue_fresh_until = 0.0
@@ -61,8 +54,8 @@ class Submit:
 
     async def run(self) -> None:
         await self._return_unsent()
-        while runnable := await self._orders.runnable(self._panel, BUNCH):
-            passes = await self._gate.enter(runnable, adding=True)
+        while runnable := await self._orders.runnable(self._upstream.name, BUNCH):
+            passes = await self._upstream.gate.enter(runnable, adding=True)
             if not isinstance(passes, list):
                 return
             if not await self._claim_and_send(passes):
@@ -76,14 +69,16 @@ class Submit:
             if worker_id is None:
                 return False
             self._doubtful = worker_id
-            claim = await self._orders.claim(self._panel, worker_id, len(passes), self._decide)
+            claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide)
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
-                self._in_flight.launch(self._send(passes[sent], claimed, worker_id), panel=self._panel, job="submit")
+                self._upstream.in_flight.launch(
+                    self._send(passes[sent], claimed, worker_id), panel=self._upstream.name, job="submit"
+                )
                 sent += 1
         finally:
-            await self._gate.give_back(passes[sent:])
+            await self._upstream.gate.give_back(passes[sent:])
         self._tell_refused(claim)
         if claim.held:
             await self._see_to_catalogue()
@@ -98,17 +93,17 @@ class Submit:
         try:
             await leave.report(outcome)
         finally:
-            self._recorder.put(Result(self._panel, claimed, outcome, seconds))
+            self._recorder.put(Result(self._upstream.name, claimed, outcome, seconds))
             self._sending.discard(claimed.token)
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
         if not self._lease.holds(worker_id):
             return NotSent("the worker's lease ran out before the order was sent")
         try:
-            return await self._client.add(claimed.request)
+            return await self._upstream.client.add(claimed.request)
         except Exception:  # noqa: BLE001 - whatever it is, the order must not be lost by it
             # The client has no such way out. Should it have one after all, the order must not be taken for unsent.
-            _log.exception("add_failed", order_id=claimed.order_id, panel=self._panel)
+            _log.exception("add_failed", order_id=claimed.order_id, panel=self._upstream.name)
             return Unknown("the call broke off inside the worker")
 
     async def _return_unsent(self) -> None:
@@ -116,10 +111,10 @@ class Submit:
         if self._doubtful is None:
             return
         in_hand = self._sending | {result.claimed.token for result in self._recorder.unwritten}
-        for claimed in await self._orders.open_claims(self._panel, self._doubtful):
+        for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
             if claimed.token not in in_hand:
                 outcome = NotSent("the database didn't answer the claim: the order was not sent")
-                self._recorder.put(Result(self._panel, claimed, outcome, 0.0))
+                self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
         self._doubtful = None
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
@@ -141,7 +136,7 @@ class Submit:
             _log.warning(
                 "order_rejected",
                 order_id=change.order_id,
-                panel=self._panel,
+                panel=self._upstream.name,
                 state=change.after.state,
                 error_code=change.after.error_code,
                 error=change.after.error,

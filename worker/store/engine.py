@@ -1,7 +1,12 @@
 """Connections to Postgres. No call on them hangs: every wait has an end."""
 
-from sqlalchemy import URL, make_url
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 #: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
 _TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
@@ -24,6 +29,25 @@ def sqlalchemy_url(url: str) -> URL:
     Raises `sqlalchemy.exc.ArgumentError` for what is no address.
     """
     return make_url(url).set(drivername="postgresql+psycopg")
+
+
+class DatabaseUnreachableError(Exception):
+    """The database can't be reached, or doesn't let us in. The text is the driver's, without the address."""
+
+
+@contextmanager
+def connection_to(url: str) -> Iterator[Connection]:
+    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError."""
+    engine = create_engine(
+        sqlalchemy_url(url), poolclass=NullPool, connect_args={"connect_timeout": 10}, hide_parameters=True
+    )
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        lines = str(error.orig).strip().splitlines()
+        raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
+    with connection, connection.begin():
+        yield connection
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:

@@ -8,10 +8,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, text
 
-from worker.store.engine import sqlalchemy_url
+from worker.store.engine import connection_to
 
 #: Any number will do, as long as every migrator takes the same.
 _LOCK = 0x6F72_6465_7273
@@ -45,7 +44,7 @@ def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the database up to `revision`; says which it was at before, and is at now.
 
     Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do.
-    Raises `sqlalchemy.exc.OperationalError` when the database can't be reached.
+    Raises DatabaseUnreachableError.
     """
     return _move(url, command.upgrade, revision)
 
@@ -56,8 +55,7 @@ def downgrade(url: str, revision: str) -> tuple[str | None, str | None]:
 
 
 def _move(url: str, move: Callable[[Config, str], None], revision: str) -> tuple[str | None, str | None]:
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool, hide_parameters=True)
-    with engine.begin() as connection:
+    with connection_to(url) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = current(connection)
         move(_config(connection), revision)

@@ -93,6 +93,17 @@ ORPHANED = text(f"""
     FOR NO KEY UPDATE OF o, s SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
+#: One probe of the index for each panel, however many rows wait.
+PANELS_WAITING = text("""
+    WITH RECURSIVE waiting AS (
+        SELECT min(panel) AS panel FROM orders WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(o.panel) FROM orders o WHERE o.state = 'pending' AND o.panel > w.panel)
+        FROM waiting w WHERE w.panel IS NOT NULL
+    )
+    SELECT panel FROM waiting WHERE panel IS NOT NULL
+""")
+
 _OPEN_CLAIMS = text("""
     SELECT s.id AS token, s.order_id, o.attempts, o.service
     FROM submissions s JOIN orders o ON o.id = s.order_id
@@ -217,6 +228,11 @@ class Orders:
             await connection.execute(
                 _WATCH, {"order_id": taken, "panel": [panels[o] for o in taken], "first_look": self._first_look}
             )
+
+    async def panels_waiting(self) -> list[str]:
+        """The panels for which rows are pending."""
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(PANELS_WAITING)).scalars())
 
     async def open_claims(self, panel: str, worker_id: UUID) -> list[Claimed]:
         """The claims of a worker whose outcome isn't written yet. What they were to send isn't told."""
