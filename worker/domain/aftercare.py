@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from worker.domain.outcome import Scope
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, RefillState
-from worker.domain.status import ItemError, Recognition, Taken, read_refill_status
+from worker.domain.status import CancelTaken, ItemError, Recognition, read_refill_status
 
 #: A request about an order that never came to be on the panel.
 NO_PANEL_ORDER = "no_panel_order"
@@ -70,10 +70,12 @@ def refill_news(
     )
 
 
-def cancel_answered(request_id: int, answer: Taken | ItemError | None, waited: float, pace: Pace) -> RequestChange:
+def cancel_answered(
+    request_id: int, answer: CancelTaken | ItemError | None, waited: float, pace: Pace
+) -> RequestChange:
     """`answer` is None where the reply left it out. A cancel that was taken shows in the order's status later."""
     match answer:
-        case Taken():
+        case CancelTaken():
             return RequestChange(request_id, CancelState.ACCEPTED, 0)
         case None:
             return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited))

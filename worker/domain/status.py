@@ -32,8 +32,8 @@ class ItemError:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A panel's `1`: the request was taken, which says nothing yet of what comes of it."""
+class CancelTaken:
+    """A panel's `1` to a cancel: the request was taken, which says nothing yet of what comes of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import httpx
 from worker.domain.outcome import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.requests import AddRequest
 from worker.domain.services import Service
-from worker.domain.status import Balance, ItemError, OrderReading
+from worker.domain.status import Balance, CancelTaken, ItemError, OrderReading
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
-from worker.panel.items import CancelTaken, only, read_cancels, read_refill_statuses, read_refills, read_statuses
+from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses
 from worker.panel.redaction import redaction_of
 from worker.panel.replies import Received, read_add, read_balance
 from worker.panel.transport import Transport

@@ -4,21 +4,22 @@ A reply about one id is read like one about many: panels answer either question 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from worker.domain.outcome import Answered, Reason, Reply, Scope, Unknown
-from worker.domain.status import ItemError, OrderReading, Recognition, read_order_status, read_refill_status
+from worker.domain.status import (
+    CancelTaken,
+    ItemError,
+    OrderReading,
+    Recognition,
+    read_order_status,
+    read_refill_status,
+)
 from worker.panel.errors import reason_of
 from worker.panel.replies import Received, explicit_error, read_answer
 from worker.panel.values import read_flag, read_id, read_money, read_text, read_whole
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CancelTaken:
-    """The panel took the request to cancel; whether the order is canceled shows in its status later."""
 
 
 _ORDER_KEYS = ("order", "id")
