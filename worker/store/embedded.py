@@ -34,6 +34,7 @@ _UNPRIVILEGED = "nobody"
 #: What the path of a socket may measure in bytes on the strictest system (macOS: 104 with the closing zero).
 _LONGEST_SOCKET_PATH = 103
 
+_START_LOG = "start.log"
 _START_ATTEMPTS = 5
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
 _SECONDS_TO_START = 60
@@ -130,7 +131,7 @@ class _Cluster:
 
     def stop(self) -> None:
         with suppress(EmbeddedError):  # it isn't running any more
-            self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast", f"--timeout={_SECONDS_TO_STOP}")
+            self._run(self._data, "pg_ctl", "stop", "--mode=fast", f"--timeout={_SECONDS_TO_STOP}")
         if self._socket != self._data:
             shutil.rmtree(self._socket, ignore_errors=True)
 
@@ -146,7 +147,7 @@ class _Cluster:
         unfinished = self._data.with_name("data.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_own(unfinished)
-        self._run("initdb", f"--pgdata={unfinished}", *_INITDB_OPTIONS)
+        self._run(unfinished, "initdb", *_INITDB_OPTIONS)
         unfinished.rename(self._data)
 
     def _launch(self) -> None:
@@ -155,14 +156,8 @@ class _Cluster:
         server_options = f"-k {shlex.quote(str(self._socket))} -p {_PORT}"
         for attempt in range(1, _START_ATTEMPTS + 1):
             try:
-                self._run(
-                    "pg_ctl",
-                    "start",
-                    f"--pgdata={self._data}",
-                    f"--log={self._data / 'start.log'}",
-                    f"--options={server_options}",
-                    f"--timeout={_SECONDS_TO_START}",
-                )
+                options = (f"--options={server_options}", f"--log={_START_LOG}", f"--timeout={_SECONDS_TO_START}")
+                self._run(self._data, "pg_ctl", "start", *options)
             except EmbeddedError:
                 # A former server may be on its way down, or up from a crash.
                 time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
@@ -184,15 +179,15 @@ class _Cluster:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
             raise EmbeddedError(f"{directory} belongs to somebody else, or is open to others: remove it")
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, data: Path, program: str, *arguments: str) -> None:
         try:
             subprocess.run(  # noqa: S603 - our own program, no shell
-                [self._binaries / program, *arguments],
+                [self._binaries / program, *arguments, "--pgdata=."],
                 check=True,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                cwd="/",  # where this process is may be closed to the server's user
+                cwd=data,  # and named so: pg_ctl hands a path to a shell, where a $ in it would mean something
                 env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,  # Ctrl-C is for us: the server goes down when the work is written
                 **self._identity,
@@ -201,11 +196,11 @@ class _Cluster:
             said = " ".join(f"{error.stderr or error.stdout}".split())
             raise EmbeddedError(f"{program} {arguments[0]} failed: {said} {self._last_words()}".rstrip()) from error
         except OSError as error:
-            raise EmbeddedError(f"can't run {self._binaries / program}: {error.strerror}") from error
+            raise EmbeddedError(f"can't run {self._binaries / program} in {data}: {error.strerror}") from error
 
     def _last_words(self) -> str:
         try:
-            lines = (self._data / "start.log").read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = (self._data / _START_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return ""
         return " ".join(lines[-3:])

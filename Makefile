@@ -1,0 +1,71 @@
+# Every target makes the virtual environment that it needs from the lock: nothing has to be set up first.
+
+PYTHON ?= python3
+TEST_WORKERS ?= 2
+COVERAGE_FLOOR ?= 80
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+UV := 0.13.9
+
+export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint bench lock clean
+.DELETE_ON_ERROR:
+
+help: ## this text
+	@echo 'usage: make TARGET [PYTHON=python3.12] [ARGS="..."]'; echo
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-6s  %s\n", $$1, $$2 }'
+
+demo: $(VENV)/runtime ## see it work: Postgres, a sandbox panel, orders of every kind, the worker
+	@$(BIN)/order-sync demo $(ARGS)
+
+run: $(VENV)/runtime ## the worker itself; ARGS="--embedded DIR" for one with its own Postgres
+	@$(BIN)/order-sync run $(ARGS)
+
+test: lint ## lint, and all tests with their coverage
+	@$(BIN)/python -m pytest --quiet -n $(TEST_WORKERS) \
+	    --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+
+lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
+	@$(BIN)/ruff format --check --quiet . || { echo 'make lint: run $(BIN)/ruff format .' >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --cache-dir .cache/import_linter > .cache/import_linter.log || { cat .cache/import_linter.log >&2; exit 1; }
+
+bench: $(VENV)/dev ## how fast it is on this machine
+	@$(BIN)/python -m pytest --quiet --capture=no -p no:randomly --override-ini=python_files='bench_*.py' tests/bench $(ARGS)
+
+lock: ## requirements*.txt anew from pyproject.toml; ARGS=--upgrade for the newest of everything
+	@$(PYTHON) -m venv .cache/lock
+	@.cache/lock/bin/python -m pip --quiet --disable-pip-version-check install uv==$(UV)
+	@for lock in 'requirements.txt install' 'requirements-dev.txt dev'; do set -- $$lock; \
+	    .cache/lock/bin/uv --quiet --no-config pip compile pyproject.toml --extra embedded --group $$2 --output-file $$1 \
+	        --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+	        --no-emit-index-url --no-emit-find-links $(ARGS) > /dev/null || exit 1; done
+
+clean: ## remove all that make has made
+	@rm -rf $(VENV) .cache build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment holds what the lock says and no more, so a changed lock makes it anew. One for development does for
+# running too.
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "order-sync needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
+@echo 'Installing $< into $(VENV) ...'
+@$(PYTHON) -m venv --clear $(VENV)
+@$(PIP) --require-hashes -r $<
+@$(PIP) --no-index --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/runtime: requirements.txt
+	$(environment)
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt
+	$(environment)
+	@mkdir -p .cache
+	@touch $@ $(VENV)/runtime
