@@ -10,6 +10,7 @@ import asyncio
 import errno
 import http.cookiejar
 import logging
+import re
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ KEEP_ALIVE = 4.0
 SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 3600.0
 
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -138,12 +140,12 @@ def tls_context() -> ssl.SSLContext:
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks to wait (RFC 9110, 10.2.3: seconds, or a date), within our bounds."""
+    """Seconds that `Retry-After` asks to wait (RFC 9110, 10.2.3: seconds, or a date; fractions are taken too), within our bounds."""
     if header is None:
         return None
     text = header.strip()
-    if text.isdecimal():
-        seconds = float(text[:9])
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
     else:
         try:
             until = parsedate_to_datetime(text)
