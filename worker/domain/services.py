@@ -1,6 +1,6 @@
 """The 17 service types of the panel API: what `add` takes for each, and what it bills (panel-api.md, section 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -111,12 +111,40 @@ WATCHED = ("rate", "min", "max", "name")
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """One thing that changed about a service. `field` is one of WATCHED, or `removed` or `returned`."""
+    """One thing that changed about a service. `kind` is one of WATCHED, or `removed` or `returned`."""
 
     service: str
-    field: str
-    before: str | None
-    after: str | None
+    kind: str
+    before: str | None = None
+    after: str | None = None
+
+
+def changes_between(known: Mapping[str, tuple[Service, bool]], listed: Iterable[Service]) -> list[ServiceChange]:
+    """What is different in a panel's list, beside the services that are known, each with whether it had been removed.
+
+    A service that is listed for the first time is no change.
+    """
+    changes: list[ServiceChange] = []
+    names: set[str] = set()
+    for service in listed:
+        names.add(service.service)
+        if service.service not in known:
+            continue
+        before, removed = known[service.service]
+        if removed:
+            changes.append(ServiceChange(service.service, "returned"))
+        for kind in WATCHED:
+            old, new = getattr(before, kind), getattr(service, kind)
+            if old != new:
+                changes.append(ServiceChange(service.service, kind, _text(old), _text(new)))
+    changes += [
+        ServiceChange(name, "removed") for name, (_, removed) in known.items() if not removed and name not in names
+    ]
+    return changes
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def is_plausible(known: int, listed: int) -> bool:

@@ -32,6 +32,11 @@ class ItemError:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTaken:
+    """A panel's `1` to a cancel: the request was taken, which says nothing yet of what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     amount: Decimal
     currency: str | None

@@ -1,0 +1,23 @@
+"""Alembic's entry. `worker.store.migrate` hands over a connection; by hand, the environment names the database."""
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from worker.store.engine import sqlalchemy_url
+from worker.store.tables import metadata
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    with create_engine(sqlalchemy_url(os.environ["ORDER_SYNC_DATABASE_URL"])).begin() as connection:
+        migrate(connection)

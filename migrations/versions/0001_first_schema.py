@@ -1,0 +1,352 @@
+"""The first schema: the tables of the contract, the worker's own, and the wake-ups."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# One NOTIFY a statement, whatever it inserts: it only shortens the wait, and everything works without it.
+WAKE_UP = """
+CREATE FUNCTION order_sync_wake_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('order_sync_work', TG_TABLE_NAME);
+    RETURN NULL;
+END $$
+"""
+
+# Events get their ids under a lock that is held until the commit, so that they become visible in the order of their
+# ids: a consumer that reads `WHERE id > $last` misses nothing.
+EVENTS_IN_ORDER = """
+CREATE FUNCTION order_sync_events_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7957688057596965731);
+    RETURN NULL;
+END $$
+"""
+
+ANNOUNCE_EVENTS = """
+CREATE FUNCTION order_sync_announce_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('order_sync_events', '');
+    RETURN NULL;
+END $$
+"""
+
+FED_BY_PRODUCERS = ("orders", "refills", "cancels")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "balances",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("balance", sa.Numeric(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("balances_pkey")),
+    )
+    op.create_index("balances_panel_at_idx", "balances", ["panel", "at"], unique=False)
+    op.create_table(
+        "budgets",
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column(
+            "next_at", sa.DateTime(timezone=True), nullable=False, comment="the first slot that nobody has taken"
+        ),
+        sa.PrimaryKeyConstraint("panel", name=op.f("budgets_pkey")),
+    )
+    op.create_table(
+        "order_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state_before", sa.Text(), nullable=True),
+        sa.Column("state_after", sa.Text(), nullable=False),
+        sa.Column("panel_status", sa.Text(), nullable=True),
+        sa.Column("charge", sa.Numeric(precision=20, scale=8), nullable=True),
+        sa.Column("remains", sa.BigInteger(), nullable=True),
+        sa.Column("start_count", sa.BigInteger(), nullable=True),
+        sa.Column("detail", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("order_events_pkey")),
+    )
+    op.create_index("order_events_order_id_idx", "order_events", ["order_id", "id"], unique=False)
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("panel", sa.Text(), server_default="default", nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.BigInteger(), nullable=True),
+        sa.Column("runs", sa.Integer(), nullable=True),
+        sa.Column("interval_minutes", sa.Integer(), nullable=True),
+        sa.Column("params", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("max_charge", sa.Numeric(), nullable=True),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("panel_order_id", sa.Text(), nullable=True),
+        sa.Column("panel_status", sa.Text(), nullable=True),
+        sa.Column("charge", sa.Numeric(precision=20, scale=8), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("start_count", sa.BigInteger(), nullable=True),
+        sa.Column("remains", sa.BigInteger(), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "retry_at", sa.DateTime(timezone=True), nullable=True, comment="the worker's own: not tried again before"
+        ),
+        sa.CheckConstraint("jsonb_typeof(params) = 'object'", name=op.f("orders_params_check")),
+        sa.CheckConstraint("max_charge >= 0 AND max_charge <> 'NaN'", name=op.f("orders_max_charge_check")),
+        sa.CheckConstraint("panel <> ''", name=op.f("orders_panel_check")),
+        sa.CheckConstraint("service <> ''", name=op.f("orders_service_check")),
+        sa.CheckConstraint(
+            "state IN ('pending', 'submitting', 'unconfirmed', 'submitted', "
+            "'completed', 'partial', 'canceled', 'rejected')",
+            name=op.f("orders_state_check"),
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('submitted', 'completed', 'partial') OR panel_order_id IS NOT NULL",
+            name=op.f("orders_panel_order_id_check"),
+        ),
+        sa.CheckConstraint("(runs IS NULL) = (interval_minutes IS NULL)", name=op.f("orders_drip_feed_check")),
+        sa.CheckConstraint("interval_minutes > 0", name=op.f("orders_interval_minutes_check")),
+        sa.CheckConstraint("quantity > 0", name=op.f("orders_quantity_check")),
+        sa.CheckConstraint("runs > 0", name=op.f("orders_runs_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("orders_pkey")),
+        sa.UniqueConstraint("reference", name=op.f("orders_reference_key")),
+    )
+    op.create_index("orders_panel_order_id_key", "orders", ["panel", "panel_order_id"], unique=True)
+    op.create_index(
+        "orders_pending_idx",
+        "orders",
+        ["panel", sa.literal_column("priority DESC"), "not_before", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "orders_unconfirmed_idx",
+        "orders",
+        ["panel", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'unconfirmed'"),
+    )
+    op.create_table(
+        "pauses",
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False, comment="add, or all"),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="then one call may try"),
+        sa.Column("failures", sa.Integer(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("panel", "scope", "reason", name=op.f("pauses_pkey")),
+    )
+    op.create_table(
+        "periodic_jobs",
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("succeeded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("panel", "job", name=op.f("periodic_jobs_pkey")),
+    )
+    op.create_table(
+        "service_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="rate, min, max, name, removed or returned"),
+        sa.Column("value_before", sa.Text(), nullable=True),
+        sa.Column("value_after", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("service_changes_pkey")),
+    )
+    op.create_index("service_changes_panel_service_idx", "service_changes", ["panel", "service", "id"], unique=False)
+    op.create_table(
+        "services",
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("rate", sa.Numeric(), nullable=True),
+        sa.Column("min", sa.BigInteger(), nullable=True),
+        sa.Column("max", sa.BigInteger(), nullable=True),
+        sa.Column("refill", sa.Boolean(), nullable=True),
+        sa.Column("cancel", sa.Boolean(), nullable=True),
+        sa.Column("dripfeed", sa.Boolean(), nullable=True),
+        sa.Column("raw", postgresql.JSONB(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("panel", "service", name=op.f("services_pkey")),
+    )
+    op.create_table(
+        "submissions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="the token of the claim"),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("worker_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "began_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+            comment="before the first byte",
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="after the last"),
+        sa.Column("expected_charge", sa.Numeric(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True, comment="null while the call is open"),
+        sa.Column("panel_order_id", sa.Text(), nullable=True),
+        sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name=op.f("submissions_ended_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("submissions_pkey")),
+    )
+    op.create_index(
+        "submissions_open_key", "submissions", ["order_id"], unique=True, postgresql_where=sa.text("outcome IS NULL")
+    )
+    op.create_index(
+        "submissions_open_worker_idx",
+        "submissions",
+        ["worker_id"],
+        unique=False,
+        postgresql_where=sa.text("outcome IS NULL"),
+    )
+    op.create_index("submissions_order_id_idx", "submissions", ["order_id", "id"], unique=False)
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.Uuid(), nullable=False, comment="new for every process start"),
+        sa.Column("name", sa.Text(), nullable=False, comment="host and process, for people"),
+        sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="it said goodbye, or was taken over"),
+        sa.PrimaryKeyConstraint("id", name=op.f("workers_pkey")),
+    )
+    op.create_index(
+        "workers_living_idx", "workers", ["lease_until"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_table(
+        "cancels",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="the worker's own: when it is next seen to",
+        ),
+        sa.CheckConstraint("state IN ('pending', 'accepted', 'rejected')", name=op.f("cancels_state_check")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("cancels_order_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("cancels_pkey")),
+        sa.UniqueConstraint("reference", name=op.f("cancels_reference_key")),
+    )
+    op.create_index(op.f("cancels_order_id_idx"), "cancels", ["order_id"], unique=False)
+    op.create_index(
+        "cancels_pending_idx", "cancels", ["due_at"], unique=False, postgresql_where=sa.text("state = 'pending'")
+    )
+    op.create_index(
+        "cancels_waiting_for_order_idx",
+        "cancels",
+        ["order_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_table(
+        "polls",
+        sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column(
+            "due_at", sa.DateTime(timezone=True), nullable=False, comment="pushed ahead by whoever looks: a lease"
+        ),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last had news"),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
+    )
+    op.create_index("polls_panel_due_at_idx", "polls", ["panel", "due_at"], unique=False)
+    op.create_table(
+        "refills",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("panel_refill_id", sa.Text(), nullable=True),
+        sa.Column("panel_status", sa.Text(), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="the worker's own: when it is next seen to",
+        ),
+        sa.CheckConstraint(
+            "state IN ('pending', 'submitted', 'completed', 'rejected')", name=op.f("refills_state_check")
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("refills_order_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("refills_pkey")),
+        sa.UniqueConstraint("reference", name=op.f("refills_reference_key")),
+    )
+    op.create_index(op.f("refills_order_id_idx"), "refills", ["order_id"], unique=False)
+    op.create_index(
+        "refills_pending_idx", "refills", ["due_at"], unique=False, postgresql_where=sa.text("state = 'pending'")
+    )
+    op.create_index(
+        "refills_submitted_idx", "refills", ["due_at"], unique=False, postgresql_where=sa.text("state = 'submitted'")
+    )
+    op.execute(WAKE_UP)
+    for table in FED_BY_PRODUCERS:
+        op.execute(
+            f"CREATE TRIGGER {table}_wake_up AFTER INSERT ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION order_sync_wake_up()"
+        )
+    op.execute(EVENTS_IN_ORDER)
+    op.execute(
+        "CREATE TRIGGER order_events_in_order BEFORE INSERT ON order_events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION order_sync_events_in_order()"
+    )
+    op.execute(ANNOUNCE_EVENTS)
+    op.execute(
+        "CREATE TRIGGER order_events_announce AFTER INSERT ON order_events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION order_sync_announce_events()"
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("refills")
+    op.drop_table("polls")
+    op.drop_table("cancels")
+    op.drop_table("workers")
+    op.drop_table("submissions")
+    op.drop_table("services")
+    op.drop_table("service_changes")
+    op.drop_table("periodic_jobs")
+    op.drop_table("pauses")
+    op.drop_table("orders")
+    op.drop_table("order_events")
+    op.drop_table("budgets")
+    op.drop_table("balances")
+    for function in ("order_sync_wake_up", "order_sync_events_in_order", "order_sync_announce_events"):
+        op.execute(f"DROP FUNCTION {function}()")

@@ -1,0 +1,102 @@
+from decimal import Decimal
+
+import pytest
+
+from worker.domain.outcome import Answered, Reason, Refused, Unknown
+from worker.domain.services import Service
+from worker.domain.status import Balance
+from worker.panel.catalogue import read_services
+from worker.panel.replies import read_balance
+
+ENTRY = {
+    "service": 1,
+    "name": "Followers",
+    "type": "Default",
+    "category": "First Category",
+    "rate": "0.90",
+    "min": "50",
+    "max": "10000",
+    "refill": True,
+    "cancel": True,
+}
+SERVICE = Service("1", "Followers", "Default", "First Category", Decimal("0.90"), 50, 10000, True, True, None, ENTRY)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [ENTRY],
+        {"services": [ENTRY]},
+        {"data": [ENTRY]},
+        {"status": "success", "data": [ENTRY]},
+        {"data": {"services": [ENTRY]}},
+        {"1": ENTRY},
+        {"services": {"1": ENTRY}},
+        [{"name": "no id"}, None, "x", [], {"service": 0}, {"service": None}, ENTRY],
+        [ENTRY | {"name": "older"}, ENTRY],
+    ],
+)
+def test_every_shape_of_the_list(received, body):
+    assert read_services(received(body)) == Answered([SERVICE])
+
+
+def test_in_a_map_the_key_is_the_id_of_an_entry_without_one(received):
+    reply = read_services(received({"7": {"name": "a"}}))
+
+    assert isinstance(reply, Answered)
+    assert [service.service for service in reply.value] == ["7"]
+
+
+@pytest.mark.parametrize("body", [[], {}, {"services": []}])
+def test_an_empty_list_is_an_answer(received, body):
+    assert read_services(received(body)) == Answered([])
+
+
+def test_what_an_entry_says_unreadably_is_none(received):
+    entry = {"service": "x1", "name": None, "rate": "free", "min": "", "max": "many", "refill": "yes", "dripfeed": "0"}
+
+    assert read_services(received([entry])) == Answered([Service("x1", dripfeed=False, raw=entry)])
+
+
+def test_a_rate_that_is_a_json_number_is_exact_also_in_the_raw_entry(received):
+    reply = read_services(received(b'[{"service": 1, "rate": 0.90, "min": 50}]'))
+
+    assert reply == Answered(
+        [Service("1", rate=Decimal("0.90"), min=50, raw={"service": 1, "rate": "0.90", "min": 50})]
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"<html>", b'[{"service": 1', b'{"message": "x"}', b'["x"]', b"[[]]", b"5"]
+)
+def test_a_list_that_cannot_be_read_is_unknown(received, body):
+    assert isinstance(read_services(received(body)), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("body", "balance"),
+    [
+        ({"balance": "100.84292", "currency": "USD"}, Balance(Decimal("100.84292"), "USD")),
+        (b'{"balance": 100.84292}', Balance(Decimal("100.84292"), None)),
+        ({"balance": 0, "currency": ""}, Balance(Decimal(0), None)),
+        ({"balance": "-1.5", "currency": "EUR"}, Balance(Decimal("-1.5"), "EUR")),
+        ({"balance": "1,234.50", "error": None}, Balance(Decimal("1234.50"), None)),
+    ],
+)
+def test_balances(received, body, balance):
+    assert read_balance(received(body)) == Answered(balance)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b"{}", b'{"balance": null}', b'{"balance": "1,5"}', b'{"balance": NaN}', b"5"]
+)
+def test_a_balance_that_cannot_be_read_is_unknown(received, body):
+    assert isinstance(read_balance(received(body)), Unknown)
+
+
+@pytest.mark.parametrize("read", [read_services, read_balance])
+@pytest.mark.parametrize("extra", [{}, {"balance": "5"}, {"services": [ENTRY]}])
+def test_an_error_is_refusal(received, read, extra):
+    body = extra | {"error": "Invalid API key"}
+
+    assert read(received(body)) == Refused(Reason.BAD_KEY, "Invalid API key")

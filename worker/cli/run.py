@@ -1,0 +1,55 @@
+"""`order-sync run`."""
+
+import asyncio
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from worker import daemon
+from worker.cli.errors import CommandError
+from worker.observe.logs import configure
+from worker.settings import Settings, load
+from worker.store.embedded import embedded_postgres
+from worker.store.engine import DatabaseUnreachableError
+from worker.store.health import inspect
+from worker.store.migrate import migrate
+
+
+@click.command()
+@click.option(
+    "--embedded",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep an own Postgres in DIR, for one machine without a database server.",
+)
+def run(embedded: Path | None) -> None:
+    """Run the worker until SIGTERM or Ctrl-C.
+
+    Settings come from ORDER_SYNC_... variables, or the TOML file that ORDER_SYNC_CONFIG names.
+    """
+    with ExitStack() as stack:
+        if embedded is None:
+            settings = load()
+        else:
+            load(need_database=False)  # a wrong setting is told before a database is made
+            url = stack.enter_context(embedded_postgres(embedded))
+            settings = load({**os.environ, "ORDER_SYNC_DATABASE_URL": url})
+            migrate(url)
+            click.echo(f"Insert orders at {url}")
+        configure(settings.log.format, settings.log.level, settings.secrets())
+        _check_schema(settings)
+        asyncio.run(daemon.run(settings))
+
+
+def _check_schema(settings: Settings) -> None:
+    try:
+        report = inspect(settings.database_url.get_secret_value())
+    except DatabaseUnreachableError as error:
+        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
+    if not report.is_at_head:
+        raise CommandError(
+            f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
+            "run `order-sync migrate` first"
+        )

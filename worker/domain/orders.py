@@ -1,0 +1,193 @@
+"""What becomes of an order: every change of a row is decided here, as a value, before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Scope, Unknown
+from worker.domain.pace import back_off
+from worker.domain.requests import AddRequest, OrderRequest, Refusal
+from worker.domain.states import OrderState, may_follow
+from worker.domain.status import OrderReading, Recognition, read_order_status
+
+
+class EventKind(StrEnum):
+    """What happened to an order: `order_events.kind`."""
+
+    SUBMITTING = "submitting"  #: the intent, committed before the first byte
+    SUBMITTED = "submitted"  #: the panel took it
+    REQUEUED = "requeued"  #: certainly not bought; tried again later
+    REJECTED = "rejected"  #: refused by the panel, or by our own check
+    UNCONFIRMED = "unconfirmed"  #: it may have been bought, and nothing says whether
+    STATUS = "status"  #: the panel's word, a charge or a count changed
+    CANCELED = "canceled"  #: canceled here, before it was sent
+    LATE_RESULT = "late_result"  #: what a call came to, told after its lease had ended
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """The worker's columns of an order, as they stand or are to stand."""
+
+    state: OrderState = OrderState.PENDING
+    panel_order_id: str | None = None
+    panel_status: str | None = None
+    charge: Decimal | None = None
+    currency: str | None = None
+    start_count: int | None = None
+    remains: int | None = None
+    error_code: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one order, and the event that tells of it. `retry_in` is in seconds."""
+
+    order_id: int
+    kind: EventKind
+    before: OrderRecord
+    after: OrderRecord
+    retry_in: float | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        state = self.before.state, self.after.state
+        if state[0] is not state[1] and not may_follow(*state):
+            raise ValueError(f"order {self.order_id}: {state[1]} may not follow {state[0]}")
+
+    @property
+    def changes_state(self) -> bool:
+        return self.before.state is not self.after.state
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOrder:
+    """A row that waits to be sent."""
+
+    order_id: int
+    request: OrderRequest
+    attempts: int = 0
+
+    def refused(self, refusal: Refusal) -> Change:
+        return Change(
+            self.order_id,
+            EventKind.REJECTED,
+            OrderRecord(),
+            OrderRecord(OrderState.REJECTED, error_code=refusal.code, error=refusal.text),
+        )
+
+    def intended(self, request: AddRequest) -> Change:
+        detail: dict[str, Any] = {"attempt": self.attempts + 1}
+        if request.expected_charge is not None:
+            detail["expected_charge"] = str(request.expected_charge)
+        return Change(
+            self.order_id, EventKind.SUBMITTING, OrderRecord(), OrderRecord(OrderState.SUBMITTING), detail=detail
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An order whose intent is committed. `token` is the claim's: who writes the outcome must hold it."""
+
+    order_id: int
+    token: int
+    attempt: int
+    request: AddRequest
+
+
+def settled(order_id: int, attempt: int, outcome: AddOutcome, before: OrderRecord) -> Change:
+    """What an `add` came to, for an order that is `submitting`, or `unconfirmed` because the news is late."""
+    match outcome:
+        case Accepted(panel_order_id):
+            after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
+            return Change(order_id, EventKind.SUBMITTED, before, after)
+        case Refused(reason, text):
+            match reason.scope:
+                case Scope.ITEM:
+                    after = OrderRecord(OrderState.REJECTED, error_code=reason, error=text)
+                    return Change(order_id, EventKind.REJECTED, before, after)
+                case Scope.LATER:
+                    return _requeued(order_id, before, reason, text, back_off(attempt, first=60, longest=3600))
+                case Scope.PANEL:
+                    return _requeued(order_id, before, reason, text, back_off(attempt, first=1, longest=60))
+        case NotSent(text):
+            return _requeued(order_id, before, "not_sent", text, back_off(attempt, first=2, longest=60))
+        case Unknown(text):
+            return unconfirmed(order_id, before, "no_answer", text)
+
+
+def unconfirmed(order_id: int, before: OrderRecord, code: str, text: str) -> Change:
+    after = OrderRecord(OrderState.UNCONFIRMED, error_code=code, error=text)
+    return Change(order_id, EventKind.UNCONFIRMED, before, after)
+
+
+def _requeued(order_id: int, before: OrderRecord, code: str, text: str, retry_in: float) -> Change:
+    after = OrderRecord(OrderState.PENDING, error_code=code, error=text)
+    return Change(order_id, EventKind.REQUEUED, before, after, retry_in=retry_in)
+
+
+def too_late(order_id: int, outcome: AddOutcome, record: OrderRecord) -> Change:
+    """What a call came to, where its order has gone on without it: kept for a person, and for the evidence."""
+    detail = {"outcome": type(outcome).__name__.casefold()}
+    match outcome:
+        case Accepted(panel_order_id):
+            detail["panel_order_id"] = panel_order_id
+        case Refused(_, text) | NotSent(text) | Unknown(text):
+            detail["error"] = text
+    return Change(order_id, EventKind.LATE_RESULT, record, record, detail=detail)
+
+
+def canceled_here(order_id: int, before: OrderRecord) -> Change:
+    """A cancel that came before the order was sent: it never reaches the panel."""
+    after = replace(before, state=OrderState.CANCELED, error_code=None, error=None)
+    return Change(order_id, EventKind.CANCELED, before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look at an order brought. `change` is None where nothing is new."""
+
+    change: Change | None
+    recognition: Recognition
+
+
+def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News:
+    """What a panel's answer changes about an order that it has.
+
+    What the answer leaves out stays as it was: missing is no news. Without a status, the state stays too.
+    """
+    state, recognition = (
+        (before.state, Recognition.KNOWN) if reading.status is None else read_order_status(reading.status)
+    )
+    after = replace(
+        before,
+        state=state,
+        panel_status=_newer(reading.status, before.panel_status),
+        charge=_newer(_stored(reading.charge), before.charge),
+        currency=_newer(reading.currency, before.currency),
+        start_count=_newer(reading.start_count, before.start_count),
+        remains=_newer(reading.remains, before.remains),
+        error_code=None,
+        error=None,
+    )
+    if after == replace(before, error_code=None, error=None):
+        return News(None, recognition)
+    detail = {"orders": list(reading.spawned)} if reading.spawned else {}
+    return News(Change(order_id, EventKind.STATUS, before, after, detail=detail), recognition)
+
+
+def _newer(said: Any, known: Any) -> Any:
+    return known if said is None else said
+
+
+_CENTS = Decimal("1e-8")
+_TOO_MUCH = Decimal("1e12")
+
+
+def _stored(charge: Decimal | None) -> Decimal | None:
+    """A charge as the column holds it, numeric(20,8); None for one that can't be meant."""
+    if charge is None or not charge.is_finite() or abs(charge) >= _TOO_MUCH:
+        return None
+    return charge.quantize(_CENTS)

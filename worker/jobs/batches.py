@@ -1,0 +1,40 @@
+"""Asking a panel about many ids at once, so that one bad id never spoils its batch."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from worker.domain.outcome import Answered, NotSent, Refused, Reply, Scope, Unknown
+from worker.domain.status import ItemError
+from worker.jobs.gate import Gate, Pass
+
+T = TypeVar("T")
+
+#: Most ids in one call (panel-api.md, section 1).
+BATCH = 100
+
+Call = Callable[[Sequence[str]], Awaitable[Reply[dict[str, T]]]]
+
+
+async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
+    """What the panel said of each id; an id that it said nothing of is missing.
+
+    A batch that is refused as a whole is asked again in halves, until the bad id stands alone.
+    """
+    async with leave:
+        reply = await call(ids)
+    await leave.report(reply)
+    match reply:
+        case Answered(answers):
+            return {**answers}
+        case Refused(reason, text) if reason.scope is not Scope.PANEL:
+            if len(ids) == 1:
+                return {ids[0]: ItemError(reason, text)}
+            middle = len(ids) // 2
+            return await _ask_half(gate, ids[:middle], call) | await _ask_half(gate, ids[middle:], call)
+        case Refused() | NotSent() | Unknown():
+            return {}
+
+
+async def _ask_half(gate: Gate, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
+    passes = await gate.enter()
+    return await ask(gate, passes[0], ids, call) if isinstance(passes, list) else {}

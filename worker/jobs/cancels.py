@@ -1,0 +1,59 @@
+"""Cancels: of what wasn't sent yet, carried out here; of what the panel has, asked for there."""
+
+import structlog
+
+from worker.domain.aftercare import RequestChange, cancel_answered
+from worker.domain.pace import Pace
+from worker.domain.states import CancelState
+from worker.jobs.batches import BATCH, ask
+from worker.jobs.gate import Pass
+from worker.jobs.upstream import Upstream
+from worker.store.requests import Request, Requests
+
+_log = structlog.get_logger()
+
+
+class Cancels:
+    def __init__(self, upstream: Upstream, cancels: Requests, pace: Pace) -> None:
+        self._upstream = upstream
+        self._cancels = cancels
+        self._pace = pace
+
+    async def run(self) -> None:
+        for change in await self._cancels.cancel_unsent():
+            _log.info("cancel_accepted", order_id=change.order_id, state=change.after.state)
+        for cancel_id, order_id in await self._cancels.reject_pointless():
+            _log.warning("cancel_rejected", cancel_id=cancel_id, order_id=order_id, error_code="no_panel_order")
+        while await self._cancels.any_due(self._upstream.name, CancelState.PENDING):
+            passes = await self._upstream.gate.enter()
+            if not isinstance(passes, list):
+                return
+            batch = await self._cancels.claim(self._upstream.name, CancelState.PENDING, BATCH)
+            if not batch:
+                await self._upstream.gate.give_back(passes)
+                return
+            self._upstream.in_flight.launch(self._cancel(passes[0], batch), panel=self._upstream.name, job="cancels")
+
+    async def _cancel(self, leave: Pass, batch: list[Request]) -> None:
+        ids = list(dict.fromkeys(request.panel_order_id for request in batch))
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.cancels)
+        changes = [
+            cancel_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
+            for request in batch
+        ]
+        recorded = await self._cancels.record(batch, changes)
+        for request, change in zip(batch, changes, strict=True):
+            if request.request_id in recorded:
+                self._tell(request, change)
+
+    def _tell(self, request: Request, change: RequestChange) -> None:
+        about = {
+            "cancel_id": request.request_id,
+            "order_id": request.order_id,
+            "panel": self._upstream.name,
+            "panel_order_id": request.panel_order_id,
+        }
+        if change.state is CancelState.ACCEPTED:
+            _log.info("cancel_accepted", **about)
+        elif change.state is CancelState.REJECTED:
+            _log.warning("cancel_rejected", error_code=change.error_code, error=change.error, **about)

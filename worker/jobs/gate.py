@@ -1,0 +1,141 @@
+"""The way through to one panel: a slot of this worker's, and a turn in the budget that all workers share."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from worker.domain.outcome import Accepted, Answered, NotSent, Refused, Scope, Unknown
+from worker.domain.trouble import OUTAGE_AFTER, PASSING, PauseScope, trouble_of
+from worker.store.budget import Budget, Paused, Slots, Wait
+
+_log = structlog.get_logger()
+
+Outcome = Accepted | Answered[Any] | Refused | NotSent | Unknown
+
+
+class Closed:
+    """The worker is draining: nothing new is begun."""
+
+
+class Pass:
+    """Leave to make one call. Entered when its time has come; left, it frees its slot."""
+
+    def __init__(self, gate: "Gate", start_at: float, *, adding: bool, probe: bool) -> None:
+        self._gate = gate
+        self._start_at = start_at
+        self.adding = adding
+        self.probe = probe
+
+    async def __aenter__(self) -> Self:
+        delay = self._start_at - asyncio.get_running_loop().time()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._gate.release(1, adding=self.adding)
+
+    async def report(self, outcome: Outcome) -> None:
+        """Tell what the call came to: trouble of the whole panel pauses it, an answer ends a pause."""
+        await self._gate.report(outcome, adding=self.adding, probe=self.probe)
+
+
+class Gate:
+    """Holds this worker to CONCURRENCY calls at once, and all workers together to REQUESTS_PER_SECOND."""
+
+    def __init__(self, panel: str, budget: Budget, concurrency: int) -> None:
+        self._panel = panel
+        self._budget = budget
+        self._slots = asyncio.Semaphore(concurrency)
+        # One slot is never for `add`, so that slow orders don't keep the news of all others waiting.
+        self._add_slots = asyncio.Semaphore(max(1, concurrency - 1))
+        # Jobs take turns at the budget: none is crowded out by another that wants more.
+        self._turn = asyncio.Lock()
+        self._failures_in_a_row = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nobody through any more."""
+        self._closed = True
+
+    async def enter(self, want: int = 1, *, adding: bool = False) -> list[Pass] | Paused | Closed:
+        """Passes for at least one and up to `want` calls, as soon as there are any. Unused ones must be given back."""
+        held = await self._acquire(want, adding=adding)
+        try:
+            passes = await self._take(held, adding=adding)
+        except BaseException:
+            self.release(held, adding=adding)
+            raise
+        self.release(held - (len(passes) if isinstance(passes, list) else 0), adding=adding)
+        return passes
+
+    async def give_back(self, passes: list[Pass]) -> None:
+        if not passes:
+            return
+        adding = passes[0].adding
+        self.release(len(passes), adding=adding)
+        if passes[0].probe:
+            await self._budget.give_back_probe(_scopes(adding=adding))
+        else:
+            await self._budget.give_back(len(passes))
+
+    def release(self, count: int, *, adding: bool) -> None:
+        for _ in range(count):
+            self._slots.release()
+            if adding:
+                self._add_slots.release()
+
+    async def report(self, outcome: Outcome, *, adding: bool, probe: bool) -> None:
+        match outcome:
+            case Accepted() | Answered():
+                await self._answered(adding=adding, probe=probe)
+            case Refused(reason) if reason.scope is not Scope.PANEL:
+                await self._answered(adding=adding, probe=probe)
+            case Refused() | NotSent() | Unknown():
+                self._failures_in_a_row += not isinstance(outcome, Refused)
+                in_a_row = max(self._failures_in_a_row, OUTAGE_AFTER if probe else 0)
+                pause = trouble_of(outcome, in_a_row, adding=adding)
+                if pause is not None and await self._budget.pause(pause, probe=probe):
+                    _log.warning(
+                        "panel_paused", panel=self._panel, reason=pause.reason, scope=pause.scope, error=pause.detail
+                    )
+
+    async def _answered(self, *, adding: bool, probe: bool) -> None:
+        self._failures_in_a_row = 0
+        if not probe:
+            return
+        for resumed in await self._budget.resume(_scopes(adding=adding), PASSING):
+            _log.info("panel_resumed", panel=self._panel, reason=resumed.reason, paused_for=round(resumed.lasted, 1))
+
+    async def _acquire(self, want: int, *, adding: bool) -> int:
+        if adding:
+            await self._add_slots.acquire()
+        await self._slots.acquire()
+        held = 1
+        while held < want and not self._slots.locked() and not (adding and self._add_slots.locked()):
+            await self._slots.acquire()
+            if adding:
+                await self._add_slots.acquire()
+            held += 1
+        return held
+
+    async def _take(self, want: int, *, adding: bool) -> list[Pass] | Paused | Closed:
+        async with self._turn:
+            while not self._closed:
+                match await self._budget.take(want, _scopes(adding=adding)):
+                    case Slots(count, first_in, gap, probe):
+                        start = asyncio.get_running_loop().time() + first_in
+                        return [Pass(self, start + i * gap, adding=adding, probe=probe) for i in range(count)]
+                    case Wait(seconds):
+                        await asyncio.sleep(min(seconds, 1.0))
+                    case Paused() as paused:
+                        return paused
+        return Closed()
+
+
+def _scopes(*, adding: bool) -> tuple[PauseScope, ...]:
+    return (PauseScope.ADD, PauseScope.ALL) if adding else (PauseScope.ALL,)

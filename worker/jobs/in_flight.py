@@ -1,0 +1,36 @@
+"""Calls that are under way: begun by a job, finished on their own."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger()
+
+
+class InFlight:
+    """Tasks that outlive the run of the job that began them. One that throws is reported, and stops no other."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def launch(self, work: Coroutine[Any, Any, None], **about: str) -> None:
+        """Begin work; `about` goes into the report, should it throw."""
+        task = asyncio.get_running_loop().create_task(self._reported(work, about))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def finished(self) -> None:
+        """Return once nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _reported(self, work: Coroutine[Any, Any, None], about: dict[str, str]) -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - whatever it is, it is this call's own trouble
+            _log.exception("call_failed", **about)

@@ -1,0 +1,97 @@
+"""What came of each `add` is written in bunches that form by themselves: whatever has arrived goes in one commit.
+
+A result that can't be written is kept, and written when the database is back: it may be the only copy of the id of an
+order that was paid for.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from worker.domain.orders import Change, Claimed, EventKind
+from worker.domain.outcome import AddOutcome
+from worker.domain.pace import back_off
+from worker.store.orders import Orders
+
+_log = structlog.get_logger()
+
+BUNCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    panel: str
+    claimed: Claimed
+    outcome: AddOutcome
+    seconds: float
+
+
+class Recorder:
+    """Writes results, one bunch after the other."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._waiting: deque[Result] = deque()
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, result: Result) -> None:
+        self._waiting.append(result)
+        self._idle.clear()
+        self._arrived.set()
+
+    @property
+    def unwritten(self) -> list[Result]:
+        return list(self._waiting)
+
+    async def written(self) -> None:
+        """Return once nothing waits to be written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            await self._arrived.wait()
+            bunch = [self._waiting[i] for i in range(min(len(self._waiting), BUNCH))]
+            try:
+                changes = await self._orders.settle([(result.claimed, result.outcome) for result in bunch])
+            except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
+                failures += 1
+                _log.exception("results_not_written", waiting=len(self._waiting))
+                await asyncio.sleep(back_off(failures, first=0.2, longest=5))
+                continue
+            failures = 0
+            for _ in bunch:
+                self._waiting.popleft()
+            _tell(bunch, changes)
+            if not self._waiting:
+                self._arrived.clear()
+                self._idle.set()
+
+
+def _tell(bunch: list[Result], changes: list[Change]) -> None:
+    results = {result.claimed.order_id: result for result in bunch}
+    for change in changes:
+        result = results[change.order_id]
+        about = {
+            "order_id": change.order_id,
+            "panel": result.panel,
+            "state": change.after.state,
+            "attempt": result.claimed.attempt,
+            "duration_ms": round(result.seconds * 1000),
+        }
+        failed = {"error_code": change.after.error_code, "error": change.after.error}
+        match change.kind:
+            case EventKind.SUBMITTED:
+                _log.info("order_submitted", panel_order_id=change.after.panel_order_id, **about)
+            case EventKind.REJECTED:
+                _log.warning("order_rejected", **about, **failed)
+            case EventKind.UNCONFIRMED:
+                _log.warning("order_unconfirmed", **about, **failed)
+            case EventKind.LATE_RESULT:
+                _log.error("order_result_late", **about, **change.detail)
+            case _:
+                _log.info("order_requeued", **about, **failed, retry_in=change.retry_in)

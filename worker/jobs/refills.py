@@ -1,0 +1,85 @@
+"""Refills: asked for, and followed to their end."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from worker.domain.aftercare import RefillNews, RequestChange, refill_answered, refill_news
+from worker.domain.pace import Pace
+from worker.domain.states import RefillState
+from worker.domain.status import ItemError, Recognition
+from worker.jobs.batches import BATCH, ask
+from worker.jobs.gate import Pass
+from worker.jobs.upstream import Upstream
+from worker.store.requests import Request, Requests
+
+_log = structlog.get_logger()
+
+
+class Refills:
+    def __init__(self, upstream: Upstream, refills: Requests, pace: Pace) -> None:
+        self._upstream = upstream
+        self._refills = refills
+        self._pace = pace
+
+    async def run(self) -> None:
+        for refill_id, order_id in await self._refills.reject_pointless():
+            _log.warning("refill_rejected", refill_id=refill_id, order_id=order_id, error_code="no_panel_order")
+        await self._each_batch(RefillState.PENDING)
+        await self._each_batch(RefillState.SUBMITTED)
+
+    async def _each_batch(self, state: RefillState) -> None:
+        while await self._refills.any_due(self._upstream.name, state):
+            passes = await self._upstream.gate.enter()
+            if not isinstance(passes, list):
+                return
+            batch = await self._refills.claim(self._upstream.name, state, BATCH)
+            if not batch:
+                await self._upstream.gate.give_back(passes)
+                return
+            work = self._create if state is RefillState.PENDING else self._follow
+            self._upstream.in_flight.launch(work(passes[0], batch), panel=self._upstream.name, job="refills")
+
+    async def _create(self, leave: Pass, batch: list[Request]) -> None:
+        ids = list(dict.fromkeys(request.panel_order_id for request in batch))
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refills)
+        changes = [
+            refill_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
+            for request in batch
+        ]
+        await self._record(batch, changes)
+
+    async def _follow(self, leave: Pass, batch: list[Request]) -> None:
+        followed = {request.panel_refill_id: request for request in batch if request.panel_refill_id is not None}
+        answers = await ask(self._upstream.gate, leave, list(followed), self._upstream.client.refill_statuses)
+        news = [self._news(request, answers.get(refill_id)) for refill_id, request in followed.items()]
+        await self._record(batch, [item.change for item in news])
+        for item in news:
+            if item.recognition is not Recognition.KNOWN:
+                change = item.change
+                _log.warning("status_unrecognized", refill_id=change.request_id, panel_status=change.panel_status)
+
+    def _news(self, request: Request, answer: str | ItemError | None) -> RefillNews:
+        return refill_news(request.request_id, request.panel_status, answer, request.still_for, self._pace)
+
+    async def _record(self, batch: Sequence[Request], changes: Sequence[RequestChange]) -> None:
+        requests = {request.request_id: request for request in batch}
+        recorded = await self._refills.record(batch, changes)
+        for change in changes:
+            if change.request_id in recorded:
+                self._tell(requests[change.request_id], change)
+
+    def _tell(self, request: Request, change: RequestChange) -> None:
+        about = {
+            "refill_id": request.request_id,
+            "order_id": request.order_id,
+            "panel": self._upstream.name,
+            "panel_order_id": request.panel_order_id,
+            "state": change.state,
+        }
+        if change.panel_refill_id is not None:
+            _log.info("refill_submitted", panel_refill_id=change.panel_refill_id, **about)
+        elif change.state is RefillState.REJECTED:
+            _log.warning("refill_rejected", error_code=change.error_code, error=change.error, **about)
+        elif change.panel_status != request.panel_status:
+            _log.info("refill_changed", panel_status=change.panel_status, **about)

@@ -1,0 +1,39 @@
+"""What turns a job: a tick of the schedule or a word from a producer wakes it, and it runs until nothing is due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+_log = structlog.get_logger()
+
+
+class Runner:
+    """Runs one job, never twice at once. A wake-up during a run leads to another run: none is lost."""
+
+    def __init__(self, job: str, run: Callable[[], Awaitable[None]], **about: str) -> None:
+        """`about` goes into the report of a run that throws."""
+        self.job = job
+        self._run = run
+        self._about = about
+        self._woken = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Let `turn` return once the run that is under way is over."""
+        self._stopping = True
+        self._woken.set()
+
+    async def turn(self) -> None:
+        while True:
+            await self._woken.wait()
+            if self._stopping:
+                return
+            self._woken.clear()
+            try:
+                await self._run()
+            except Exception:  # noqa: BLE001 - a job that throws is reported, and runs again at its next tick
+                _log.exception("job_failed", job=self.job, **self._about)

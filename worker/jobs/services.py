@@ -1,0 +1,62 @@
+"""The mirror of a panel's catalogue: made anew on a schedule, by one worker for all."""
+
+from collections.abc import Callable
+
+import structlog
+
+from worker.domain.outcome import Answered, NotSent, Refused, Unknown
+from worker.domain.services import Service, ServiceChange
+from worker.jobs.periodic import RETRY, call_when_due
+from worker.jobs.upstream import Upstream
+from worker.store.catalogue import Catalogue, ImplausibleListError
+from worker.store.periodic import PeriodicJob
+
+_log = structlog.get_logger()
+
+
+class Services:
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        catalogue: Catalogue,
+        job: PeriodicJob,
+        mirrored: Callable[[], None],
+    ) -> None:
+        """`mirrored` is called after each success: orders may be waiting for it."""
+        self._upstream = upstream
+        self._catalogue = catalogue
+        self._job = job
+        self._mirrored = mirrored
+
+    async def run(self) -> None:
+        match await call_when_due(self._job, self._upstream.gate, self._upstream.client.services):
+            case Answered(listed):
+                await self._mirror(listed)
+            case Refused(_, text) | NotSent(text) | Unknown(text):
+                _log.warning("services_not_read", panel=self._upstream.name, error=text)
+            case None:
+                pass
+
+    async def _mirror(self, listed: list[Service]) -> None:
+        try:
+            changes = await self._catalogue.mirror(listed)
+        except ImplausibleListError as error:
+            _log.warning("services_ignored", panel=self._upstream.name, listed=error.listed, known=error.known)
+            await self._job.hasten(RETRY)
+            return
+        await self._job.succeeded()
+        self._tell(len(listed), changes)
+        self._mirrored()
+
+    def _tell(self, listed: int, changes: list[ServiceChange]) -> None:
+        for change in changes:
+            _log.info(
+                "service_changed",
+                panel=self._upstream.name,
+                service=change.service,
+                kind=change.kind,
+                before=change.before,
+                after=change.after,
+            )
+        _log.info("services_mirrored", panel=self._upstream.name, listed=listed, changes=len(changes))

@@ -1,0 +1,143 @@
+"""Pending orders, out to the panel: claimed with their intent, sent, and settled with their outcome."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from worker.domain.orders import Claimed
+from worker.domain.outcome import AddOutcome, NotSent, Unknown
+from worker.domain.requests import OrderRequest, check
+from worker.domain.services import Service
+from worker.jobs.gate import Pass
+from worker.jobs.lease import Lease
+from worker.jobs.recorder import Recorder, Result
+from worker.jobs.upstream import Upstream
+from worker.store.orders import Claim, Decision, Hold, Orders
+from worker.store.periodic import PeriodicJob
+
+_log = structlog.get_logger()
+
+#: Most rows that are claimed at once.
+BUNCH = 500
+
+#: Seconds. A service that isn't in the mirror may be new: only a mirror younger than this can deny it.
+FRESH = 60.0
+
+#: Seconds until a row that waits for the catalogue is looked at again.
+HOLD = 1.0
+
+
+class Submit:
+    """Sends what may be sent, as long as there is any; the calls go on after a run has ended."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        orders: Orders,
+        lease: Lease,
+        recorder: Recorder,
+        catalogue: PeriodicJob,
+        fetch_catalogue: Callable[[], None],
+    ) -> None:
+        self._upstream = upstream
+        self._orders = orders
+        self._lease = lease
+        self._recorder = recorder
+        self._catalogue = catalogue
+        self._fetch_catalogue = fetch_catalogue
+        self._catalogue_fresh_until = 0.0
+        self._sending: set[int] = set()  # tokens
+        self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
+
+    async def run(self) -> None:
+        await self._return_unsent()
+        while runnable := await self._orders.runnable(self._upstream.name, BUNCH):
+            passes = await self._upstream.gate.enter(runnable, adding=True)
+            if not isinstance(passes, list):
+                return
+            if not await self._claim_and_send(passes):
+                return
+
+    async def _claim_and_send(self, passes: list[Pass]) -> bool:
+        """Whether there was anything to claim."""
+        sent = 0
+        try:
+            worker_id = self._lease.current()
+            if worker_id is None:
+                return False
+            self._doubtful = worker_id
+            claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide)
+            self._doubtful = None
+            for claimed in claim.sendable:
+                self._sending.add(claimed.token)
+                self._upstream.in_flight.launch(
+                    self._send(passes[sent], claimed, worker_id), panel=self._upstream.name, job="submit"
+                )
+                sent += 1
+        finally:
+            await self._upstream.gate.give_back(passes[sent:])
+        self._tell_refused(claim)
+        if claim.held:
+            await self._see_to_catalogue()
+        return bool(claim.sendable or claim.refused or claim.held)
+
+    async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
+        clock = asyncio.get_running_loop().time
+        async with leave:
+            began = clock()
+            outcome = await self._outcome(claimed, worker_id)
+            seconds = clock() - began
+        try:
+            await leave.report(outcome)
+        finally:
+            self._recorder.put(Result(self._upstream.name, claimed, outcome, seconds))
+            self._sending.discard(claimed.token)
+
+    async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
+        if not self._lease.holds(worker_id):
+            return NotSent("the worker's lease ran out before the order was sent")
+        try:
+            return await self._upstream.client.add(claimed.request)
+        except Exception:  # noqa: BLE001 - whatever it is, the order must not be lost by it
+            # The client has no such way out. Should it have one after all, the order must not be taken for unsent.
+            _log.exception("add_failed", order_id=claimed.order_id, panel=self._upstream.name)
+            return Unknown("the call broke off inside the worker")
+
+    async def _return_unsent(self) -> None:
+        """After a claim whose commit wasn't answered: what it put down as intended was certainly never sent."""
+        if self._doubtful is None:
+            return
+        in_hand = self._sending | {result.claimed.token for result in self._recorder.unwritten}
+        for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
+            if claimed.token not in in_hand:
+                outcome = NotSent("the database didn't answer the claim: the order was not sent")
+                self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
+        self._doubtful = None
+
+    def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
+        if service is None and asyncio.get_running_loop().time() >= self._catalogue_fresh_until:
+            return Hold(HOLD)
+        return check(order, service, removed=removed)
+
+    async def _see_to_catalogue(self) -> None:
+        """A row names a service that isn't mirrored: see to a mirror that is young enough to say that there is none."""
+        age = await self._catalogue.age()
+        if age is not None and age < FRESH:
+            self._catalogue_fresh_until = asyncio.get_running_loop().time() + FRESH - age
+        else:
+            await self._catalogue.hasten(0)
+            self._fetch_catalogue()
+
+    def _tell_refused(self, claim: Claim) -> None:
+        for change in claim.refused:
+            _log.warning(
+                "order_rejected",
+                order_id=change.order_id,
+                panel=self._upstream.name,
+                state=change.after.state,
+                error_code=change.after.error_code,
+                error=change.after.error,
+            )

@@ -1,0 +1,29 @@
+"""What the schedule alone brings to light: what dead workers left, and rows for panels that nobody configured."""
+
+from collections.abc import Collection
+
+import structlog
+
+from worker.store.orders import Orders
+
+_log = structlog.get_logger()
+
+
+class Sweep:
+    def __init__(self, orders: Orders, panels: Collection[str]) -> None:
+        """`panels` are the configured ones."""
+        self._orders = orders
+        self._panels = panels
+
+    async def run(self) -> None:
+        for change in await self._orders.take_over():
+            _log.warning(
+                "order_unconfirmed",
+                order_id=change.order_id,
+                state=change.after.state,
+                error_code=change.after.error_code,
+                error=change.after.error,
+            )
+        for panel in await self._orders.panels_waiting():
+            if panel not in self._panels:
+                _log.warning("panel_not_configured", panel=panel)

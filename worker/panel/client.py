@@ -1,0 +1,191 @@
+"""The ten calls of the panel API v2, typed in and out (panel-api.md, section 1)."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+
+import httpx
+
+from worker.domain.outcome import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
+from worker.domain.requests import AddRequest
+from worker.domain.services import Service
+from worker.domain.status import Balance, CancelTaken, ItemError, OrderReading
+from worker.panel.catalogue import read_services
+from worker.panel.document import read_document
+from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses
+from worker.panel.redaction import redaction_of
+from worker.panel.replies import Received, read_add, read_balance
+from worker.panel.transport import Transport
+
+T = TypeVar("T")
+OutcomeT = TypeVar("OutcomeT", bound=Accepted | Answered[Any] | Refused | NotSent | Unknown)
+
+
+class _ReadMany(Protocol[T]):
+    def __call__(self, reply: Received, asked: Sequence[str]) -> Reply[dict[str, T]]: ...
+
+
+#: Told of each HTTP request: its action, its outcome ("answered", "refused", "not_sent", "unknown"), and seconds.
+Observer: TypeAlias = Callable[[str, str, float], None]
+
+#: Most ids that a panel takes in one request.
+BATCH = 100
+
+#: Bytes. Lists of services are some megabytes.
+REPLY_LIMIT = 32 * 1024 * 1024
+
+
+class PanelClient:
+    """A client of one panel. Its calls end in values and raise nothing but `asyncio.CancelledError`.
+
+    `timeout`, in seconds, covers a whole request: waiting for a connection, connecting, sending and the whole reply.
+    At most `connections` requests are on the wire at once, more wait. `reply_limit` is in bytes, after unpacking.
+    `on_request` must not raise. Raises ValueError for a url, key or limit that can't be right.
+
+    No call is repeated, no redirect followed, no proxy or netrc of the environment used. The key travels in the body
+    alone, and is taken out of every text that a call gives back.
+
+    Where a call takes several ids, they go 100 to a request, one request after the other; no ids, no request. An id
+    that the answer doesn't have is one of which the panel said nothing. The first request that fails ends the call:
+    its failure is the outcome if nothing had been read before, or else what had been read is, so that no refill's id
+    is lost.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: float = 30.0,
+        connections: int = 16,
+        user_agent: str | None = None,
+        reply_limit: int = REPLY_LIMIT,
+        on_request: Observer | None = None,
+    ) -> None:
+        if not key:
+            raise ValueError("the panel's key is empty")
+        if timeout <= 0 or connections < 1 or reply_limit < 1:
+            raise ValueError("timeout, connections and reply_limit must be above zero")
+        self._key = key
+        self._redact = redaction_of(key)
+        self._on_request = on_request
+        self._transport = Transport(
+            _address(url),
+            timeout=timeout,
+            connections=connections,
+            user_agent=user_agent or "order-sync",
+            reply_limit=reply_limit,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def add(self, request: AddRequest) -> AddOutcome:
+        """Buy. `Unknown` means that it may have been bought; whoever repeats it then may buy twice."""
+        return await self._call("add", {**request.parameters, "service": request.service}, read_add)
+
+    async def status(self, order_id: str) -> Reply[OrderReading | ItemError]:
+        reply = await self._call("status", {"order": order_id}, partial(read_statuses, asked=[order_id]))
+        return only(reply, order_id)
+
+    async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+        return await self._in_batches("status", "orders", order_ids, read_statuses)
+
+    async def refill(self, order_id: str) -> Reply[str | ItemError]:
+        """Ask for a refill; the answer is its id."""
+        reply = await self._call("refill", {"order": order_id}, partial(read_refills, asked=[order_id]))
+        return only(reply, order_id)
+
+    async def refills(self, order_ids: Sequence[str]) -> Reply[dict[str, str | ItemError]]:
+        """Ask for refills; the answer has their ids by order."""
+        return await self._in_batches("refill", "orders", order_ids, read_refills)
+
+    async def refill_status(self, refill_id: str) -> Reply[str | ItemError]:
+        """The panel's word for a refill's state."""
+        reply = await self._call(
+            "refill_status", {"refill": refill_id}, partial(read_refill_statuses, asked=[refill_id])
+        )
+        return only(reply, refill_id)
+
+    async def refill_statuses(self, refill_ids: Sequence[str]) -> Reply[dict[str, str | ItemError]]:
+        """The panel's words by refill."""
+        return await self._in_batches("refill_status", "refills", refill_ids, read_refill_statuses)
+
+    async def cancels(self, order_ids: Sequence[str]) -> Reply[dict[str, CancelTaken | ItemError]]:
+        """Ask for orders to be canceled; whether they are shows in their status later."""
+        return await self._in_batches("cancel", "orders", order_ids, read_cancels)
+
+    async def services(self) -> Reply[list[Service]]:
+        """The catalogue, in the panel's order."""
+        return await self._call("services", {}, read_services)
+
+    async def balance(self) -> Reply[Balance]:
+        return await self._call("balance", {}, read_balance)
+
+    async def _in_batches(
+        self,
+        action: str,
+        field: str,
+        ids: Sequence[str],
+        read: _ReadMany[T],
+    ) -> Reply[dict[str, T]]:
+        distinct = list(dict.fromkeys(ids))
+        found: dict[str, T] = {}
+        for start in range(0, len(distinct), BATCH):
+            batch = distinct[start : start + BATCH]
+            reply = await self._call(action, {field: ",".join(batch)}, partial(read, asked=batch))
+            if not isinstance(reply, Answered):
+                return Answered(found) if found else reply
+            found |= reply.value
+        return Answered(found)
+
+    async def _call(
+        self, action: str, fields: Mapping[str, str], read: Callable[[Received], OutcomeT]
+    ) -> OutcomeT | NotSent | Unknown:
+        started = time.monotonic()
+        outcome: OutcomeT | NotSent | Unknown = Unknown("the call was cut short")
+        try:
+            reply = await self._transport.post({**fields, "key": self._key, "action": action})
+            if isinstance(reply, NotSent | Unknown):
+                outcome = reply
+            else:
+                outcome = read(Received(reply.status, read_document(reply.body, self._redact), reply.retry_after))
+        finally:
+            if self._on_request is not None:
+                self._on_request(action, _name(outcome), time.monotonic() - started)
+        return outcome
+
+
+def _name(outcome: Accepted | Answered[Any] | Refused | NotSent | Unknown) -> str:
+    match outcome:
+        case Accepted() | Answered():
+            return "answered"
+        case Refused():
+            return "refused"
+        case NotSent():
+            return "not_sent"
+        case Unknown():
+            return "unknown"
+
+
+def _address(url: str) -> httpx.URL:
+    """The panel's address, checked. The messages don't quote it: a wrong one may hold anything, a key for one."""
+    try:
+        address = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        raise ValueError("the panel's url is no address") from None
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ValueError("the panel's url must begin with http:// or https:// and name a host")
+    if address.userinfo:
+        raise ValueError("the panel's url must not hold a user name or password")
+    return address

@@ -1,0 +1,96 @@
+"""From the bytes of a reply to a JSON document that is safe to read, keep and show.
+
+Fractions stay the text that they were (`0.90` is `"0.90"`), so that no value passes through a float; panels send
+numbers as texts anyway, and every reader takes both.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from worker.panel.redaction import Redact
+
+#: No reply of a panel nests deeper than a handful of levels; what does is an attack on whoever walks it.
+DEEPEST = 32
+
+#: A longer run of digits is neither an id nor an amount; left a text, it can't cost anything either.
+LONGEST_NUMBER = 20
+
+#: What a JSON document begins with. A text that begins like this has to be JSON from its first character.
+_BEGINNINGS = ("{", "[", '"')
+
+#: The first thing behind other words (PHP notices) that can only be meant as JSON: `{"`, `[{`, `[]` and the like.
+_BEHIND_NOTICES = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reply that holds no whole JSON document. `text` says what it holds instead."""
+
+    text: str
+
+
+class _TooDeepError(ValueError):
+    pass
+
+
+def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
+    """The JSON document that a reply holds: dicts, lists, str, int, bool and None.
+
+    A byte-order mark and notices in front of it are skipped. A document that is cut or garbled, or followed by
+    anything, is unreadable: part of it is never taken for the whole. In every text the key is redacted, NUL is
+    removed (Postgres refuses it) and unpaired surrogates are replaced.
+    """
+    text = body.decode("utf-8-sig", errors="replace").strip().lstrip("\ufeff")
+    if not text:
+        return Unreadable("an empty reply")
+    try:
+        return _cleaned(_DECODER.decode(_from_json_on(text)), redact)
+    except (ValueError, RecursionError):
+        return Unreadable(_instead_of_json(text))
+
+
+def _from_json_on(text: str) -> str:
+    if text.startswith(_BEGINNINGS):
+        return text
+    beginning = _BEHIND_NOTICES.search(text)
+    return text[beginning.start() :] if beginning else text
+
+
+def _instead_of_json(text: str) -> str:
+    if text.startswith(_BEGINNINGS):
+        return "broken JSON"
+    return "a page instead of JSON" if text.startswith("<") else "text instead of JSON"
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else digits
+
+
+def _not_a_number(_: str) -> None:
+    """`NaN` and `Infinity`, which Python's parser takes and JSON doesn't have."""
+
+
+# strict=False: line feeds inside texts, which are common in service names and harmless.
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=_integer, parse_constant=_not_a_number, strict=False)
+
+
+def _cleaned(value: Any, redact: Redact, depth: int = 0) -> Any:
+    match value:
+        case str():
+            return _clean_text(value, redact)
+        case dict() | list() if depth >= DEEPEST:
+            raise _TooDeepError
+        case dict():
+            return {_clean_text(key, redact): _cleaned(entry, redact, depth + 1) for key, entry in value.items()}
+        case list():
+            return [_cleaned(entry, redact, depth + 1) for entry in value]
+        case _:
+            return value
+
+
+def _clean_text(text: str, redact: Redact) -> str:
+    if not text.isascii():
+        text = text.encode("utf-8", errors="replace").decode("utf-8")
+    return redact(text.replace("\0", ""))

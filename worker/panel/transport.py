@@ -1,0 +1,198 @@
+"""One POST and its reply, over httpx on aiohttp's connections, and the truth about whether it may have been sent.
+
+That truth is noted where it happens, on the wire: aiohttp's trace hooks say when a request has its connection (new,
+TLS included, or kept alive). What fails before was not sent. What fails after may have been, whatever exception
+tells of it. aiohttp repeats no POST by itself on a connection that turns out stale (`IDEMPOTENT_METHODS` in its
+client.py); a test holds it to that.
+"""
+
+import asyncio
+import errno
+import http.cookiejar
+import logging
+import re
+import ssl
+import zlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from worker.domain.outcome import NotSent, Unknown
+
+#: Seconds. Shorter than what web servers keep (nginx 75, Apache 5): we should be the ones to close.
+KEEP_ALIVE = 4.0
+
+#: Bounds of `Retry-After`, in seconds: no busy loop, and no panel that is left alone for a week.
+SHORTEST_WAIT = 1.0
+LONGEST_WAIT = 3600.0
+
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A whole reply. `body` is decoded from gzip; `retry_after` is in seconds."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+@dataclass(slots=True)
+class _Wire:
+    """How far one request came."""
+
+    connected: bool = False
+    replied: bool = False
+
+
+_wire: ContextVar[_Wire] = ContextVar("wire")
+
+
+class _UnusableReplyError(Exception):
+    """The reply is too large, or its compression is broken. The message is fit to be shown."""
+
+
+class Transport:
+    """Connections to one panel. It needs a running event loop from the first `post` on, not before."""
+
+    def __init__(self, url: httpx.URL, *, timeout: float, connections: int, user_agent: str, reply_limit: int) -> None:
+        # It logs the address of every request, at a level that is usually on.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._url = url
+        self._timeout = timeout
+        self._reply_limit = reply_limit
+        tls = tls_context()
+        self._http = httpx.AsyncClient(
+            transport=AiohttpTransport(verify=tls, client=lambda: _session(tls, connections)),
+            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+            timeout=None,  # noqa: S113  # one deadline for the whole call stands in `post`
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def post(self, form: Mapping[str, str]) -> HttpReply | NotSent | Unknown:
+        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError."""
+        wire = _Wire()
+        token = _wire.set(wire)
+        reply: HttpReply | None = None
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._http.stream("POST", self._url, data=form) as response,
+            ):
+                wire.replied = True
+                body = await self._body(response)
+                wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+                reply = HttpReply(response.status_code, body, wait)
+        except Exception as failure:  # noqa: BLE001  # the wire decides what it means, whatever it is
+            if reply is None:  # a whole reply stays true when it is the closing that fails
+                return self._failed(wire, failure)
+        finally:
+            _wire.reset(token)
+        return reply
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        """The decoded body. Both what arrives and what it unpacks to are held under the limit."""
+        packed = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
+        unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if packed else None
+        arrived = 0
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            arrived += len(chunk)
+            try:
+                body += unpacker.decompress(chunk, self._reply_limit + 1 - len(body)) if unpacker else chunk
+            except zlib.error:
+                raise _UnusableReplyError("the reply's compression is broken") from None
+            if max(arrived, len(body)) > self._reply_limit:
+                raise _UnusableReplyError(f"the reply is larger than {self._reply_limit} bytes")
+        if unpacker and not unpacker.eof:
+            raise _UnusableReplyError("the reply broke off")
+        return bytes(body)
+
+    def _failed(self, wire: _Wire, failure: Exception) -> NotSent | Unknown:
+        if not wire.connected:
+            return NotSent(_why_not_sent(failure, self._timeout))
+        match failure:
+            case _UnusableReplyError():
+                return Unknown(str(failure))
+            case TimeoutError():
+                return Unknown(f"no {'whole reply' if wire.replied else 'reply'} within {self._timeout:g} s")
+            case _:
+                return Unknown("the reply broke off" if wire.replied else "the connection was lost before a reply came")
+
+
+def tls_context() -> ssl.SSLContext:
+    """Verifies host and chain against certifi's authorities, whatever the environment says."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def retry_after(header: str | None, now: datetime) -> float | None:
+    """Seconds that `Retry-After` asks to wait (RFC 9110, 10.2.3: seconds, or a date; fractions are taken too), within our bounds."""
+    if header is None:
+        return None
+    text = header.strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        try:
+            until = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def _session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[_trace()],
+    )
+
+
+def _trace() -> aiohttp.TraceConfig:
+    async def connected(*_: Any) -> None:
+        _wire.get().connected = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(connected)
+    return trace
+
+
+def _why_not_sent(failure: BaseException, timeout: float) -> str:
+    """In words of our own: aiohttp's name the address."""
+    for cause in _causes(failure):
+        match cause:
+            case aiohttp.ClientConnectorDNSError():
+                return "the host's name could not be resolved"
+            case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+                return "the TLS certificate is not to be trusted"
+            case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+                return "the TLS handshake failed"
+            case OSError(errno=errno.ECONNREFUSED):
+                return "connection refused"
+            case TimeoutError():
+                return f"no connection within {timeout:g} s"
+            case _:
+                pass
+    return f"no connection could be had ({type(failure).__name__})"
+
+
+def _causes(failure: BaseException | None) -> Iterator[BaseException]:
+    while failure is not None:
+        yield failure
+        failure = failure.__cause__

@@ -1,0 +1,81 @@
+"""Single values of a panel's JSON, read tolerantly: each reader takes anything, and gives None for what it can't read.
+
+Numbers arrive as numbers or as texts; both are read the same way (panel-api.md, section 3, "Numbers and flags").
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+#: Longer texts of a panel are cut.
+LONGEST_TEXT = 500
+
+_BIGINT = 2**63
+
+#: What `numeric(20,8)` holds in front of the point; nothing real comes near it.
+_MOST_MONEY = Decimal(10) ** 12
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}")
+_WHOLE_ID = re.compile(r"([0-9]+)\.0+")
+_FRACTION = re.compile(r"[0-9]+\.[0-9]*(?:[eE][0-9]+)?")
+_DIGIT = re.compile(r"[0-9]")
+
+_WHOLE = re.compile(r"([+-]?[0-9]{1,20})(?:\.0*)?")
+_MONEY = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
+
+#: Thousands are parted by commas only where nothing else can be meant: "1,234" may be one and a bit.
+_GROUPED_MONEY = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3}){1,6}\.[0-9]{1,30}|(?:,[0-9]{3}){2,6})")
+
+
+def read_id(value: Any) -> str | None:
+    """An order, refill or service id as text: a whole number above zero, or a short text with a digit in it.
+
+    A text without any digit is a word ("null", "pending"), not an id: None, like flags, fractions and the rest.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value).strip()
+    if whole := _WHOLE_ID.fullmatch(text):
+        text = whole[1]
+    is_id = _ID.fullmatch(text) and _DIGIT.search(text) and not _FRACTION.fullmatch(text) and text.strip("0")
+    return text if is_id else None
+
+
+def read_text(value: Any) -> str | None:
+    """A text of at most LONGEST_TEXT characters; None for an empty one and for anything that is no text or number."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return str(value).strip()[:LONGEST_TEXT] or None
+
+
+def read_whole(value: Any) -> int | None:
+    """A whole number that a bigint holds."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    match = _WHOLE.fullmatch(str(value).strip())
+    number = int(match[1]) if match else None
+    return number if number is not None and -_BIGINT <= number < _BIGINT else None
+
+
+def read_money(value: Any) -> Decimal | None:
+    """An amount, exactly as it was written."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value).strip()
+    if _GROUPED_MONEY.fullmatch(text):
+        text = text.replace(",", "")
+    if not _MONEY.fullmatch(text):
+        return None
+    amount = Decimal(text)
+    return amount if abs(amount) < _MOST_MONEY else None
+
+
+def read_flag(value: Any) -> bool | None:
+    """true/false, 0/1, and their texts."""
+    match value:
+        case bool():
+            return value
+        case int() | str():
+            return {"1": True, "true": True, "0": False, "false": False}.get(str(value).strip().casefold())
+        case _:
+            return None

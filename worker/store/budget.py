@@ -1,0 +1,201 @@
+"""A panel's request budget, and its pauses: one for all workers together, taken before a call.
+
+The budget is a row with the first slot that nobody has taken (the generic cell rate algorithm, without a burst): slots
+lie 1/rate apart, so no second holds more of them than the rate allows, whoever takes them.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.trouble import Pause, PauseReason, PauseScope
+
+#: How far ahead a slot may be taken, in seconds. Long enough that none is lost between two takings, and short enough
+#: that a pause is felt at once.
+HORIZON = 0.1
+
+#: For how long a probe has a half-open pause to itself, in seconds.
+PROBE = 60.0
+
+#: Stands for "until somebody lifts it"; Postgres' own infinity has no datetime.
+_FOR_EVER = 1e9
+
+_TAKE = text("""
+    WITH open AS (
+        SELECT b.panel, clock.now, greatest(b.next_at, clock.now) AS first
+        FROM budgets b, (SELECT clock_timestamp() AS now) clock
+        WHERE b.panel = :panel
+            AND NOT EXISTS (SELECT FROM pauses p WHERE p.panel = :panel AND p.scope = ANY(:scopes))
+        FOR NO KEY UPDATE OF b
+    ), taken AS (
+        SELECT panel, now, first,
+            least(
+                :want, 1 + floor(extract(epoch FROM now + make_interval(secs => :horizon) - first) / :gap)
+            )::int AS slots
+        FROM open
+    )
+    UPDATE budgets b SET next_at = t.first + t.slots * make_interval(secs => :gap)
+    FROM taken t
+    WHERE b.panel = t.panel AND t.slots > 0
+    RETURNING t.slots, extract(epoch FROM t.first - t.now)::float8 AS first_in
+""")
+
+_GIVE_BACK = text("""
+    UPDATE budgets SET next_at = next_at - :slots * make_interval(secs => :gap) WHERE panel = :panel
+""")
+
+_OPEN_BUDGET = text("INSERT INTO budgets (panel, next_at) VALUES (:panel, now()) ON CONFLICT DO NOTHING")
+
+_PAUSES = text("""
+    SELECT reason, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
+    FROM pauses WHERE panel = :panel AND scope = ANY(:scopes)
+    ORDER BY until DESC LIMIT 1
+    FOR UPDATE
+""")
+
+_PROBE = text("""
+    UPDATE pauses SET until = clock_timestamp() + make_interval(secs => :probe)
+    WHERE panel = :panel AND scope = ANY(:scopes)
+""")
+
+_NEXT_SLOT = text("SELECT extract(epoch FROM next_at - clock_timestamp())::float8 FROM budgets WHERE panel = :panel")
+
+#: Calls that were under way when the pause began fail too, and prove nothing more: only a probe counts.
+_PAUSE = text("""
+    INSERT INTO pauses (panel, scope, reason, detail, until)
+    VALUES (:panel, :scope, :reason, :detail, clock_timestamp() + make_interval(secs => :first))
+    ON CONFLICT (panel, scope, reason) DO UPDATE SET
+        detail = excluded.detail,
+        failures = pauses.failures + 1,
+        until = clock_timestamp()
+            + make_interval(secs => least(:first * power(2.0, least(pauses.failures, 60)), greatest(:first, :longest)))
+    WHERE :probe
+    RETURNING failures
+""")
+
+_UNUSED_PROBE = text("""
+    UPDATE pauses SET until = clock_timestamp() WHERE panel = :panel AND scope = ANY(:scopes)
+        AND until <= clock_timestamp() + make_interval(secs => :probe)
+""")
+
+_RESUME = text("""
+    DELETE FROM pauses WHERE panel = :panel AND scope = ANY(:scopes) AND reason = ANY(:reasons)
+    RETURNING reason, extract(epoch FROM clock_timestamp() - since)::float8 AS lasted
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Calls that may be made: the first in `first_in` seconds, the others `gap` seconds after one another.
+
+    `probe`: it is a single one, let through a pause to see whether the trouble is over.
+    """
+
+    count: int
+    first_in: float
+    gap: float
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No slot is near enough to be taken: ask again in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The panel is paused for at least so many seconds more."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    reason: str
+    lasted: float
+
+
+class Budget:
+    """The budget and the pauses of one panel."""
+
+    def __init__(self, engine: AsyncEngine, panel: str, requests_per_second: float) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._transactions = engine
+        self._panel = panel
+        self._gap = 1 / requests_per_second
+
+    async def open(self) -> None:
+        async with self._engine.connect() as connection:
+            await connection.execute(_OPEN_BUDGET, {"panel": self._panel})
+
+    async def take(self, want: int, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
+        """Take up to `want` slots for a call that pauses of these scopes hold back."""
+        async with self._engine.connect() as connection:
+            taken = await connection.execute(
+                _TAKE,
+                {
+                    "panel": self._panel,
+                    "want": want,
+                    "gap": self._gap,
+                    "horizon": HORIZON,
+                    "scopes": list(scopes),
+                },
+            )
+            row = taken.one_or_none()
+        if row is not None:
+            return Slots(row.slots, max(row.first_in, 0.0), self._gap)
+        return await self._why_not(scopes)
+
+    async def _why_not(self, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
+        about = {"panel": self._panel, "scopes": list(scopes)}
+        async with self._transactions.begin() as connection:
+            pause = (await connection.execute(_PAUSES, about)).one_or_none()
+            if pause is not None:
+                if pause.lasts > 0:
+                    return Paused(pause.reason, pause.lasts)
+                await connection.execute(_PROBE, about | {"probe": PROBE})
+                return Slots(1, 0.0, self._gap, probe=True)
+            next_in = await connection.scalar(_NEXT_SLOT, {"panel": self._panel})
+        if next_in is None:
+            await self.open()
+        return Wait(max((next_in or 0.0) - HORIZON, 0.001))
+
+    async def give_back(self, slots: int) -> None:
+        """Slots that were taken and are not needed after all: the last ones taken."""
+        async with self._engine.connect() as connection:
+            await connection.execute(_GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap})
+
+    async def give_back_probe(self, scopes: tuple[PauseScope, ...]) -> None:
+        """A probe that wasn't used after all: somebody else may try at once."""
+        async with self._engine.connect() as connection:
+            await connection.execute(_UNUSED_PROBE, {"panel": self._panel, "scopes": list(scopes), "probe": PROBE})
+
+    async def pause(self, pause: Pause, *, probe: bool) -> bool:
+        """Hold calls back, for all workers. `probe`: a probe found it justified. Returns whether this pause is new."""
+        first = _FOR_EVER if pause.first is None else pause.first
+        async with self._engine.connect() as connection:
+            failures = await connection.scalar(
+                _PAUSE,
+                {
+                    "panel": self._panel,
+                    "scope": pause.scope,
+                    "reason": pause.reason,
+                    "detail": pause.detail,
+                    "first": first,
+                    "longest": pause.longest,
+                    "probe": probe,
+                },
+            )
+            return bool(failures == 1)
+
+    async def resume(self, scopes: tuple[PauseScope, ...], reasons: tuple[PauseReason, ...]) -> list[Resumed]:
+        """Lift these pauses; returns those that there were."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                _RESUME, {"panel": self._panel, "scopes": list(scopes), "reasons": list(reasons)}
+            )
+            return [Resumed(row.reason, row.lasted) for row in rows]

@@ -1,0 +1,63 @@
+"""Connections to Postgres. No call on them hangs: every wait has an end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
+_TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
+
+_CONNECT_ARGS = {
+    "connect_timeout": 10,
+    "application_name": "order-sync",
+    "options": " ".join(f"-c {name}={value}" for name, value in _TIMEOUTS.items()),
+    # A peer that vanished without a word is noticed within half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """A `postgresql://` address as SQLAlchemy takes it, for psycopg.
+
+    Raises `sqlalchemy.exc.ArgumentError` for what is no address.
+    """
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+class DatabaseUnreachableError(Exception):
+    """The database can't be reached, or doesn't let us in. The text is the driver's, without the address."""
+
+
+@contextmanager
+def connection_to(url: str) -> Iterator[Connection]:
+    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError."""
+    engine = create_engine(
+        sqlalchemy_url(url), poolclass=NullPool, connect_args={"connect_timeout": 10}, hide_parameters=True
+    )
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        lines = str(error.orig).strip().splitlines()
+        raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
+    with connection, connection.begin():
+        yield connection
+
+
+def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
+    """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args=_CONNECT_ARGS,
+        hide_parameters=True,
+    )

@@ -1,0 +1,305 @@
+"""The way of an order out to the panel: claimed with its intent, and settled with its outcome. Two commits, none open
+during the call (design: "Two commits around every add").
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.domain.orders import Change, Claimed, EventKind, PendingOrder, settled, too_late, unconfirmed
+from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknown
+from worker.domain.requests import AddRequest, OrderRequest, Refusal
+from worker.domain.services import Service
+from worker.domain.states import OrderState
+from worker.store.changes import RECORD_COLUMNS, record_of, write
+
+#: Which rows may be sent now. A row that somebody has asked to cancel is left for the cancel.
+_RUNNABLE = """
+    o.panel = :panel AND o.state = 'pending' AND o.not_before <= now()
+    AND (o.retry_at IS NULL OR o.retry_at <= now())
+    AND NOT EXISTS (SELECT FROM cancels c WHERE c.order_id = o.id AND c.state = 'pending')
+"""
+
+RUNNABLE = text(f"""
+    SELECT count(*) FROM (SELECT FROM orders o WHERE {_RUNNABLE} LIMIT :at_most) AS runnable
+""")  # noqa: S608 - no value is put into the text
+
+CLAIM = text(f"""
+    SELECT
+        o.id, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.params, o.max_charge, o.attempts,
+        s.service AS listed, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed,
+        s.removed_at IS NOT NULL AS removed
+    FROM orders o
+    LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
+    WHERE {_RUNNABLE}
+    ORDER BY o.priority DESC, o.not_before, o.id
+    LIMIT :at_most
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+_INTENTS = text("""
+    INSERT INTO submissions (order_id, panel, worker_id, expected_charge)
+    SELECT c.order_id, :panel, :worker_id, c.expected_charge
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:expected_charge AS numeric[])) AS c(order_id, expected_charge)
+    RETURNING id, order_id
+""")
+
+_HOLD = text("UPDATE orders SET retry_at = now() + make_interval(secs => :seconds) WHERE id = ANY(:order_id)")
+
+_SUBMISSIONS = text(f"""
+    SELECT s.id AS token, s.order_id, s.outcome, o.attempts, o.panel,
+        s.id = (SELECT max(n.id) FROM submissions n WHERE n.order_id = s.order_id) AS newest,
+        {RECORD_COLUMNS}
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.id = ANY(:token)
+    ORDER BY o.id
+    FOR NO KEY UPDATE OF o, s
+""")  # noqa: S608 - no value is put into the text
+
+_CLOSE = text("""
+    UPDATE submissions s SET outcome = c.outcome, panel_order_id = c.panel_order_id, ended_at = clock_timestamp()
+    FROM unnest(CAST(:token AS bigint[]), CAST(:outcome AS text[]), CAST(:panel_order_id AS text[]))
+        AS c(token, outcome, panel_order_id)
+    WHERE s.id = c.token
+""")
+
+_WATCH = text("""
+    INSERT INTO polls (order_id, panel, due_at, changed_at)
+    SELECT c.order_id, c.panel, now() + make_interval(secs => :first_look), now()
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:panel AS text[])) AS c(order_id, panel)
+    ON CONFLICT (order_id) DO NOTHING
+""")
+
+_EXPIRED_WORKERS = text("""
+    UPDATE workers SET ended_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM workers WHERE ended_at IS NULL AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED
+    )
+""")
+
+#: Also what a worker that ended in order left behind, should it ever.
+ORPHANED = text(f"""
+    SELECT s.id AS token, s.order_id, o.panel, {RECORD_COLUMNS}
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.outcome IS NULL
+        AND EXISTS (SELECT FROM workers w WHERE w.id = s.worker_id AND w.ended_at IS NOT NULL)
+    ORDER BY o.id
+    LIMIT 1000
+    FOR NO KEY UPDATE OF o, s SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+#: One probe of the index for each panel, however many rows wait.
+PANELS_WAITING = text("""
+    WITH RECURSIVE waiting AS (
+        SELECT min(panel) AS panel FROM orders WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(o.panel) FROM orders o WHERE o.state = 'pending' AND o.panel > w.panel)
+        FROM waiting w WHERE w.panel IS NOT NULL
+    )
+    SELECT panel FROM waiting WHERE panel IS NOT NULL
+""")
+
+_OPEN_CLAIMS = text("""
+    SELECT s.id AS token, s.order_id, o.attempts, o.service
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.worker_id = :worker_id AND s.panel = :panel AND s.outcome IS NULL
+""")
+
+#: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
+LEASE_ENDED = "lease_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not to be decided yet: the row stays pending, and is looked at again in so many seconds."""
+
+    seconds: float
+
+
+Decision = AddRequest | Refusal | Hold
+Decide = Callable[[OrderRequest, Service | None, bool], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim came to: what may now be sent, what was refused here, how many were held back."""
+
+    sendable: tuple[Claimed, ...]
+    refused: tuple[Change, ...]
+    held: int
+
+
+class Orders:
+    """The orders that wait for their panel, or are on their way to it."""
+
+    def __init__(self, engine: AsyncEngine, *, first_look: float) -> None:
+        """`first_look`: seconds from an order's acceptance to the first look at its status."""
+        self._engine = engine
+        self._first_look = first_look
+
+    async def runnable(self, panel: str, at_most: int) -> int:
+        """How many rows could be claimed now, counted up to `at_most`."""
+        async with self._engine.connect() as connection:
+            return int(await connection.scalar(RUNNABLE, {"panel": panel, "at_most": at_most}) or 0)
+
+    async def claim(self, panel: str, worker_id: UUID, at_most: int, decide: Decide) -> Claim:
+        """Commit 1: decide about up to `at_most` rows, and put down the intent to send those that may be sent.
+
+        `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now.
+        """
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(CLAIM, {"panel": panel, "at_most": at_most})).all()
+            intents: list[tuple[PendingOrder, AddRequest]] = []
+            refused: list[Change] = []
+            held: dict[float, list[int]] = {}
+            for row in rows:
+                order = PendingOrder(row.id, _request(row), row.attempts)
+                match decide(order.request, _service(row), row.removed):
+                    case AddRequest() as request:
+                        intents.append((order, request))
+                    case Refusal() as refusal:
+                        refused.append(order.refused(refusal))
+                    case Hold(seconds):
+                        held.setdefault(seconds, []).append(row.id)
+            for seconds, ids in held.items():
+                await connection.execute(_HOLD, {"seconds": seconds, "order_id": ids})
+            tokens = await self._open_submissions(connection, panel, worker_id, intents)
+            await write(connection, [*refused, *(order.intended(request) for order, request in intents)])
+        sendable = tuple(
+            Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
+        )
+        return Claim(sendable, tuple(refused), sum(map(len, held.values())))
+
+    async def _open_submissions(
+        self,
+        connection: AsyncConnection,
+        panel: str,
+        worker_id: UUID,
+        intents: Sequence[tuple[PendingOrder, AddRequest]],
+    ) -> dict[int, int]:
+        if not intents:
+            return {}
+        opened = await connection.execute(
+            _INTENTS,
+            {
+                "panel": panel,
+                "worker_id": worker_id,
+                "order_id": [order.order_id for order, _ in intents],
+                "expected_charge": [request.expected_charge for _, request in intents],
+            },
+        )
+        return {row.order_id: row.id for row in opened}
+
+    async def settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+        """Commit 2: write what the calls came to; returns the changes.
+
+        A claim whose lease has ended meanwhile is settled all the same as long as its order is still unconfirmed: the
+        reply itself is the best evidence there is. Where the order has gone on, the result is put down as an event.
+        Writing the same outcome twice, after a commit whose answer was lost, changes nothing the second time.
+        """
+        try:
+            return await self._settle(outcomes)
+        except (IntegrityError, DataError) as error:
+            if len(outcomes) > 1:
+                return [change for outcome in outcomes for change in await self.settle([outcome])]
+            claimed, outcome = outcomes[0]
+            what = f"the database refused to store {outcome}: {error.orig}"
+            return await self._settle([(claimed, Unknown(what))])
+
+    async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+        by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(_SUBMISSIONS, {"token": list(by_token)})).all()
+            unwritten = [row for row in rows if row.outcome in (None, LEASE_ENDED)]
+            changes = [change for row in unwritten if (change := _settled(row, *by_token[row.token])) is not None]
+            await _close(connection, {row.token: by_token[row.token][1] for row in unwritten})
+            await self._watch(connection, changes, {row.order_id: row.panel for row in rows})
+            await write(connection, changes)
+        return changes
+
+    async def _watch(self, connection: AsyncConnection, changes: Sequence[Change], panels: Mapping[int, str]) -> None:
+        taken = [change.order_id for change in changes if change.kind is EventKind.SUBMITTED]
+        if taken:
+            await connection.execute(
+                _WATCH, {"order_id": taken, "panel": [panels[o] for o in taken], "first_look": self._first_look}
+            )
+
+    async def panels_waiting(self) -> list[str]:
+        """The panels for which rows are pending."""
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(PANELS_WAITING)).scalars())
+
+    async def open_claims(self, panel: str, worker_id: UUID) -> list[Claimed]:
+        """The claims of a worker whose outcome isn't written yet. What they were to send isn't told."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(_OPEN_CLAIMS, {"panel": panel, "worker_id": worker_id})
+            return [Claimed(row.order_id, row.token, row.attempts, AddRequest(row.service)) for row in rows]
+
+    async def take_over(self) -> list[Change]:
+        """Make `unconfirmed` what workers that died left in `submitting`: whether they sent it, nobody knows."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_EXPIRED_WORKERS)
+            rows = (await connection.execute(ORPHANED)).all()
+            changes = [
+                unconfirmed(row.order_id, record_of(row), "worker_lost", "the worker died with the call in hand")
+                for row in rows
+                if row.state == OrderState.SUBMITTING
+            ]
+            await _close(connection, dict.fromkeys((row.token for row in rows), None))
+            await write(connection, changes)
+        return changes
+
+
+def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | None:
+    record = record_of(row)
+    match record.state:
+        case OrderState.SUBMITTING if row.newest:
+            return settled(claimed.order_id, claimed.attempt, outcome, record)
+        case OrderState.UNCONFIRMED if row.newest:
+            return None if isinstance(outcome, Unknown) else settled(claimed.order_id, claimed.attempt, outcome, record)
+        case _:
+            return too_late(claimed.order_id, outcome, record)
+
+
+async def _close(connection: AsyncConnection, outcomes: Mapping[int, AddOutcome | None]) -> None:
+    await connection.execute(
+        _CLOSE,
+        {
+            "token": list(outcomes),
+            "outcome": [_word(outcome) for outcome in outcomes.values()],
+            "panel_order_id": [
+                outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome in outcomes.values()
+            ],
+        },
+    )
+
+
+def _word(outcome: AddOutcome | None) -> str:
+    match outcome:
+        case Accepted():
+            return "accepted"
+        case Refused():
+            return "refused"
+        case NotSent():
+            return "not_sent"
+        case Unknown():
+            return "unknown"
+        case None:
+            return LEASE_ENDED
+
+
+def _request(row: Row[Any]) -> OrderRequest:
+    return OrderRequest(row.service, row.link, row.quantity, row.runs, row.interval_minutes, row.params, row.max_charge)
+
+
+def _service(row: Row[Any]) -> Service | None:
+    if row.listed is None:
+        return None
+    return Service(
+        row.listed, row.name, row.type, row.category, row.rate, row.min, row.max, row.refill, row.cancel, row.dripfeed
+    )
