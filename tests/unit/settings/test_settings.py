@@ -198,6 +198,12 @@ class TestDatabase:
         assert problem(environ).startswith("ORDER_SYNC_DATABASE_URL: is missing; set it to postgresql://")
         assert not load(environ, need_database=False).database_url
 
+    def test_another_can_be_put_in_its_place(self) -> None:
+        settings = load(NEEDED).with_database("postgresql://postgres@/order_sync?host=%2Fs&port=5432")
+        assert settings.database_url.get_secret_value() == "postgresql://postgres@/order_sync?host=%2Fs&port=5432"
+        assert settings.panels == load(NEEDED).panels
+        assert settings.secrets() == {KEY}
+
 
 class TestPanels:
     def test_names_are_lower_case(self) -> None:
