@@ -20,8 +20,8 @@ import sys
 from pathlib import Path
 from worker.store.embedded import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
-    print(url, flush=True)
     try:
+        print(url, flush=True)
         sys.stdin.readline()
     except KeyboardInterrupt:
         import psycopg
