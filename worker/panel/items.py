@@ -115,10 +115,8 @@ def _item_error(text: str) -> ItemError:
     return ItemError(reason_of(text), text)
 
 
-def _error_of(item: Any, key: str) -> ItemError | None:
+def _error_of(item: Mapping[str, Any], key: str) -> ItemError | None:
     """The error that an item states, by itself or nested under `key`."""
-    if not isinstance(item, dict):
-        return None
     text = explicit_error(item) or explicit_error(item.get(key))
     return None if text is None else _item_error(text)
 

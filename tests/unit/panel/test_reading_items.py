@@ -28,6 +28,7 @@ NO_REFILL = ItemError(Reason.NOT_FOUND, "Refill not found")
         ({"1": PARTIAL, "2": []}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "2": {}}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "2": 7}, {"1": PARTIAL_READ}),
+        ({"1": PARTIAL, "2": " "}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "error": ""}, {"1": PARTIAL_READ}),
         ([{"order": 1} | PARTIAL, "garbage", None, 5, {}], {"1": PARTIAL_READ}),
         ({"1": "Completed"}, {"1": OrderReading("Completed")}),
@@ -196,11 +197,19 @@ def test_a_refill_without_an_id_is_unknown(received, body):
         ),
         ({"1": {"status": "Completed"}, "3": {"error": "Refill not found"}}, ("Completed", NO_REFILL)),
         ({"1": "Completed", "3": "Refill not found"}, ("Completed", NO_REFILL)),
+        ({"1": {"status": "Completed"}, "3": "Refill not found", "4": 7}, ("Completed", NO_REFILL)),
         ([{"id": 1, "status": "Error"}, {"id": 3, "error": "Refill not found"}], ("Error", NO_REFILL)),
     ],
 )
 def test_refill_statuses(received, body, items):
     assert read_refill_statuses(received(body), ["1", "3"]) == Answered(dict(zip(("1", "3"), items, strict=True)))
+
+
+@pytest.mark.parametrize("nothing", [None, 7, [], {}, "", {"status": None}, {"status": []}])
+def test_a_refill_whose_status_cannot_be_read_is_left_out(received, nothing):
+    body = {"1": {"status": "Completed"}, "3": nothing}
+
+    assert read_refill_statuses(received(body), ["1", "3"]) == Answered({"1": "Completed"})
 
 
 @pytest.mark.parametrize(
