@@ -73,7 +73,8 @@ class Transport:
         tls = tls_context()
         self._http = httpx.AsyncClient(
             transport=AiohttpTransport(verify=tls, client=lambda: _session(tls, connections)),
-            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            # JSON isn't asked for: a gateway that is asked dresses failures of its own as JSON errors, the panel's words.
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,  # noqa: S113  # one deadline for the whole call stands in `post`
             follow_redirects=False,
