@@ -73,7 +73,7 @@ class Transport:
         tls = tls_context()
         self._http = httpx.AsyncClient(
             transport=AiohttpTransport(verify=tls, client=lambda: _session(tls, connections)),
-            # JSON isn't asked for: a gateway that is asked dresses failures of its own as JSON errors, the panel's words.
+            # JSON isn't asked for: a gateway that is asked words its own failures as JSON errors, like the panel's.
             headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,  # noqa: S113  # one deadline for the whole call stands in `post`
