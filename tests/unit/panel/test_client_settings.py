@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from worker.panel import PanelClient
 from worker.panel.transport import retry_after
@@ -67,8 +69,21 @@ def test_an_empty_key_is_refused():
         ("Sun, 01 Mar 2026 12:00:30 -0000", 30.0),
         ("Sun, 01 Mar 2026 11:00:00 GMT", 1.0),
         ("Mon, 01 Mar 2027 12:00:00 GMT", 3600.0),
+        ("Sun, 99999999999999999999 Mar 2026 12:00:00 GMT", None),
         ("Sun, 99 Mar 2026 12:00:00 GMT", None),
     ],
 )
 def test_retry_after_in_seconds_or_as_a_date_within_bounds(header, seconds):
     assert retry_after(header, NOW) == seconds
+
+
+dates = st.from_regex(r"(Sun, )?[0-9]{1,25} Mar [0-9]{1,12} [0-9]{1,12}:[0-9]{1,3}:[0-9]{1,3} (GMT|[+-][0-9]{1,25})")
+
+
+@given(st.text() | dates)
+@example("1 Jan 1 00:00:00 +9999")
+@example("31 Dec 9999 23:59:59 -9999")
+def test_no_retry_after_raises(header):
+    seconds = retry_after(header, NOW)
+
+    assert seconds is None or 1.0 <= seconds <= 3600.0
