@@ -1,4 +1,4 @@
-"""Each way in which panels stray from their document, switched on in turn: no wrong state, nothing lost, no traceback."""
+"""Each way in which panels stray from their document, switched on in turn: no wrong state, no traceback."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,7 +1,6 @@
 """`order-sync run`."""
 
 import asyncio
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from worker import daemon
 from worker.cli.errors import CommandError
 from worker.observe.logs import configure
 from worker.settings import Settings, load
-from worker.store.embedded import embedded_postgres
+from worker.store.embedded import EmbeddedError, embedded_postgres
 from worker.store.engine import DatabaseUnreachableError
 from worker.store.health import inspect
 from worker.store.migrate import migrate
@@ -33,9 +32,12 @@ def run(embedded: Path | None) -> None:
         if embedded is None:
             settings = load()
         else:
-            load(need_database=False)  # a wrong setting is told before a database is made
-            url = stack.enter_context(embedded_postgres(embedded))
-            settings = load({**os.environ, "ORDER_SYNC_DATABASE_URL": url})
+            own = load(need_database=False)
+            try:
+                url = stack.enter_context(embedded_postgres(embedded))
+            except EmbeddedError as error:
+                raise CommandError(str(error)) from error
+            settings = own.with_database(url)
             migrate(url)
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
