@@ -129,7 +129,7 @@ async def test_past_its_limit_it_answers_429(client_of):
         client = client_of(sandbox)
         first, second = await client.call("balance"), await client.call("balance")
 
-    assert first.http == 200
+    assert (first.http, sandbox.journal.limited) == (200, 1)
     assert (second.http, second.json) == (429, {"error": "Too many requests"})
     assert 990 <= int(second.headers["Retry-After"]) <= 1000
 
