@@ -33,8 +33,9 @@ class Tables:
                 while not await asyncio.to_thread(self.value, query):  # noqa: ASYNC110 - it changes in Postgres
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            states = self.rows("SELECT state, error_code, panel_status, count(*) FROM orders GROUP BY 1, 2, 3")
-            raise AssertionError(f"never true: {query}\n{states}") from None
+            counted = "SELECT '{0}' AS kind, state, error_code, count(*) FROM {0} GROUP BY 1, 2, 3"
+            states = self.rows(" UNION ALL ".join(counted.format(table) for table in ("orders", "refills", "cancels")))
+            raise AssertionError(f"never true: {query}\n" + "\n".join(map(str, states))) from None
 
 
 @pytest.fixture
