@@ -186,12 +186,29 @@ def test_a_package_has_no_range(type_name):
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [("20", "10"), ("0", "10"), ("-1", "10"), ("x", "10"), ("٣", "10"), ("1", "9" * 400), ("1.5", "2")]
+    ("low", "high"),
+    [
+        ("20", "10"),
+        ("0", "10"),
+        ("-1", "10"),
+        ("x", "10"),
+        ("٣", "10"),
+        ("1", "9" * 19),
+        ("1", "9" * 5000),
+        ("1.5", "2"),
+    ],
 )
 def test_a_subscription_needs_whole_numbers_in_their_order(low, high):
     rule = rule_of("Subscriptions")
     order = replace(_order(rule), params={"username": "ann", "min": low, "max": high})
     assert check(order, _service(rule)).code == "bad_parameter"
+
+
+@pytest.mark.parametrize(("low", "high"), [("10", "10"), ("1", "9" * 18)])
+def test_a_subscription_at_the_bounds_of_its_numbers(low, high):
+    rule = rule_of("Subscriptions")
+    order = replace(_order(rule), params={"username": "ann", "min": low, "max": high})
+    assert isinstance(check(order, _service(rule)), AddRequest)
 
 
 def test_a_service_that_the_catalogue_does_not_have():
