@@ -24,14 +24,14 @@ _MOST_DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a producer asked for: the columns of a row that are theirs."""
+    """What a producer asked for: the columns of a row that are theirs. `params` is None where it can't be read."""
 
     service: str
     link: str | None = None
     quantity: int | None = None
     runs: int | None = None
     interval_minutes: int | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] | None = field(default_factory=dict)
     max_charge: Decimal | None = None
 
 
@@ -115,8 +115,10 @@ def _clean(text: str) -> str:
     return "\n".join(text.strip().splitlines())
 
 
-def _parameters(params: Mapping[str, Any]) -> dict[str, str]:
+def _parameters(params: Mapping[str, Any] | None) -> dict[str, str]:
     """Every parameter as the form field that it becomes. What is null, or empty once cleaned, is left out."""
+    if params is None:
+        raise _RefusedError("bad_parameter", "params can't be read: a number too long, or nested too deep")
     extra: dict[str, str] = {}
     for name, value in params.items():
         if _is_reserved(name):

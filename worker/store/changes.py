@@ -5,7 +5,7 @@ trigger then takes the lock that puts events in the order of their ids, so nobod
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState
+from worker.store.arrays import floats, texts
 
 #: The columns that make an OrderRecord, for a query on `orders o`.
 RECORD_COLUMNS = (
@@ -90,27 +91,22 @@ async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     await connection.execute(_EVENTS, columns)
 
 
-def words(values: Iterable[str | None]) -> list[str | None]:
-    """Plain texts, of which alone psycopg makes one array: members of an enumeration are of another type each."""
-    return [None if value is None else str(value) for value in values]
-
-
 def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
     after = [change.after for change in changes]
     return {
         "order_id": [change.order_id for change in changes],
-        "kind": words(change.kind for change in changes),
-        "state_before": words(change.before.state for change in changes),
-        "state": words(record.state for record in after),
+        "kind": texts(change.kind for change in changes),
+        "state_before": texts(change.before.state for change in changes),
+        "state": texts(record.state for record in after),
         "panel_order_id": [record.panel_order_id for record in after],
         "panel_status": [record.panel_status for record in after],
         "charge": [record.charge for record in after],
         "currency": [record.currency for record in after],
         "start_count": [record.start_count for record in after],
         "remains": [record.remains for record in after],
-        "error_code": words(record.error_code for record in after),
+        "error_code": texts(record.error_code for record in after),
         "error": [record.error for record in after],
-        "retry_in": [change.retry_in for change in changes],
+        "retry_in": floats(change.retry_in for change in changes),
         "detail": [_detail(change) for change in changes],
     }
 
@@ -118,5 +114,5 @@ def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
 def _detail(change: Change) -> str:
     detail = dict(change.detail)
     if change.after.error_code is not None:
-        detail |= {"error_code": change.after.error_code, "error": change.after.error}
+        detail = {"error_code": change.after.error_code, "error": change.after.error, **detail}
     return json.dumps(detail)
