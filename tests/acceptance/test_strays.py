@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Tables, differences
+from tests.acceptance.conftest import NUMBERS, Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
 from worker.sandbox import Sandbox, SandboxOptions
