@@ -79,9 +79,14 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request may have reached the panel, and nothing that came back says what became of it."""
+    """The request may have reached the panel, and nothing that came back says what became of it.
+
+    `replied`: a reply of the panel's own came (HTTP 200), if an unreadable one. Whatever it did, it has done by now;
+    without a reply it may still do it.
+    """
 
     text: str
+    replied: bool = False
 
 
 AddOutcome: TypeAlias = Accepted | Refused | NotSent | Unknown

@@ -39,12 +39,15 @@ class OrderRequest:
 class AddRequest:
     """One `add`, ready for the wire. `parameters` are form fields beside key, action and service, in order.
 
-    `expected_charge` is in the account's currency; None where the type's bill can't be known beforehand.
+    `expected_charge` is in the account's currency; None where the type's bill can't be known beforehand. `units` are
+    those that `remains` counts down from, None where it may count something else. `is_parent`: it spawns other orders.
     """
 
     service: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     expected_charge: Decimal | None = None
+    units: int | None = None
+    is_parent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
     if order.runs is not None:
         sent["runs"] = str(order.runs)
         sent["interval"] = str(order.interval_minutes)
-    return AddRequest(order.service, sent | extra, expected)
+    is_parent = order.runs is not None or rule.billing is Billing.SPAWNED
+    units = None if is_parent or rule.billing is Billing.PACKAGE else billed
+    return AddRequest(order.service, sent | extra, expected, units, is_parent)
 
 
 def clean_list(value: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from worker.domain.outcome import Accepted, AddOutcome, Answered, Reason, Refused, Reply, Unknown
@@ -13,7 +14,6 @@ from worker.panel.values import LONGEST_TEXT, read_flag, read_id, read_money, re
 
 T = TypeVar("T")
 
-TOO_MANY_REQUESTS = 429
 
 _ERROR_KEYS = ("error", "errors")
 _MESSAGE_KEYS = ("message", "msg", "error", "errors", "error_message", "text", "description")
@@ -75,7 +75,7 @@ def _message(document: Mapping[str, Any]) -> str | None:
 
 def refusal(reply: Received, text: str) -> Refused:
     reason = reason_of(text)
-    if reason is Reason.REFUSED and reply.http_status == TOO_MANY_REQUESTS:
+    if reason is Reason.REFUSED and reply.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         reason = Reason.RATE_LIMITED
     return Refused(reason, text, reply.retry_after if reason is Reason.RATE_LIMITED else None)
 
@@ -85,9 +85,9 @@ def no_news(reply: Received, instead: str) -> Refused | Unknown:
     if isinstance(reply.document, Unreadable):
         instead = reply.document.text
     text = f"HTTP {reply.http_status} with {instead}"
-    if reply.http_status == TOO_MANY_REQUESTS:
+    if reply.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return Refused(Reason.RATE_LIMITED, text, reply.retry_after)
-    return Unknown(text)
+    return Unknown(text, replied=reply.http_status == HTTPStatus.OK)
 
 
 def read_answer(reply: Received, read: Callable[[Any], T | None], instead: str) -> Reply[T]:
@@ -95,7 +95,7 @@ def read_answer(reply: Received, read: Callable[[Any], T | None], instead: str) 
     if isinstance(reply.document, Unreadable):
         return no_news(reply, instead)
     error = explicit_error(reply.document)
-    if error is not None and reply.http_status == TOO_MANY_REQUESTS:
+    if error is not None and reply.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return refusal(reply, error)
     value = read(reply.document)
     if value is not None:
@@ -116,7 +116,7 @@ def read_add(reply: Received) -> AddOutcome:
         case None, str():
             return refusal(reply, error)
         case str(), str():
-            return Unknown(f"the reply has both an order id ({order}) and an error: {error}"[:LONGEST_TEXT])
+            return Unknown(f"the reply has both an order id ({order}) and an error: {error}"[:LONGEST_TEXT], replied=True)
         case _:
             return no_news(reply, "JSON that has neither an order id nor an error")
 

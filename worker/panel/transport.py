@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -51,7 +52,7 @@ class _Wire:
     """How far one request came."""
 
     connected: bool = False
-    replied: bool = False
+    status: int | None = None  #: of the reply, once its head has come
 
 
 _wire: ContextVar[_Wire] = ContextVar("wire")
@@ -93,7 +94,7 @@ class Transport:
                 asyncio.timeout(self._timeout),
                 self._http.stream("POST", self._url, data=form) as response,
             ):
-                wire.replied = True
+                wire.status = response.status_code
                 body = await self._body(response)
                 wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
                 return HttpReply(response.status_code, body, wait)
@@ -123,13 +124,17 @@ class Transport:
     def _failed(self, wire: _Wire, failure: Exception) -> NotSent | Unknown:
         if not wire.connected:
             return NotSent(_why_not_sent(failure, self._timeout))
+        replied = wire.status == HTTPStatus.OK
         match failure:
             case _UnusableReplyError():
-                return Unknown(str(failure))
+                return Unknown(str(failure), replied)
             case TimeoutError():
-                return Unknown(f"no {'whole reply' if wire.replied else 'reply'} within {self._timeout:g} s")
+                what = "reply" if wire.status is None else "whole reply"
+                return Unknown(f"no {what} within {self._timeout:g} s", replied)
+            case _ if wire.status is None:
+                return Unknown("the connection was lost before a reply came")
             case _:
-                return Unknown("the reply broke off" if wire.replied else "the connection was lost before a reply came")
+                return Unknown("the reply broke off", replied)
 
 
 def tls_context() -> ssl.SSLContext:

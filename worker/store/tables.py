@@ -242,12 +242,25 @@ submissions = Table(
     Column("began_at", DateTime(timezone=True), nullable=False, server_default=_CLOCK, comment="before the first byte"),
     Column("ended_at", DateTime(timezone=True), comment="after the last"),
     Column("expected_charge", Numeric),
+    Column("units", BigInteger, comment="those that remains counts down from"),
+    Column("is_parent", Boolean, nullable=False, comment="it spawns other orders, with ids of their own"),
+    Column("replied", Boolean, nullable=False, server_default=text("false"), comment="the panel had done with it"),
     Column("outcome", Text, comment="null while the call is open"),
     Column("panel_order_id", Text),
     CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended"),
     Index("submissions_order_id_idx", "order_id", "id"),
+    Index("submissions_parents_idx", "panel", postgresql_where=text("is_parent")),
     Index("submissions_open_key", "order_id", unique=True, postgresql_where=text("outcome IS NULL")),
     Index("submissions_open_worker_idx", "worker_id", postgresql_where=text("outcome IS NULL")),
+)
+
+examinations = Table(
+    "examinations",
+    metadata,
+    Column("order_id", BigInteger, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("verdict", JSONB, comment="the last, so that the same isn't told twice"),
 )
 
 polls = Table(

@@ -1,0 +1,191 @@
+"""What is on record about orders whose `add` was never answered, and what became of them by the evidence."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.domain.evidence import KnownOrder, Verdict
+from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
+from worker.domain.states import OrderState
+from worker.store.arrays import floats
+from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.orders import watch
+
+#: How many known orders before and after one are looked at for its bounds.
+NEIGHBOURS = 200
+
+SUSPECTS = text("""
+    SELECT
+        o.id, o.state, s.id AS token, s.expected_charge, s.units, s.is_parent, s.replied,
+        extract(epoch FROM s.began_at)::float8 AS began_at,
+        extract(epoch FROM s.ended_at)::float8 AS ended_at,
+        extract(epoch FROM clock_timestamp())::float8 AS now,
+        coalesce(e.due_at <= clock_timestamp(), true) AS due
+    FROM (
+        SELECT id, state FROM orders WHERE panel = :panel AND state = 'unconfirmed'
+        UNION ALL
+        SELECT order_id, 'submitting' FROM submissions WHERE panel = :panel AND outcome IS NULL
+    ) o
+    CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    LEFT JOIN examinations e ON e.order_id = o.id
+    ORDER BY s.id
+""")
+
+BEFORE = text("""
+    SELECT s.panel_order_id,
+        extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
+    FROM submissions s
+    WHERE s.id < :token AND s.panel = :panel AND s.outcome = 'accepted'
+    ORDER BY s.id DESC LIMIT :at_most
+""")
+
+AFTER = text("""
+    SELECT s.panel_order_id,
+        extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
+    FROM submissions s
+    WHERE s.id > :token AND s.panel = :panel AND s.outcome = 'accepted'
+        AND s.began_at > to_timestamp(:last_at)
+    ORDER BY s.id LIMIT :at_most
+""")
+
+_KNOWN = text("SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)")
+
+PARENTS = text("""
+    SELECT DISTINCT o.panel_order_id
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.panel = :panel AND s.is_parent AND o.panel_order_id IS NOT NULL
+        AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:since))
+""")
+
+_BALANCES = text("""
+    SELECT
+        (SELECT balance FROM balances WHERE panel = :panel AND at < to_timestamp(:began_at) ORDER BY at DESC LIMIT 1),
+        (SELECT balance FROM balances WHERE panel = :panel AND at > to_timestamp(:last_at) ORDER BY at LIMIT 1)
+""")
+
+_LOCK = text(f"""
+    SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}
+    FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
+    WHERE o.id = :order_id AND o.state = 'unconfirmed'
+        AND (SELECT max(s.id) FROM submissions s WHERE s.order_id = o.id) = :token
+    FOR NO KEY UPDATE OF o
+""")  # noqa: S608 - no value is put into the text
+
+_EXAMINED = text("""
+    INSERT INTO examinations AS e (order_id, due_at, verdict)
+    VALUES (:order_id, clock_timestamp() + make_interval(secs => :first), CAST(:verdict AS jsonb))
+    ON CONFLICT (order_id) DO UPDATE SET
+        due_at = clock_timestamp()
+            + make_interval(secs => least(:first * power(2.0, least(e.times, 30)), greatest(:first, :longest))),
+        times = e.times + 1,
+        verdict = excluded.verdict
+""")
+
+_FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """An order that may have been bought, or is being bought. Times are seconds of the database's clock.
+
+    `token` is its submission's; `ended_at` is None while the call goes on. `due`: it may be examined again.
+    """
+
+    order_id: int
+    token: int
+    state: OrderState
+    expected_charge: Decimal | None
+    units: int | None
+    is_parent: bool
+    replied: bool
+    began_at: float
+    ended_at: float | None
+    now: float
+    due: bool
+
+
+class Evidence:
+    """The open questions of one panel."""
+
+    def __init__(self, engine: AsyncEngine, panel: str, *, first_look: float) -> None:
+        self._engine = engine
+        self._panel = panel
+        self._first_look = first_look
+
+    async def questions(self) -> list[OpenQuestion]:
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(SUSPECTS, {"panel": self._panel})
+            return [
+                OpenQuestion(
+                    row.id,
+                    row.token,
+                    OrderState(row.state),
+                    row.expected_charge,
+                    row.units,
+                    row.is_parent,
+                    row.replied,
+                    row.began_at,
+                    row.ended_at,
+                    row.now,
+                    row.due,
+                )
+                for row in rows
+            ]
+
+    async def neighbours(self, token: int, last_at: float) -> list[KnownOrder]:
+        """Known orders that were sent shortly before this one, and after it could still have been taken."""
+        about = {"panel": self._panel, "token": token, "last_at": last_at, "at_most": NEIGHBOURS}
+        async with self._engine.connect() as connection:
+            rows = [*(await connection.execute(BEFORE, about)), *(await connection.execute(AFTER, about))]
+        return [KnownOrder(row.panel_order_id, row.began_at, row.ended_at) for row in rows]
+
+    async def known(self, numbers: Collection[str]) -> set[str]:
+        """Those of these ids that are orders of ours on record."""
+        async with self._engine.connect() as connection:
+            return set((await connection.execute(_KNOWN, {"panel": self._panel, "numbers": list(numbers)})).scalars())
+
+    async def parents(self, since: float) -> list[str]:
+        """Our orders that may have spawned others after this time."""
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(PARENTS, {"panel": self._panel, "since": since})).scalars())
+
+    async def settle(self, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool) -> Change | None:
+        """Write what the evidence makes of an order, unless it has gone on meanwhile; returns what is new.
+
+        `suggest_only`: the verdict is put down for a person, and the order left as it is.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                return await self._settle(connection, question, verdict, suggest_only=suggest_only)
+        except IntegrityError:  # the id has become another order's since it was looked for
+            return None
+
+    async def _settle(
+        self, connection: AsyncConnection, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
+    ) -> Change | None:
+        about = {"order_id": question.order_id, "token": question.token}
+        row = (await connection.execute(_LOCK, about)).one_or_none()
+        if row is None:
+            return None
+        record = record_of(row)
+        change = None if suggest_only else reconciled(question.order_id, record, verdict)
+        if change is None:
+            detail = verdict_detail(verdict)
+            await connection.execute(
+                _EXAMINED,
+                {"order_id": question.order_id, "first": 60.0, "longest": 600.0, "verdict": json.dumps(detail)},
+            )
+            if row.verdict == detail:
+                return None
+            change = evidence_noted(question.order_id, record, verdict)
+        else:
+            await connection.execute(_FORGET, {"order_id": question.order_id})
+            await watch(connection, [change], {question.order_id: self._panel}, self._first_look)
+        await write(connection, [change])
+        return change
