@@ -15,8 +15,8 @@ async def notifications(engine: AsyncEngine) -> AsyncIterator[str]:
 
     Raises `psycopg.OperationalError` when the connection is lost: what was inserted meanwhile was not announced.
     """
-    address = engine.dialect.create_connect_args(engine.url)[1]
-    async with await AsyncConnection.connect(**(address | connect_args(engine.url)), autocommit=True) as connection:
+    parameters = {**engine.dialect.create_connect_args(engine.url)[1], **connect_args(engine.url)}
+    async with await AsyncConnection.connect(**parameters, autocommit=True) as connection:
         await connection.execute(f"LISTEN {CHANNEL}")
         yield ""
         async for notification in connection.notifies():
