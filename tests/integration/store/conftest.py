@@ -1,13 +1,14 @@
 """What the store's tests have in hand: plain SQL, an engine, and who shares the database."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.requests import AddRequest
+from worker.domain.requests import AddRequest, OrderRequest
+from worker.domain.services import Service
 from worker.store.engine import make_engine
 from worker.store.orders import Orders
 from worker.store.workers import Workers
@@ -45,7 +46,6 @@ async def worker_id(workers: Workers) -> UUID:
     return await workers.begin()
 
 
-@pytest.fixture
-def send_all() -> Callable[..., AddRequest]:
+def send_all(order: OrderRequest, service: Service | None, removed: bool) -> AddRequest:
     """A decision that lets every order go."""
-    return lambda order, _service, _removed: AddRequest(order.service)
+    return AddRequest(order.service)

@@ -96,7 +96,9 @@ async def test_a_lost_connection_is_told(engine: AsyncEngine, database: Database
 
 
 async def test_an_address_may_say_how_to_connect(database_url: str) -> None:
-    engine = make_engine(f"{database_url}&connect_timeout=5&keepalives_idle=20&options=-c%20work_mem%3D5MB", pool_size=1)
+    engine = make_engine(
+        f"{database_url}&connect_timeout=5&keepalives_idle=20&options=-c%20work_mem%3D5MB", pool_size=1
+    )
     words = notifications(engine)
     assert await anext(words) == ""
     await words.aclose()

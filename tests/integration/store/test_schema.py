@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -48,12 +47,12 @@ def catalogue(url: str) -> set[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def created(empty_database_url: str) -> Iterator[str]:
+def created(empty_database_url: str) -> str:
     """A database that was made from the tables, without any revision."""
     engine = create_engine(sqlalchemy_url(empty_database_url))
     metadata.create_all(engine)
     engine.dispose()
-    yield empty_database_url
+    return empty_database_url
 
 
 def test_a_migrated_database_equals_the_tables(database_url: str, created: str) -> None:
