@@ -265,7 +265,6 @@ class TestTakeOver:
         worker_id: UUID,
         claim: Claim,
         end: str,
-        send_all: Any,
     ) -> None:
         left = await claim(2)
         another = await workers.begin()
