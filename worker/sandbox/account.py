@@ -10,6 +10,9 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(SMALLEST, ROUND_HALF_UP)
 
 
+NOTHING = rounded(Decimal(0))
+
+
 class NotEnoughFundsError(Exception):
     pass
 
@@ -19,7 +22,7 @@ class Account:
 
     def __init__(self, opening: Decimal) -> None:
         self.opening = rounded(opening)
-        self.charges = self.refunds = self.top_ups = rounded(Decimal(0))
+        self.charges = self.refunds = self.top_ups = NOTHING
         self._balance = self.opening
 
     @property

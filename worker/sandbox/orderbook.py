@@ -10,7 +10,7 @@ from worker.domain.requests import expected_charge
 from worker.domain.services import Billing
 from worker.domain.states import OrderState
 from worker.domain.status import read_order_status
-from worker.sandbox.account import Account, NotEnoughFundsError, rounded
+from worker.sandbox.account import NOTHING, Account, NotEnoughFundsError, rounded
 from worker.sandbox.chance import Chance
 from worker.sandbox.clock import Agenda, Clock
 from worker.sandbox.options import SandboxOptions
@@ -64,7 +64,7 @@ class OrderBook:
         if self._options.refuse_busy_links and self._busy[wanted.service.service, wanted.link] > 0:
             raise RefusedError(_BUSY_LINK)
         charge = expected_charge(wanted.service.rate, wanted.rule, wanted.billed, wanted.runs or 1)
-        price = rounded(charge or Decimal(0))
+        price = rounded(charge or NOTHING)
         try:
             self._account.charge(price)
         except NotEnoughFundsError:
@@ -122,7 +122,7 @@ class OrderBook:
         if charge is not None:
             self._reprice(order, rounded(charge))
         elif state is OrderState.CANCELED:
-            self._reprice(order, Decimal(0))
+            self._reprice(order, NOTHING)
         elif state in {OrderState.COMPLETED, OrderState.PARTIAL} and not order.spawning:
             self._reprice(order, _worth(order))
         if status is not None:
@@ -186,7 +186,7 @@ class OrderBook:
             return
         if order.spawning:
             order.spawning.stopped = True
-            self._reprice(order, Decimal(0))
+            self._reprice(order, NOTHING)
             self._move(order, CANCELED)
             return
         delivered = order.delivered_by(at)
@@ -251,7 +251,7 @@ class OrderBook:
             every=self._chance.around(30 * _MINUTE, 4, "every", parent.id) + delay,
             smallest=int(wanted.params["min"]),
             largest=int(wanted.params["max"]),
-            rate=wanted.service.rate or Decimal(0),
+            rate=wanted.service.rate or NOTHING,
             expiry=expiry_date(wanted.params.get("expiry", "")),
         )
         self._await_post(parent, parent.spawning, parent.accepted_at)

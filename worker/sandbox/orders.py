@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from worker.domain.states import OrderState
 from worker.domain.status import read_order_status
+from worker.sandbox.account import NOTHING
 from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 
@@ -78,7 +79,7 @@ class Spawning:
     smallest: int
     largest: int
     at_once: int = 0  #: how many a subscription makes for posts that were there before
-    rate: Decimal = Decimal(0)  #: what a subscription pays for 1,000 units
+    rate: Decimal = NOTHING  #: what a subscription pays for 1,000 units
     expiry: date | None = None
     orders: list[int] = field(default_factory=list)
     open: int = 0
@@ -107,9 +108,9 @@ class Order:
     price: Decimal  #: the charge at first
     life: Life
     start_count: int
-    charge: Decimal = Decimal(0)
-    debited: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
+    charge: Decimal = NOTHING
+    debited: Decimal = NOTHING
+    refunded: Decimal = NOTHING
     status: str = PENDING
     started_at: float = 0.0
     delivered: int = 0  #: as of the last change of status

@@ -1,0 +1,36 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.panel import Panel
+from worker.sandbox.validate import RefusedError
+
+KEY = "sandbox-key"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def make_panel() -> Callable[..., Panel]:
+    """A panel whose clock moves only by hand."""
+
+    def make(**options: Any) -> Panel:
+        return Panel(SandboxOptions(**{"speed": 0.0, "epoch": EPOCH, **options}))
+
+    return make
+
+
+@pytest.fixture
+def ask() -> Callable[..., Any]:
+    """One request with the right key, answered as it would be in JSON."""
+
+    def ask(panel: Panel, action: str, **fields: object) -> Any:
+        form = {"key": KEY, "action": action} | {name: str(value) for name, value in fields.items()}
+        try:
+            return panel.answer(panel.validator.read(form))
+        except RefusedError as refused:
+            return {"error": refused.text}
+
+    return ask
