@@ -34,6 +34,7 @@ lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
 	@$(BIN)/ruff format --check --quiet . || { echo 'make lint: run $(BIN)/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
+	@mkdir -p .cache
 	@$(BIN)/lint-imports --cache-dir .cache/import_linter > .cache/import_linter.log || { cat .cache/import_linter.log >&2; exit 1; }
 
 bench: $(VENV)/dev ## how fast it is on this machine
@@ -67,5 +68,4 @@ $(VENV)/runtime: requirements.txt
 
 $(VENV)/dev: requirements-dev.txt
 	$(environment)
-	@mkdir -p .cache
 	@touch $@ $(VENV)/runtime

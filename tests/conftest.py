@@ -1,7 +1,8 @@
 """One Postgres for a whole test run, and for each test a database of its own.
 
 The run's processes share an embedded server. `ORDER_SYNC_TEST_POSTGRES`, the `postgresql://` address of a superuser on
-a running one, has that used instead. A test that kills Postgres makes its own with `embedded_postgres`.
+a running one, has that used instead. A test that kills Postgres makes its own with `embedded_postgres` in
+`postgres_directory`.
 """
 
 import os
@@ -102,6 +103,17 @@ def empty_database_url(postgres: str, pytestconfig: pytest.Config) -> Iterator[s
     """A database of the test's own with nothing in it."""
     with new_database(postgres, f"{pytestconfig.stash[RUN]}_{uuid4().hex[:12]}") as url:
         yield url
+
+
+@pytest.fixture
+def postgres_directory(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A directory for a server of the test's own.
+
+    Not under `tmp_path`, which pytest closes to other users at any time: for root, the server is another user.
+    """
+    directory = Path(tempfile.mkdtemp(prefix=f"{pytestconfig.stash[RUN]}_"))
+    yield directory
+    shutil.rmtree(directory)
 
 
 @contextmanager

@@ -238,6 +238,10 @@ class Settings(_Frozen):
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Address(host="127.0.0.1", port=9464)
     log: LogSettings = LogSettings()
 
+    def with_database(self, url: str) -> "Settings":
+        """The same, with the database at `url`, whichever was set."""
+        return self.model_copy(update={"database_url": _database_url(url)})
+
     def secrets(self) -> frozenset[str]:
         """What may never be shown: every key, and the database's password as written and decoded."""
         url = self.database_url.get_secret_value()

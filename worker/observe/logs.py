@@ -21,6 +21,10 @@ from worker.observe.redaction import Redactor
 #: The logger of all our events. Everyone else's are heard from a warning on.
 _OURS = "worker"
 
+#: What is in a line whatever it says: a password that happens to be one of these words doesn't change it.
+_OUR_NAMES = frozenset({"timestamp", "level", "event", "logger", "exception"})
+_OUR_VALUES = frozenset({"timestamp", "level"})
+
 _DEEPEST = 20
 
 
@@ -35,7 +39,10 @@ def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO
     redactor = Redactor(secrets)
 
     def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        return {key: redactor.value(value) for key, value in event.items()}
+        return {
+            key if key in _OUR_NAMES else redactor.text(key): value if key in _OUR_VALUES else redactor.value(value)
+            for key, value in event.items()
+        }
 
     handler = _QuietHandler(stream)
     handler.setFormatter(

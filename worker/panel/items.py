@@ -116,11 +116,12 @@ def _item_error(text: str) -> ItemError:
     return ItemError(reason_of(text), text)
 
 
-def _error_of(item: Any, key: str) -> ItemError | None:
-    """The error that an item states, by itself or nested under `key`."""
-    if not isinstance(item, dict):
-        return None
-    text = explicit_error(item) or explicit_error(item.get(key))
+def _error_of(item: Mapping[str, Any], key: str) -> ItemError | None:
+    """The error that an item states: by itself, nested under `key`, or as bare words there that deny the id."""
+    inner = item.get(key)
+    text = explicit_error(item) or explicit_error(inner)
+    if text is None and isinstance(inner, str) and reason_of(inner) is Reason.NOT_FOUND:
+        text = read_text(inner)
     return None if text is None else _item_error(text)
 
 

@@ -17,8 +17,10 @@ TOO_MANY_REQUESTS = 429
 
 _ERROR_KEYS = ("error", "errors")
 _MESSAGE_KEYS = ("message", "msg", "error", "errors", "error_message", "text", "description")
-WORDLESS = "an error without words"
 _ERROR_WORDS = frozenset({"error", "fail", "failed", "failure"})
+
+#: The text of an error that is stated and not explained.
+WORDLESS = "an error without words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,16 @@ def explicit_error(document: Any) -> str | None:
         return None
     for key in _ERROR_KEYS:
         value = document.get(key)
-        if value and read_flag(value) is not False:
+        if _states_something(value):
             return _words(value) or _message(document) or WORDLESS
     message = _message(document)
     if read_flag(document.get("success")) is False:
         return message or WORDLESS
     return message if says_error(document.get("status")) else None
+
+
+def _states_something(value: Any) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value) and read_flag(value) is not False
 
 
 def says_error(word: Any) -> bool:

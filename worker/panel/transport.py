@@ -10,6 +10,7 @@ import asyncio
 import errno
 import http.cookiejar
 import logging
+import re
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ KEEP_ALIVE = 4.0
 SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 3600.0
 
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -71,7 +73,8 @@ class Transport:
         tls = tls_context()
         self._http = httpx.AsyncClient(
             transport=AiohttpTransport(verify=tls, client=lambda: _session(tls, connections)),
-            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            # JSON isn't asked for: a gateway that is asked words its own failures as JSON errors, like the panel's.
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,  # noqa: S113  # one deadline for the whole call stands in `post`
             follow_redirects=False,
@@ -85,7 +88,6 @@ class Transport:
         """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError."""
         wire = _Wire()
         token = _wire.set(wire)
-        reply: HttpReply | None = None
         try:
             async with (
                 asyncio.timeout(self._timeout),
@@ -94,13 +96,11 @@ class Transport:
                 wire.replied = True
                 body = await self._body(response)
                 wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-                reply = HttpReply(response.status_code, body, wait)
+                return HttpReply(response.status_code, body, wait)
         except Exception as failure:  # noqa: BLE001  # the wire decides what it means, whatever it is
-            if reply is None:  # a whole reply stays true when it is the closing that fails
-                return self._failed(wire, failure)
+            return self._failed(wire, failure)
         finally:
             _wire.reset(token)
-        return reply
 
     async def _body(self, response: httpx.Response) -> bytes:
         """The decoded body. Both what arrives and what it unpacks to are held under the limit."""
@@ -138,16 +138,19 @@ def tls_context() -> ssl.SSLContext:
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks to wait (RFC 9110, 10.2.3: seconds, or a date), within our bounds."""
+    """Seconds that `Retry-After` asks to wait, within our bounds.
+
+    Seconds or a date, after RFC 9110, 10.2.3; fractions of a second are taken too.
+    """
     if header is None:
         return None
     text = header.strip()
-    if text.isdecimal():
-        seconds = float(text[:9])
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
     else:
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
     return min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)

@@ -68,7 +68,7 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
     Several processes may use one directory, and the last one out stops the server. A server that was left running by a
     killed process is used again, and one that was killed is started again. Raises `EmbeddedError`.
     """
-    directory = directory.absolute()
+    directory = directory.resolve()
     # The kernel takes the lock of a dead process from it, so the users of a directory are always counted right.
     with _locked(directory / "users.lock", fcntl.LOCK_SH) as users:
         cluster = _Cluster(directory / "data")
@@ -231,8 +231,15 @@ def _let_in(paths: Iterable[Path]) -> list[int]:
         if not found.st_mode & stat.S_IXOTH:
             groups.add(found.st_gid)
             if not found.st_mode & stat.S_IXGRP:
-                directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXGRP)
+                _open_to_group(directory, stat.S_IMODE(found.st_mode))
     return sorted(groups)
+
+
+def _open_to_group(directory: Path, mode: int) -> None:
+    try:
+        directory.chmod(mode | stat.S_IXGRP)
+    except OSError as error:
+        raise EmbeddedError(f"can't open {directory} to the server's user: {error.strerror}") from error
 
 
 def _socket_directory(data: Path) -> Path:

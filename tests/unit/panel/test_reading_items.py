@@ -28,6 +28,7 @@ NO_REFILL = ItemError(Reason.NOT_FOUND, "Refill not found")
         ({"1": PARTIAL, "2": []}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "2": {}}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "2": 7}, {"1": PARTIAL_READ}),
+        ({"1": PARTIAL, "2": " "}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "error": ""}, {"1": PARTIAL_READ}),
         ([{"order": 1} | PARTIAL, "garbage", None, 5, {}], {"1": PARTIAL_READ}),
         ({"1": "Completed"}, {"1": OrderReading("Completed")}),
@@ -71,6 +72,7 @@ def test_a_reply_that_is_silent_about_the_one_id_is_unknown(received, body):
         ({"status": "fail", "error": "Incorrect order ID"}, NO_ORDER),
         ({"status": 404, "error": "Incorrect order ID"}, NO_ORDER),
         ({"status": {"error": "Incorrect order ID"}}, NO_ORDER),
+        ({"status": "Incorrect order ID"}, NO_ORDER),
         ({"error": {"message": "Incorrect order ID"}}, NO_ORDER),
         ({"success": False, "message": "Incorrect order ID"}, NO_ORDER),
         ({"status": "Canceled", "error": "private account"}, OrderReading("Canceled")),
@@ -196,11 +198,19 @@ def test_a_refill_without_an_id_is_unknown(received, body):
         ),
         ({"1": {"status": "Completed"}, "3": {"error": "Refill not found"}}, ("Completed", NO_REFILL)),
         ({"1": "Completed", "3": "Refill not found"}, ("Completed", NO_REFILL)),
+        ({"1": {"status": "Completed"}, "3": "Refill not found", "4": 7}, ("Completed", NO_REFILL)),
         ([{"id": 1, "status": "Error"}, {"id": 3, "error": "Refill not found"}], ("Error", NO_REFILL)),
     ],
 )
 def test_refill_statuses(received, body, items):
     assert read_refill_statuses(received(body), ["1", "3"]) == Answered(dict(zip(("1", "3"), items, strict=True)))
+
+
+@pytest.mark.parametrize("nothing", [None, 7, [], {}, "", {"status": None}, {"status": []}])
+def test_a_refill_whose_status_cannot_be_read_is_left_out(received, nothing):
+    body = {"1": {"status": "Completed"}, "3": nothing}
+
+    assert read_refill_statuses(received(body), ["1", "3"]) == Answered({"1": "Completed"})
 
 
 @pytest.mark.parametrize(
@@ -212,6 +222,8 @@ def test_refill_statuses(received, body, items):
         ({"1": {"status": "Rejected"}}, "Rejected"),
         ({"status": "Error"}, "Error"),
         ({"status": {"error": "Refill not found"}}, NO_REFILL),
+        ({"status": "Refill not found"}, NO_REFILL),
+        ([{"refill": 1, "status": "Refill not found"}], NO_REFILL),
         ({"error": "Refill not found"}, NO_REFILL),
         ({"status": "error", "message": "Refill not found"}, NO_REFILL),
     ],

@@ -1,0 +1,65 @@
+"""What the acceptance tests share: the tables, read; and the sandbox, listening."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from worker.domain.status import read_order_status
+from worker.sandbox import Sandbox, ledger
+
+
+class Tables:
+    """The database, as a consumer sees it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, query: str, *values: Any) -> Any:
+        return next(iter(self.rows(query, *values)[0].values()))
+
+    async def until(self, query: str, seconds: float = 60) -> None:
+        """Return once the query's one value is true."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await asyncio.to_thread(self.value, query):  # noqa: ASYNC110 - it changes in Postgres
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            states = self.rows("SELECT state, error_code, panel_status, count(*) FROM orders GROUP BY 1, 2, 3")
+            raise AssertionError(f"never true: {query}\n{states}") from None
+
+
+@pytest.fixture
+def tables(database_url: str) -> Tables:
+    return Tables(database_url)
+
+
+def differences(tables: Tables, sandbox: Sandbox) -> list[str]:
+    """What the orders table says other than the sandbox's ledger: nothing, if all is well.
+
+    Each order was taken once, for one row, and its state, charge, remains and start count are true. The parent of a
+    drip-feed or a subscription tells no charge and no remains, and what it spawned is no row's.
+    """
+    taken = {entry["id"]: entry for entry in ledger.orders(sandbox.panel) if entry["parent"] is None}
+    rows = {row["panel_order_id"]: row for row in tables.rows("SELECT * FROM orders WHERE panel_order_id IS NOT NULL")}
+    wrong = [f"taken, and no row: {taken[number]}" for number in taken.keys() - rows.keys()]
+    wrong += [f"a row, and not taken: {rows[number]}" for number in rows.keys() - taken.keys()]
+    for number in taken.keys() & rows.keys():
+        row, entry = rows[number], taken[number]
+        told = {"state": row["state"], "service": row["service"]}
+        true = {"state": read_order_status(entry["status"])[0], "service": entry["service"]}
+        if not (entry["spawned"] or entry["params"].get("runs") or row["service"] == "20"):
+            told |= {name: row[name] for name in ("charge", "remains", "start_count", "currency")}
+            true |= {"charge": Decimal(entry["charge"]), "currency": entry["currency"]}
+            true |= {name: entry[name] for name in ("remains", "start_count")}
+        if told != true:
+            wrong.append(f"order {number}: told {told}, true {true}")
+    return wrong

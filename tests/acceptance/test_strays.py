@@ -1,0 +1,50 @@
+"""Each way in which panels stray from their document, switched on in turn: no wrong state, nothing lost, no traceback."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Tables, differences
+from tests.acceptance.daemon import settings_for, worker
+from tests.acceptance.samples import insert, orders
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.strays import ALL
+
+#: Types that nobody knows are never guessed at: such orders end rejected.
+TYPELESS = {"types_absent", "types_unknown"}
+
+#: What these do to counts and charges is no longer what the ledger has.
+COUNTS = {name for name in ALL if name.startswith(("remains_", "start_count_"))} | {"charge_kept"}
+
+#: The one that is about an order of its own.
+BUSY = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
+
+
+@pytest.mark.parametrize("stray", sorted(ALL))
+async def test_a_panel_that_strays(stray: str, tables: Tables, tmp_path: Path) -> None:
+    async with Sandbox(BUSY) as sandbox:
+        sandbox.strays.on(stray)
+        async with worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
+            insert(tables.url, orders(40, seed=5))
+            insert(tables.url, [{"service": "999", "link": "https://example.com/x", "quantity": 100}])
+            await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))")
+            tables.rows("INSERT INTO cancels (order_id) SELECT id FROM orders WHERE service IN ('1', '2', '4')")
+            await tables.until("SELECT NOT EXISTS (SELECT FROM cancels WHERE state = 'pending')")
+            sandbox.clock.speed = 3000
+            await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')")
+            tables.rows("INSERT INTO refills (order_id) SELECT id FROM orders WHERE service IN ('1', '2', '3')")
+            await tables.until("SELECT NOT EXISTS (SELECT FROM refills WHERE state IN ('pending', 'submitted'))")
+            assert await daemon.stop() == 0
+
+        assert tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'") == 0
+        rejected = tables.value("SELECT count(*) FROM orders WHERE state = 'rejected'")
+        assert rejected == (41 if stray in TYPELESS else 1)
+        wrong = differences(tables, sandbox)
+        if stray in COUNTS:
+            wrong = [line for line in wrong if "'state'" not in line]
+        assert wrong == []
+        assert "Traceback" not in daemon.text
+        assert "sandbox-key" not in daemon.text
+        assert tables.value("SELECT count(*) FROM orders o WHERE o::text LIKE '%sandbox-key%'") == 0
+        assert sandbox.journal.violation_counts == {}

@@ -1,0 +1,39 @@
+"""Commands that end in every way that a command can."""
+
+import click
+
+from worker.cli.errors import CommandError
+from worker.settings import load
+
+
+@click.command()
+def fine() -> None:
+    """Say a word."""
+    click.echo("fine")
+
+
+@click.command()
+def failing() -> None:
+    raise CommandError("the database is away\ntry again")
+
+
+@click.command()
+def unset() -> None:
+    load({"ORDER_SYNC_DRAIN": "0"})
+
+
+@click.command()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+@click.command()
+@click.pass_context
+def leaving(context: click.Context) -> None:
+    context.exit(1)
+
+
+@click.command()
+def endless() -> None:
+    while True:
+        click.echo("x" * 1000)
