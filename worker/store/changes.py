@@ -105,7 +105,8 @@ def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
         "remains": [record.remains for record in after],
         "error_code": [record.error_code for record in after],
         "error": [record.error for record in after],
-        "retry_in": [change.retry_in for change in changes],
+        # One type, or psycopg refuses the list.
+        "retry_in": [None if change.retry_in is None else float(change.retry_in) for change in changes],
         "detail": [_detail(change) for change in changes],
     }
 

@@ -151,7 +151,7 @@ class Requests:
                     "id": [change.request_id for change in changes],
                     "token": [tokens[change.request_id] for change in changes],
                     "state": [change.state for change in changes],
-                    "due_in": [change.due_in for change in changes],
+                    "due_in": [float(change.due_in) for change in changes],  # one type, or psycopg refuses the list
                     "panel_refill_id": [change.panel_refill_id for change in changes],
                     "panel_status": [change.panel_status for change in changes],
                     "error_code": [change.error_code for change in changes],
