@@ -1,7 +1,6 @@
 """`order-sync run`."""
 
 import asyncio
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import click
 
 from worker import daemon
 from worker.cli.errors import CommandError
+from worker.cli.interrupts import held
 from worker.observe.logs import configure
 from worker.settings import Settings, load
-from worker.store.embedded import embedded_postgres
+from worker.store.embedded import EmbeddedError, embedded_postgres
 from worker.store.engine import DatabaseUnreachableError
 from worker.store.health import inspect
 from worker.store.migrate import migrate
@@ -33,14 +33,22 @@ def run(embedded: Path | None) -> None:
         if embedded is None:
             settings = load()
         else:
-            load(need_database=False)  # a wrong setting is told before a database is made
-            url = stack.enter_context(embedded_postgres(embedded))
-            settings = load({**os.environ, "ORDER_SYNC_DATABASE_URL": url})
+            settings = load(need_database=False)  # a wrong one is told before a database is made
+            url = _start_postgres(embedded, stack)
+            settings = settings.with_database(url)
             migrate(url)
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
         _check_schema(settings)
         asyncio.run(daemon.run(settings))
+
+
+def _start_postgres(directory: Path, stack: ExitStack) -> str:
+    try:
+        with held():  # one that is cut off on its way up would be left behind
+            return stack.enter_context(embedded_postgres(directory))
+    except EmbeddedError as error:
+        raise CommandError(str(error)) from error
 
 
 def _check_schema(settings: Settings) -> None:
