@@ -16,9 +16,9 @@ from psycopg import AsyncConnection
 from rich.console import Console
 
 from worker.cli.demo_orders import samples
-from worker.cli.demo_shop import Shop, Snapshot
+from worker.cli.demo_shop import Shop
 from worker.cli.demo_verdict import Ledger, differences, summary
-from worker.cli.demo_view import Show, view
+from worker.cli.demo_view import Show, summary_line, view
 from worker.cli.errors import CommandError
 from worker.cli.interrupts import held, raise_interrupts
 from worker.sandbox import Sandbox, SandboxOptions, ledger
@@ -33,7 +33,7 @@ HURRY_AFTER = 10.0
 HURRIED_SPEED = 900.0
 
 #: Seconds. After so long something is wrong: the demo says what is still open, and fails.
-LONGEST = 120.0
+LONGEST = 90.0
 
 LOOK_EVERY = 0.25
 LATEST_SHOWN = 12
@@ -110,7 +110,7 @@ async def _watch(shop: Shop, sandbox: Sandbox, process: asyncio.subprocess.Proce
         if process.returncode is not None:
             raise CommandError(f"the worker ended by itself, with code {process.returncode}:\n{_last_lines(log)}")
         if lasted > LONGEST:
-            raise CommandError(f"after {LONGEST:g} s there is still something open: {_open(snapshot)}")
+            raise CommandError(f"after {LONGEST:g} s there is still something open: {summary_line(snapshot)}")
         if lasted > HURRY_AFTER:
             sandbox.clock.speed = HURRIED_SPEED
         await asyncio.sleep(LOOK_EVERY)
@@ -175,10 +175,6 @@ def _settled_balance(sandbox: Sandbox) -> Decimal | None:
 def _ledger(sandbox: Sandbox) -> Ledger:
     panel = sandbox.panel
     return Ledger(ledger.orders(panel), ledger.refills(panel), ledger.cancels(panel), ledger.balance(panel))
-
-
-def _open(snapshot: Snapshot) -> str:
-    return ", ".join(f"{rows} {state}" for state, rows in snapshot.orders.items() if not state.is_closed)
 
 
 def _last_lines(log: Path) -> str:
