@@ -94,7 +94,7 @@ async def _demonstrate(console: Console, directory: Path, url: str, began: float
     wrong = differences(tables, taken, {sample.reference: sample for sample in wanted})
     if wrong:
         raise CommandError("\n".join(["the tables and the panel's ledger don't agree:", *wrong]))
-    click.echo(summary(tables, taken, time.monotonic() - began))
+    click.echo("\n" + summary(tables, taken, time.monotonic() - began))
 
 
 async def _watch(shop: Shop, sandbox: Sandbox, process: asyncio.subprocess.Process, show: Show, log: Path) -> None:
