@@ -132,7 +132,6 @@ async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: floa
         async with asyncio.timeout(seconds):
             await asyncio.gather(*turning)
             await works.in_flight.finished()
-            await works.recorder.written()
             await works.lease.end()
     except TimeoutError:
         _log.warning("drain_ran_out", in_flight=len(works.in_flight), unwritten=len(works.recorder.unwritten))

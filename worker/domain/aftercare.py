@@ -5,7 +5,7 @@ A refill asked for twice costs nothing and a cancel neither, so what isn't known
 
 from dataclasses import dataclass
 
-from worker.domain.outcome import Scope
+from worker.domain.outcome import Reason, Scope
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, RefillState
 from worker.domain.status import CancelTaken, ItemError, Recognition, read_refill_status
@@ -13,6 +13,9 @@ from worker.domain.status import CancelTaken, ItemError, Recognition, read_refil
 #: A request about an order that never came to be on the panel.
 NO_PANEL_ORDER = "no_panel_order"
 NO_PANEL_ORDER_TEXT = "the order never reached the panel"
+
+#: Seconds. A panel may not know an order of its own for some minutes after it took it (panel-api.md, section 3).
+UNKNOWN_YET = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,12 @@ def cancel_answered(
             return RequestChange(request_id, CancelState.ACCEPTED, 0)
         case None:
             return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited))
-        case ItemError(reason, text) if reason.scope is Scope.ITEM:
+        case ItemError(reason, text) if reason.scope is Scope.ITEM and not _unknown_yet(reason, waited):
             return RequestChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
             return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text)
+
+
+def _unknown_yet(reason: Reason, waited: float) -> bool:
+    """Whether the order may simply be too new: a cancel often follows its order at once."""
+    return reason is Reason.NOT_FOUND and waited < UNKNOWN_YET

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Scope, Unknown
 from worker.domain.pace import back_off
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
-from worker.domain.states import OrderState, may_follow
+from worker.domain.states import AWAITED, ON_PANEL, OrderState, may_follow
 from worker.domain.status import OrderReading, Recognition, read_order_status
+
+T = TypeVar("T")
 
 
 class EventKind(StrEnum):
@@ -43,7 +45,10 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one order, and the event that tells of it. `retry_in` is in seconds."""
+    """One change of one order, and the event that tells of it. `retry_in` is in seconds.
+
+    Raises ValueError for a state that may not follow the one before.
+    """
 
     order_id: int
     kind: EventKind
@@ -53,9 +58,8 @@ class Change:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        state = self.before.state, self.after.state
-        if state[0] is not state[1] and not may_follow(*state):
-            raise ValueError(f"order {self.order_id}: {state[1]} may not follow {state[0]}")
+        if self.changes_state and not may_follow(self.before.state, self.after.state):
+            raise ValueError(f"order {self.order_id}: {self.after.state} may not follow {self.before.state}")
 
     @property
     def changes_state(self) -> bool:
@@ -81,7 +85,7 @@ class PendingOrder:
     def intended(self, request: AddRequest) -> Change:
         detail: dict[str, Any] = {"attempt": self.attempts + 1}
         if request.expected_charge is not None:
-            detail["expected_charge"] = str(request.expected_charge)
+            detail["expected_charge"] = f"{request.expected_charge:f}"
         return Change(
             self.order_id, EventKind.SUBMITTING, OrderRecord(), OrderRecord(OrderState.SUBMITTING), detail=detail
         )
@@ -98,7 +102,12 @@ class Claimed:
 
 
 def settled(order_id: int, attempt: int, outcome: AddOutcome, before: OrderRecord) -> Change:
-    """What an `add` came to, for an order that is `submitting`, or `unconfirmed` because the news is late."""
+    """What an `add` came to, for an order that is `submitting`, or `unconfirmed` because the news is late.
+
+    Raises ValueError for an order in any other state: that is `too_late`.
+    """
+    if before.state not in AWAITED:
+        raise ValueError(f"order {order_id}: a call came back for an order that is {before.state}")
     match outcome:
         case Accepted(panel_order_id):
             after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
@@ -130,17 +139,25 @@ def _requeued(order_id: int, before: OrderRecord, code: str, text: str, retry_in
 
 def too_late(order_id: int, outcome: AddOutcome, record: OrderRecord) -> Change:
     """What a call came to, where its order has gone on without it: kept for a person, and for the evidence."""
-    detail = {"outcome": type(outcome).__name__.casefold()}
     match outcome:
         case Accepted(panel_order_id):
-            detail["panel_order_id"] = panel_order_id
-        case Refused(_, text) | NotSent(text) | Unknown(text):
-            detail["error"] = text
+            detail = {"outcome": "accepted", "panel_order_id": panel_order_id}
+        case Refused(reason, text):
+            detail = {"outcome": "refused", "error_code": reason, "error": text}
+        case NotSent(text):
+            detail = {"outcome": "not_sent", "error": text}
+        case Unknown(text):
+            detail = {"outcome": "unknown", "error": text}
     return Change(order_id, EventKind.LATE_RESULT, record, record, detail=detail)
 
 
 def canceled_here(order_id: int, before: OrderRecord) -> Change:
-    """A cancel that came before the order was sent: it never reaches the panel."""
+    """A cancel that came before the order was sent: it never reaches the panel.
+
+    Raises ValueError for an order that isn't pending: its cancel is the panel's to grant.
+    """
+    if before.state is not OrderState.PENDING:
+        raise ValueError(f"order {order_id}: an order that is {before.state} is not canceled here")
     after = replace(before, state=OrderState.CANCELED, error_code=None, error=None)
     return Change(order_id, EventKind.CANCELED, before, after)
 
@@ -157,7 +174,10 @@ def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News
     """What a panel's answer changes about an order that it has.
 
     What the answer leaves out stays as it was: missing is no news. Without a status, the state stays too.
+    An order that isn't on the panel by our own record is left alone, whatever is said of the id that it had.
     """
+    if before.state not in ON_PANEL:
+        return News(None, Recognition.KNOWN)
     state, recognition = (
         (before.state, Recognition.KNOWN) if reading.status is None else read_order_status(reading.status)
     )
@@ -178,16 +198,16 @@ def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News
     return News(Change(order_id, EventKind.STATUS, before, after, detail=detail), recognition)
 
 
-def _newer(said: Any, known: Any) -> Any:
+def _newer(said: T | None, known: T | None) -> T | None:
     return known if said is None else said
 
 
-_CENTS = Decimal("1e-8")
-_TOO_MUCH = Decimal("1e12")
+_PLACES = Decimal("1e-8")
+_MOST = Decimal("999999999999.99999999")
 
 
 def _stored(charge: Decimal | None) -> Decimal | None:
     """A charge as the column holds it, numeric(20,8); None for one that can't be meant."""
-    if charge is None or not charge.is_finite() or abs(charge) >= _TOO_MUCH:
+    if charge is None or not charge.is_finite() or not -_MOST <= charge <= _MOST:
         return None
-    return charge.quantize(_CENTS)
+    return charge.quantize(_PLACES)

@@ -15,17 +15,23 @@ RESERVED = frozenset({"key", "action", "service", "link", "quantity", "runs", "i
 
 _THOUSAND = Decimal(1000)
 
+#: Numbers in params that are larger are nobody's intention.
+_MOST = 10**30
+
+#: What a panel's 64 bits hold.
+_MOST_DIGITS = 18
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a producer asked for: the columns of a row that are theirs."""
+    """What a producer asked for: the columns of a row that are theirs. `params` is None where it can't be read."""
 
     service: str
     link: str | None = None
     quantity: int | None = None
     runs: int | None = None
     interval_minutes: int | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] | None = field(default_factory=dict)
     max_charge: Decimal | None = None
 
 
@@ -75,17 +81,18 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
     if rule is None:
         said = "no type" if service.type is None else f"the type {service.type!r}, which isn't known"
         raise _RefusedError("unknown_type", f"service {order.service} has {said}")
+    link = _clean(order.link or "")
     extra = _parameters(order.params)
-    _require(rule, order, extra)
+    _require(rule, link, order.quantity, extra)
     _check_choices(rule, extra)
-    billed = _billed_per_run(rule, order, extra)
-    _check_range(rule, service, billed)
+    billed = _billed_per_run(rule, order.quantity, extra)
+    _check_range(rule, service, billed, extra)
     _check_drip_feed(rule, service, order)
     expected = expected_charge(service.rate, rule, billed, order.runs or 1)
     _check_max_charge(order, rule, service.rate, extra, expected)
     sent: dict[str, str] = {}
-    if rule.takes_link and order.link:
-        sent["link"] = order.link.strip()
+    if rule.takes_link:
+        sent["link"] = link
     if rule.takes_quantity:
         sent["quantity"] = str(order.quantity)
     if order.runs is not None:
@@ -96,14 +103,25 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
 
 def clean_list(value: str) -> str:
     """One entry a line, without blank lines and stray spaces."""
-    return "\n".join(line for raw in value.splitlines() if (line := raw.strip()))
+    return "\n".join(_lines(value))
 
 
-def _parameters(params: Mapping[str, Any]) -> dict[str, str]:
+def _lines(text: str) -> list[str]:
+    return [line for raw in text.splitlines() if (line := raw.strip())]
+
+
+def _clean(text: str) -> str:
+    """Without stray spaces around it, and with line feeds for whatever else ends a line."""
+    return "\n".join(text.strip().splitlines())
+
+
+def _parameters(params: Mapping[str, Any] | None) -> dict[str, str]:
     """Every parameter as the form field that it becomes. What is null, or empty once cleaned, is left out."""
+    if params is None:
+        raise _RefusedError("bad_parameter", "params can't be read: a number too long, or nested too deep")
     extra: dict[str, str] = {}
     for name, value in params.items():
-        if name in RESERVED:
+        if _is_reserved(name):
             raise _RefusedError(
                 "reserved_parameter", f"params may not hold {name!r}: it has a column, or is the worker's"
             )
@@ -113,31 +131,43 @@ def _parameters(params: Mapping[str, Any]) -> dict[str, str]:
     return extra
 
 
+def _is_reserved(name: str) -> bool:
+    """Also `key[]` and ` key`: PHP, which panels are written in, takes these for the field itself."""
+    return name.partition("[")[0].strip() in RESERVED
+
+
 def _form_value(name: str, value: object) -> str:
+    if isinstance(value, list):
+        entries = (" ".join(_lines(_scalar(name, entry))) for entry in value)
+        return "\n".join(entry for entry in entries if entry)
+    text = _scalar(name, value)
+    return clean_list(text) if name in LISTS else text
+
+
+def _scalar(name: str, value: object) -> str:
+    """One value of JSON as text. A number is written out as people write it: 100.0 and 1e2 are both 100."""
     match value:
         case None:
             return ""
         case bool():
             return "1" if value else "0"
         case str():
-            return clean_list(value) if name in LISTS else value.strip()
-        case int() | float() | Decimal():
-            return str(value)
-        case list() if all(isinstance(entry, str | int | float | Decimal) for entry in value):
-            entries = (" ".join(str(entry).split()) for entry in value)
-            return "\n".join(entry for entry in entries if entry)
+            return _clean(value)
+        case int() | float() if abs(value) < _MOST:
+            return str(int(value)) if value == int(value) else f"{Decimal(str(value)):f}"
         case _:
-            raise _RefusedError("bad_parameter", f"params.{name} must be a text, a number, or an array of texts")
+            raise _RefusedError("bad_parameter", f"params.{name} must be a text, a number, or an array of them")
 
 
-def _require(rule: TypeRule, order: OrderRequest, extra: Mapping[str, str]) -> None:
-    missing = [name for name in rule.required if name not in extra]
-    if rule.takes_link and not (order.link and order.link.strip()):
+def _require(rule: TypeRule, link: str, quantity: int | None, extra: Mapping[str, str]) -> None:
+    required = list(rule.required)
+    if "type_of_traffic" in rule.required and (needed := TRAFFIC_NEEDS.get(extra.get("type_of_traffic", ""))):
+        required.append(needed)
+    missing = [name for name in required if name not in extra]
+    if rule.takes_link and not link:
         missing.insert(0, "link")
-    if rule.takes_quantity and order.quantity is None:
+    if rule.takes_quantity and quantity is None:
         missing.insert(0, "quantity")
-    if (needed := TRAFFIC_NEEDS.get(extra.get("type_of_traffic", ""))) and rule.name == "Web Traffic":
-        missing += [needed] if needed not in extra else []
     if missing:
         raise _RefusedError("missing_parameter", f"a service of type {rule.name} needs {', '.join(missing)}")
 
@@ -148,45 +178,45 @@ def _check_choices(rule: TypeRule, extra: Mapping[str, str]) -> None:
             low, high = CHOICES[name]
             if extra[name] not in {str(n) for n in range(low, high + 1)}:
                 raise _RefusedError("bad_parameter", f"params.{name} must be a whole number from {low} to {high}")
-    if rule.billing is Billing.SPAWNED:
-        low_min, high_max = _whole("min", extra["min"]), _whole("max", extra["max"])
-        if low_min > high_max:
-            raise _RefusedError("bad_parameter", "params.min is above params.max")
 
 
-def _whole(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text[:18]) == 0:
-        raise _RefusedError("bad_parameter", f"params.{name} must be a whole number above 0")
-    return int(text[:18])
+def _whole(extra: Mapping[str, str], name: str, *, lowest: int) -> int:
+    text = extra[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) >= lowest):
+        raise _RefusedError("bad_parameter", f"params.{name} must be a whole number from {lowest} up")
+    return int(text)
 
 
-def _billed_per_run(rule: TypeRule, order: OrderRequest, extra: Mapping[str, str]) -> int:
-    if rule.billing is Billing.QUANTITY:
-        return order.quantity or 0
-    billed = extra[rule.counted_list].count("\n") + 1 if rule.counted_list else 1
-    if order.quantity not in (None, billed):
-        raise _RefusedError(
-            "quantity_not_taken",
-            f"a service of type {rule.name} takes no quantity (this order is for {billed}): leave it null",
-        )
+def _billed_per_run(rule: TypeRule, quantity: int | None, extra: Mapping[str, str]) -> int:
+    """Units of one run; 0 for a subscription, whose bill is that of the orders that it spawns."""
+    match rule.billing:
+        case Billing.QUANTITY:
+            return quantity or 0
+        case Billing.LINES:
+            billed = extra[rule.counted_list or ""].count("\n") + 1
+        case Billing.PACKAGE:
+            billed = 1
+        case Billing.SPAWNED:
+            billed = 0
+    if quantity not in {None, billed}:
+        raise _RefusedError("quantity_not_taken", f"a service of type {rule.name} takes no quantity: leave it null")
     return billed
 
 
-def _check_range(rule: TypeRule, service: Service, billed: int) -> None:
+def _check_range(rule: TypeRule, service: Service, billed: int, extra: Mapping[str, str]) -> None:
     match rule.billing:
         case Billing.PACKAGE:
             return
         case Billing.SPAWNED:
-            return
+            lowest, highest = _whole(extra, "min", lowest=1), _whole(extra, "max", lowest=1)
+            if lowest > highest:
+                raise _RefusedError("bad_parameter", "params.min is above params.max")
         case Billing.QUANTITY | Billing.LINES:
-            if service.min is not None and billed < service.min:
-                raise _RefusedError(
-                    "quantity_out_of_range", f"{billed} is below the service's minimum of {service.min}"
-                )
-            if service.max is not None and billed > service.max:
-                raise _RefusedError(
-                    "quantity_out_of_range", f"{billed} is above the service's maximum of {service.max}"
-                )
+            lowest = highest = billed
+    if service.min is not None and lowest < service.min:
+        raise _RefusedError("quantity_out_of_range", f"{lowest} is below the service's minimum of {service.min}")
+    if service.max is not None and highest > service.max:
+        raise _RefusedError("quantity_out_of_range", f"{highest} is above the service's maximum of {service.max}")
 
 
 def _check_drip_feed(rule: TypeRule, service: Service, order: OrderRequest) -> None:
@@ -217,8 +247,11 @@ def _most_it_can_cost(
     """The expected charge, or what a subscription limited to a number of posts can come to; None: no limit known."""
     if rule.billing is not Billing.SPAWNED or rate is None or "posts" not in extra:
         return expected
-    posts = _whole("posts", extra["posts"]) + (_whole("old_posts", extra["old_posts"]) if "old_posts" in extra else 0)
-    return rate * _whole("max", extra["max"]) * posts / _THOUSAND
+    posts = _whole(extra, "posts", lowest=0)
+    if posts == 0:  # panels take it for no limit
+        return expected
+    old_posts = _whole(extra, "old_posts", lowest=0) if "old_posts" in extra else 0
+    return rate * _whole(extra, "max", lowest=1) * (posts + old_posts) / _THOUSAND
 
 
 def _check_max_charge(

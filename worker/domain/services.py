@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from worker.domain.words import plain
+
 
 class Billing(StrEnum):
     """What a panel multiplies the rate by."""
@@ -70,19 +72,15 @@ _SPELLINGS = {
 }
 
 
-def _plain(word: str) -> str:
-    return "".join(c for c in word.casefold() if c not in " _-\t")
-
-
-_BY_PLAIN_NAME = {_plain(rule.name): rule for rule in TYPES}
+_BY_PLAIN_NAME = {plain(rule.name): rule for rule in TYPES}
 
 
 def rule_of(type_name: str | None) -> TypeRule | None:
     """The rule of a type as a panel spells it; None for one that isn't known, which is never guessed at."""
     if type_name is None:
         return None
-    plain = _plain(type_name)
-    return _BY_PLAIN_NAME.get(_SPELLINGS.get(plain, plain))
+    said = plain(type_name)
+    return _BY_PLAIN_NAME.get(_SPELLINGS.get(said, said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +141,14 @@ def changes_between(known: Mapping[str, tuple[Service, bool]], listed: Iterable[
     return changes
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _text(value: Decimal | int | str | None) -> str | None:
+    match value:
+        case None:
+            return None
+        case Decimal():
+            return f"{value:f}"  # never in powers of ten
+        case _:
+            return str(value)
 
 
 def is_plausible(known: int, listed: int) -> bool:

@@ -18,11 +18,6 @@ class OrderState(StrEnum):
         """Closed on the panel; looked at again only during the settlement window."""
         return self in FINAL
 
-    @property
-    def is_closed(self) -> bool:
-        """Nothing more is expected to happen to it."""
-        return self in FINAL or self is OrderState.REJECTED
-
 
 class RefillState(StrEnum):
     PENDING = "pending"
@@ -39,7 +34,11 @@ class CancelState(StrEnum):
 
 FINAL = frozenset({OrderState.COMPLETED, OrderState.PARTIAL, OrderState.CANCELED})
 
-_ON_PANEL = frozenset({OrderState.SUBMITTED, *FINAL})
+#: The states that a panel's word moves an order among.
+ON_PANEL = frozenset({OrderState.SUBMITTED, *FINAL})
+
+#: A call is out, or its answer was never had: what it came to may still be told.
+AWAITED = frozenset({OrderState.SUBMITTING, OrderState.UNCONFIRMED})
 
 #: Which state may follow which. The panel's word moves an order freely among the states that it has on the panel,
 #: backwards too: panels reopen closed orders, and what they say of their own order is true.
@@ -49,7 +48,7 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
         {OrderState.SUBMITTED, OrderState.UNCONFIRMED, OrderState.PENDING, OrderState.REJECTED}
     ),
     OrderState.UNCONFIRMED: frozenset({OrderState.SUBMITTED, OrderState.PENDING, OrderState.REJECTED}),
-    **{state: _ON_PANEL - {state} for state in _ON_PANEL},
+    **{state: ON_PANEL - {state} for state in ON_PANEL},
     OrderState.REJECTED: frozenset({OrderState.PENDING}),  # an operator's retry
 }
 

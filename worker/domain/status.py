@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from worker.domain.outcome import Reason
 from worker.domain.states import OrderState, RefillState
+from worker.domain.words import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,6 @@ class Recognition(StrEnum):
     UNKNOWN = "unknown"  #: not a word that we know: open, kept as it came, and reported
 
 
-def _plain(word: str) -> str:
-    return "".join(c for c in word.casefold() if c.isalnum())
-
-
 _OPEN = frozenset({"pending", "inprogress", "processing", "progress", "awaiting", "running", "active", "queued"})
 _TROUBLED = frozenset({"error", "fail", "failed", "paused"})
 _CLOSED = {
@@ -70,24 +67,24 @@ _CLOSED = {
 
 def read_order_status(word: str) -> tuple[OrderState, Recognition]:
     """The state that a panel's word stands for. Only a word that is known closes an order."""
-    plain = _plain(word)
-    if plain in _CLOSED:
-        return _CLOSED[plain], Recognition.KNOWN
-    if plain in _OPEN:
+    said = plain(word)
+    if said in _CLOSED:
+        return _CLOSED[said], Recognition.KNOWN
+    if said in _OPEN:
         return OrderState.SUBMITTED, Recognition.KNOWN
-    if plain in _TROUBLED:
+    if said in _TROUBLED:
         return OrderState.SUBMITTED, Recognition.TROUBLED
     return OrderState.SUBMITTED, Recognition.UNKNOWN
 
 
 def read_refill_status(word: str) -> tuple[RefillState, Recognition]:
-    plain = _plain(word)
-    if plain in {"completed", "complete"}:
+    said = plain(word)
+    if said in {"completed", "complete"}:
         return RefillState.COMPLETED, Recognition.KNOWN
-    if plain in {"rejected", "reject", "canceled", "cancelled", "refunded"}:
+    if said in {"rejected", "reject", "canceled", "cancelled", "refunded"}:
         return RefillState.REJECTED, Recognition.KNOWN
-    if plain in _OPEN:
+    if said in _OPEN:
         return RefillState.SUBMITTED, Recognition.KNOWN
-    if plain in _TROUBLED:
+    if said in _TROUBLED:
         return RefillState.SUBMITTED, Recognition.TROUBLED
     return RefillState.SUBMITTED, Recognition.UNKNOWN

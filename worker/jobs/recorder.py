@@ -7,6 +7,7 @@ order that was paid for.
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
@@ -33,43 +34,40 @@ class Recorder:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._waiting: deque[Result] = deque()
+        self._waiting: deque[tuple[Result, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
 
-    def put(self, result: Result) -> None:
-        self._waiting.append(result)
-        self._idle.clear()
+    def put(self, result: Result) -> asyncio.Future[None]:
+        """Have a result written; what is returned is done once it is."""
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((result, written))
         self._arrived.set()
+        return written
 
     @property
     def unwritten(self) -> list[Result]:
-        return list(self._waiting)
-
-    async def written(self) -> None:
-        """Return once nothing waits to be written."""
-        await self._idle.wait()
+        return [result for result, _ in self._waiting]
 
     async def run(self) -> None:
         failures = 0
         while True:
             await self._arrived.wait()
-            bunch = [self._waiting[i] for i in range(min(len(self._waiting), BUNCH))]
+            bunch = list(islice(self._waiting, BUNCH))
+            results = [result for result, _ in bunch]
             try:
-                changes = await self._orders.settle([(result.claimed, result.outcome) for result in bunch])
+                changes = await self._orders.settle([(result.claimed, result.outcome) for result in results])
             except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
                 failures += 1
                 _log.exception("results_not_written", waiting=len(self._waiting))
                 await asyncio.sleep(back_off(failures, first=0.2, longest=5))
                 continue
             failures = 0
-            for _ in bunch:
+            _tell(results, changes)
+            for _, written in bunch:
                 self._waiting.popleft()
-            _tell(bunch, changes)
+                written.set_result(None)
             if not self._waiting:
                 self._arrived.clear()
-                self._idle.set()
 
 
 def _tell(bunch: list[Result], changes: list[Change]) -> None:

@@ -85,16 +85,17 @@ class Submit:
         return bool(claim.sendable or claim.refused or claim.held)
 
     async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
+        """One call. Its slot is free again once its outcome is written: so no more rows are open than calls can be."""
         clock = asyncio.get_running_loop().time
         async with leave:
             began = clock()
             outcome = await self._outcome(claimed, worker_id)
-            seconds = clock() - began
-        try:
-            await leave.report(outcome)
-        finally:
-            self._recorder.put(Result(self._upstream.name, claimed, outcome, seconds))
-            self._sending.discard(claimed.token)
+            result = Result(self._upstream.name, claimed, outcome, clock() - began)
+            try:
+                await leave.report(outcome)
+            finally:
+                await self._recorder.put(result)
+                self._sending.discard(claimed.token)
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
         if not self._lease.holds(worker_id):
@@ -110,11 +111,10 @@ class Submit:
         """After a claim whose commit wasn't answered: what it put down as intended was certainly never sent."""
         if self._doubtful is None:
             return
-        in_hand = self._sending | {result.claimed.token for result in self._recorder.unwritten}
         for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
-            if claimed.token not in in_hand:
+            if claimed.token not in self._sending:
                 outcome = NotSent("the database didn't answer the claim: the order was not sent")
-                self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
+                await self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
         self._doubtful = None
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:

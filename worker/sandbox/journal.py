@@ -12,9 +12,14 @@ _HIDDEN = "***"
 
 
 class Journal:
-    """Counts every request, and keeps the last `keep` of them with their form, and as many violations."""
+    """Counts every request, and keeps the last `keep` of them with their form, and as many violations.
 
-    def __init__(self, keep: int) -> None:
+    `key` is the account's: it is hidden wherever it turns up, and so is whatever was sent as a key.
+    """
+
+    def __init__(self, keep: int, key: str) -> None:
+        self._key = key
+        self.limited = 0  #: requests answered with the panel's own 429
         self.counts: Counter[str] = Counter()
         self.batches: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.violations: deque[dict[str, Any]] = deque(maxlen=keep)
@@ -23,15 +28,23 @@ class Journal:
         self._awaited: list[tuple[str, int, asyncio.Event]] = []
 
     def record(self, form: Mapping[str, str], reading: Reading, violations: Iterable[Violation]) -> None:
-        action = reading.action or "none"
+        secrets = [secret for secret in (self._key, form.get("key", "")) if secret]
+        action = _hidden(reading.action, secrets) or "none"
         self.counts[action] += 1
         if reading.is_batch:
             self.batches[action][len(form.get("orders", form.get("refills", "")).split(","))] += 1
         number = self.counts.total()
-        self.last.append({"number": number, "at": time.time(), "form": _without_key(form)})
-        for violation in violations:
-            self.violation_counts[violation.kind] += 1
-            self.violations.append({"number": number, "action": action, **violation._asdict()})
+        self.last.append(
+            {
+                "number": number,
+                "at": time.time(),
+                "form": {name: _hidden(value, secrets) for name, value in form.items()},
+            }
+        )
+        for kind, detail in violations:
+            self.violation_counts[kind] += 1
+            noted = {"number": number, "action": action, "kind": kind, "detail": _hidden(detail, secrets)}
+            self.violations.append(noted)
         for awaited, times, event in self._awaited:
             if self.counts[awaited] >= times:
                 event.set()
@@ -55,6 +68,7 @@ class Journal:
         """
         return {
             "counts": dict(self.counts),
+            "limited": self.limited,
             "batches": {
                 action: {str(size): times for size, times in sizes.items()} for action, sizes in self.batches.items()
             },
@@ -64,7 +78,7 @@ class Journal:
         }
 
 
-def _without_key(form: Mapping[str, str]) -> dict[str, str]:
-    key = form.get("key", "")
-    shown = {name: value.replace(key, _HIDDEN) if key else value for name, value in form.items() if name != "key"}
-    return {"key": _HIDDEN, **shown} if "key" in form else shown
+def _hidden(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text

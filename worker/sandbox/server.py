@@ -49,7 +49,7 @@ class Sandbox:
         self.panel = Panel(self.options)
         self.faults = Faults(self.options.seed)
         self.strays = Strays()
-        self.journal = Journal(self.options.keep_requests)
+        self.journal = Journal(self.options.keep_requests, self.options.key)
         self._limit = Limit(self.options.rate_limit) if self.options.rate_limit else None
 
     @property
@@ -103,12 +103,13 @@ class Sandbox:
         form, violations = await _read_form(request)
         heard = self.strays.heard(form)
         reading = self.panel.validator.read(heard, cut_batches="batch_first_hundred" in self.strays)
+        if request.method != "POST":
+            reading.refused = INCORRECT_REQUEST
         self.journal.record(form, reading, [*violations, *reading.violations])
         if self._limit and (wait := self._limit.take()) is not None:
+            self.journal.limited += 1
             return too_many(ceil(wait))
         fault = self.faults.pick(reading.action, form)
-        if fault is None and request.method != "POST":
-            return _response(Reply({"error": INCORRECT_REQUEST}))
         if fault and fault.kind is FaultKind.LATE:
             await self._hold(1.0 if fault.seconds is None else fault.seconds)
             if self._closing.is_set():

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState
+from worker.store.arrays import floats, texts
 
 #: The columns that make an OrderRecord, for a query on `orders o`.
 RECORD_COLUMNS = (
@@ -94,19 +95,18 @@ def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
     after = [change.after for change in changes]
     return {
         "order_id": [change.order_id for change in changes],
-        "kind": [change.kind for change in changes],
-        "state_before": [change.before.state for change in changes],
-        "state": [record.state for record in after],
+        "kind": texts(change.kind for change in changes),
+        "state_before": texts(change.before.state for change in changes),
+        "state": texts(record.state for record in after),
         "panel_order_id": [record.panel_order_id for record in after],
         "panel_status": [record.panel_status for record in after],
         "charge": [record.charge for record in after],
         "currency": [record.currency for record in after],
         "start_count": [record.start_count for record in after],
         "remains": [record.remains for record in after],
-        "error_code": [record.error_code for record in after],
+        "error_code": texts(record.error_code for record in after),
         "error": [record.error for record in after],
-        # One type, or psycopg refuses the list.
-        "retry_in": [None if change.retry_in is None else float(change.retry_in) for change in changes],
+        "retry_in": floats(change.retry_in for change in changes),
         "detail": [_detail(change) for change in changes],
     }
 
@@ -114,5 +114,5 @@ def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
 def _detail(change: Change) -> str:
     detail = dict(change.detail)
     if change.after.error_code is not None:
-        detail |= {"error_code": change.after.error_code, "error": change.after.error}
+        detail = {"error_code": change.after.error_code, "error": change.after.error, **detail}
     return json.dumps(detail)

@@ -2,6 +2,7 @@
 during the call (design: "Two commits around every add").
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,8 @@ RUNNABLE = text(f"""
 
 CLAIM = text(f"""
     SELECT
-        o.id, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.params, o.max_charge, o.attempts,
+        o.id, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.max_charge, o.attempts,
+        o.params::text AS params,
         s.service AS listed, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed,
         s.removed_at IS NOT NULL AS removed
     FROM orders o
@@ -294,7 +296,18 @@ def _word(outcome: AddOutcome | None) -> str:
 
 
 def _request(row: Row[Any]) -> OrderRequest:
-    return OrderRequest(row.service, row.link, row.quantity, row.runs, row.interval_minutes, row.params, row.max_charge)
+    return OrderRequest(
+        row.service, row.link, row.quantity, row.runs, row.interval_minutes, _params(row.params), row.max_charge
+    )
+
+
+def _params(text: str) -> Mapping[str, Any] | None:
+    """None for what Postgres can hold and Python can't: such a row must not spoil the claim of the others."""
+    try:
+        params: Mapping[str, Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return params
 
 
 def _service(row: Row[Any]) -> Service | None:

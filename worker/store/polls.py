@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import Pace
 from worker.domain.status import OrderReading
+from worker.store.arrays import floats
 from worker.store.changes import RECORD_COLUMNS, record_of, write
 
 DUE = text("SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND due_at <= now())")
@@ -114,7 +115,7 @@ class Polls:
                 _RESCHEDULE,
                 {
                     "order_id": [order_id for order_id, _, _ in next_looks],
-                    "seconds": [seconds for _, seconds, _ in next_looks],
+                    "seconds": floats(seconds for _, seconds, _ in next_looks),
                     "changed": [changed for _, _, changed in next_looks],
                 },
             )

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.domain.aftercare import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RequestChange
 from worker.domain.orders import Change, canceled_here
 from worker.domain.states import CancelState, RefillState
+from worker.store.arrays import floats, texts
 from worker.store.changes import RECORD_COLUMNS, record_of, write
 
 RequestTable = Literal["refills", "cancels"]
@@ -150,11 +151,11 @@ class Requests:
                 {
                     "id": [change.request_id for change in changes],
                     "token": [tokens[change.request_id] for change in changes],
-                    "state": [change.state for change in changes],
-                    "due_in": [float(change.due_in) for change in changes],  # one type, or psycopg refuses the list
+                    "state": texts(change.state for change in changes),
+                    "due_in": floats(change.due_in for change in changes),
                     "panel_refill_id": [change.panel_refill_id for change in changes],
                     "panel_status": [change.panel_status for change in changes],
-                    "error_code": [change.error_code for change in changes],
+                    "error_code": texts(change.error_code for change in changes),
                     "error": [change.error for change in changes],
                 },
             )

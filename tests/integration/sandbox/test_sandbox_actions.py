@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 100}
 LONG_ENOUGH = 3 * 3600
@@ -124,12 +124,38 @@ async def test_what_the_document_does_not_allow_is_recorded(client, sandbox, met
     assert "sandbox-key" not in str(requests)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("spoilt", [True, False])
+async def test_only_a_post_is_carried_out(client, sandbox, method, spoilt):
+    if spoilt:
+        sandbox.faults.add(Fault(kind=FaultKind.SLOW, where=Where.AFTER, seconds=0))
+    form = {"key": "sandbox-key", "action": "add", **{name: str(value) for name, value in ORDER.items()}}
+
+    answer = await client.send(method, sandbox.url, data=form)
+
+    assert answer.json == {"error": "Incorrect request"}
+    assert sandbox.panel.book.orders == {}
+
+
+async def test_latency_lies_between_the_order_and_its_answer(client_of, monkeypatch):
+    async with Sandbox(SandboxOptions(latency=7)) as sandbox:
+        held = []
+
+        async def hold(seconds):
+            held.append((seconds, len(sandbox.panel.book.orders)))
+
+        monkeypatch.setattr(sandbox, "_hold", hold)
+        await client_of(sandbox).ask("add", **ORDER)
+
+    assert held == [(7, 1)]
+
+
 async def test_past_its_limit_it_answers_429(client_of):
     async with Sandbox(SandboxOptions(rate_limit=0.001)) as sandbox:
         client = client_of(sandbox)
         first, second = await client.call("balance"), await client.call("balance")
 
-    assert first.http == 200
+    assert (first.http, sandbox.journal.limited) == (200, 1)
     assert (second.http, second.json) == (429, {"error": "Too many requests"})
     assert 990 <= int(second.headers["Retry-After"]) <= 1000
 

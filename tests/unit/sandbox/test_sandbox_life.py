@@ -151,16 +151,21 @@ def test_a_drip_feed_spawns_its_runs_and_answers_in_its_own_shape(make_panel, as
     assert ask(panel, "balance")["balance"] == "999.73000"
 
 
-def test_runs_share_a_charge_that_cannot_be_divided(make_panel, ask):
+@pytest.mark.parametrize(
+    ("rate", "shares"),
+    [("0.00025", ["0.00003", "0.00003", "0.00002"]), ("0.000233", ["0.00002", "0.00002", "0.00003"])],
+)
+def test_the_last_run_takes_what_rounding_left(make_panel, ask, rate, shares):
     panel = make_panel(partial=0, canceled=0)
-    panel.catalogue.change("2", rate=Decimal("0.0001"))
-    parent = ask(panel, "add", service=2, link=LINK, quantity=100, runs=7, interval=1)["order"]
+    panel.catalogue.change("2", rate=Decimal(rate))
+    parent = ask(panel, "add", service=2, link=LINK, quantity=100, runs=3, interval=1)["order"]
+    assert panel.book.orders[parent].charge == sum(map(Decimal, shares))
     panel.clock.advance(LONG_ENOUGH)
 
     spawned = ask(panel, "status", order=parent)["orders"]
 
-    charges = [Decimal(ask(panel, "status", order=order)["charge"]) for order in spawned]
-    assert sum(charges) == Decimal("0.00007")
+    charges = [ask(panel, "status", order=order)["charge"] for order in spawned]
+    assert charges == shares
     assert panel.book.orders[parent].charge == 0
 
 
@@ -306,3 +311,15 @@ def test_a_hand_set_order_stays_as_it_was_put(make_panel, ask):
     panel.book.amend(panel.book.orders[order], charge=Decimal("0.5"), remains=-3)
     assert ask(panel, "status", order=order)["remains"] == "-3"
     assert ask(panel, "balance")["balance"] == "999.50000"
+
+
+def test_a_hand_keeps_a_late_change_away(make_panel, ask):
+    panel = make_panel(partial=0, canceled=0, late_changes=1)
+    order = ask(panel, "add", service=1, link=LINK, quantity=1000)["order"]
+    panel.clock.advance(LONG_ENOUGH)
+    ask(panel, "balance")
+    panel.book.amend(panel.book.orders[order], status="Completed")
+
+    panel.clock.advance(72 * HOUR)
+
+    assert ask(panel, "status", order=order)["status"] == "Completed"

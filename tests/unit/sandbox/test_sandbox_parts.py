@@ -124,25 +124,27 @@ def test_a_fault_that_makes_no_sense_is_refused(wrong):
 
 
 def test_the_journal_counts_and_never_shows_a_key():
-    journal = Journal(keep=2)
+    journal = Journal(keep=2, key="s3cret")
     reading = Reading("status", is_batch=True)
     for number in range(3):
-        form = {"key": "s3cret", "action": "status", "orders": "1,2", "odd": f"{number} s3cret"}
-        journal.record(form, reading, [Violation("unknown_field", "odd")])
+        form = {"key": "w-r-o-n-g", "action": "status", "orders": "1,2", "odd": f"{number} s3cret w-r-o-n-g"}
+        journal.record(form, reading, [Violation("unknown_field", "s3cret")])
+    journal.record({"action": "s3cret"}, Reading("s3cret"), [])
 
     listing = journal.listing(last=5)
 
-    assert listing["counts"] == {"status": 3}
+    assert listing["counts"] == {"status": 3, "***": 1}
     assert listing["batches"] == {"status": {"2": 3}}
     assert listing["violation_counts"] == {"unknown_field": 3}
-    assert [entry["number"] for entry in listing["requests"]] == [2, 3]
-    assert listing["requests"][-1]["form"] == {"key": "***", "action": "status", "orders": "1,2", "odd": "2 ***"}
+    assert [entry["number"] for entry in listing["requests"]] == [3, 4]
+    assert listing["requests"][0]["form"] == {"key": "***", "action": "status", "orders": "1,2", "odd": "2 *** ***"}
     assert "s3cret" not in str(listing)
+    assert "w-r-o-n-g" not in str(listing)
     assert journal.listing(last=0)["requests"] == []
 
 
 async def test_one_can_wait_for_a_request_to_arrive():
-    journal = Journal(keep=1)
+    journal = Journal(keep=1, key="k")
     waiting = asyncio.create_task(journal.reached("add", 2))
     journal.record({}, Reading("add"), [])
     await asyncio.sleep(0)

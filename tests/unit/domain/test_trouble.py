@@ -1,0 +1,64 @@
+"""What pauses a panel, how far, and for how long (contract, promise 5)."""
+
+import pytest
+
+from worker.domain.outcome import NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.trouble import OUTAGE_AFTER, PASSING, Pause, PauseReason, PauseScope, low_balance, trouble_of
+
+CALLS = pytest.mark.parametrize("adding", [True, False], ids=["add", "other"])
+
+
+@CALLS
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is not Scope.PANEL])
+def test_what_is_true_of_one_item_pauses_nothing(reason, adding):
+    assert trouble_of(Refused(reason, "no"), 1000, adding=adding) is None
+
+
+@CALLS
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is Scope.PANEL])
+def test_what_is_true_of_the_panel_pauses_it_at_once(reason, adding):
+    pause = trouble_of(Refused(reason, "the panel's words"), 0, adding=adding)
+    assert pause.reason == reason
+    assert pause.detail == "the panel's words"
+    assert 0 < pause.first <= pause.longest
+
+
+@CALLS
+def test_no_money_holds_back_nothing_but_add(adding):
+    assert trouble_of(Refused(Reason.NOT_ENOUGH_FUNDS, "no"), 0, adding=adding).scope is PauseScope.ADD
+
+
+@CALLS
+def test_a_bad_key_holds_back_everything(adding):
+    """Some panels block an address after several calls with a bad key."""
+    pause = trouble_of(Refused(Reason.BAD_KEY, "no"), 0, adding=adding)
+    assert pause.scope is PauseScope.ALL
+    assert pause.first >= 30
+
+
+@pytest.mark.parametrize(("adding", "scope"), [(True, PauseScope.ADD), (False, PauseScope.ALL)])
+def test_a_rate_limit_reaches_as_far_as_it_was_met(adding, scope):
+    assert trouble_of(Refused(Reason.RATE_LIMITED, "no"), 0, adding=adding).scope is scope
+
+
+@CALLS
+def test_a_rate_limit_lasts_as_long_as_the_panel_asks(adding):
+    pause = trouble_of(Refused(Reason.RATE_LIMITED, "no", retry_after=17.5), 0, adding=adding)
+    assert (pause.first, pause.longest) == (17.5, 17.5)
+
+
+@CALLS
+@pytest.mark.parametrize("failure", [NotSent("refused"), Unknown("timeout")], ids=["not sent", "unknown"])
+@pytest.mark.parametrize("in_a_row", [1, OUTAGE_AFTER - 1, OUTAGE_AFTER, OUTAGE_AFTER + 1])
+def test_silence_is_an_outage_once_it_lasts(failure, in_a_row, adding):
+    pause = trouble_of(failure, in_a_row, adding=adding)
+    if in_a_row < OUTAGE_AFTER:
+        assert pause is None
+    else:
+        assert pause == Pause(PauseScope.ALL, PauseReason.OUTAGE, failure.text, first=5, longest=60)
+
+
+def test_a_low_balance_holds_add_back_until_the_balance_says_otherwise():
+    pause = low_balance("the balance is 3, below 10")
+    assert (pause.scope, pause.reason, pause.first) == (PauseScope.ADD, PauseReason.LOW_BALANCE, None)
+    assert set(PauseReason) - set(PASSING) == {PauseReason.LOW_BALANCE}

@@ -1,0 +1,6 @@
+"""How panels' words are compared (panel-api.md, sections 2 and 3)."""
+
+
+def plain(word: str) -> str:
+    """The word without case, white space, `_` and `-`: how panels vary the spelling of their types and statuses."""
+    return "".join(c for c in word.casefold() if not c.isspace() and c not in "_-")
