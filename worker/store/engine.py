@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, make_url
-from sqlalchemy.exc import OperationalError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -24,11 +25,18 @@ _CONNECT_ARGS: dict[str, Any] = {
 
 
 def sqlalchemy_url(url: str) -> URL:
-    """A `postgresql://` address as SQLAlchemy takes it, for psycopg.
+    """A `postgresql://` address as SQLAlchemy takes it, for psycopg. libpq reads it: several hosts may be in it.
 
-    Raises `sqlalchemy.exc.ArgumentError` for what is no address.
+    Raises `psycopg.ProgrammingError` for what is no address.
     """
-    return make_url(url).set(drivername="postgresql+psycopg")
+    parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    return URL.create(
+        "postgresql+psycopg",
+        username=parts.pop("user", None),
+        password=parts.pop("password", None),
+        database=parts.pop("dbname", None),
+        query=parts,
+    )
 
 
 def connect_args(url: URL) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def connect_args(url: URL) -> dict[str, Any]:
 
 
 class DatabaseUnreachableError(Exception):
-    """The database can't be reached, or doesn't let us in. The text is the driver's, without the address."""
+    """The database can't be reached, or doesn't let us in. The text is the driver's, without user and password."""
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def connection_to(url: str) -> Iterator[Connection]:
     )
     try:
         connection = engine.connect()
-    except OperationalError as error:
+    except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
         lines = str(error.orig).strip().splitlines()
         raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
     with connection, connection.begin():
