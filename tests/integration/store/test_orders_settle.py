@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from tests.integration.store.conftest import FIRST_LOOK, send_all
@@ -207,8 +208,8 @@ class TestLateNews:
         ("outcome", "detail"),
         [
             (ACCEPTED, {"outcome": "accepted", "panel_order_id": "500"}),
-            (REFUSED, {"outcome": "refused", "error": "Bad Link"}),
-            (NOT_SENT, {"outcome": "notsent", "error": "connection refused"}),
+            (REFUSED, {"outcome": "refused", "error_code": "link_refused", "error": "Bad Link"}),
+            (NOT_SENT, {"outcome": "not_sent", "error": "connection refused"}),
             (UNKNOWN, {"outcome": "unknown", "error": "timeout after sending"}),
         ],
     )
@@ -315,6 +316,23 @@ class TestTakeOver:
         assert database.all("SELECT DISTINCT state FROM orders") == [("submitted",)]
         assert database.all("SELECT DISTINCT outcome FROM submissions") == [("accepted",)]
         assert database.scalar("SELECT count(*) FROM polls") == 40
+
+
+async def test_an_outcome_waits_for_a_take_over_and_builds_on_it(
+    orders: Orders, database: Database, claim: Claim
+) -> None:
+    (claimed,) = await claim(1)
+    with psycopg.connect(database.url) as taking_over:
+        taking_over.execute("UPDATE orders SET state = 'unconfirmed'")
+        taking_over.execute("UPDATE submissions SET outcome = 'lease_ended', ended_at = now()")
+        settling = asyncio.create_task(orders.settle([(claimed, ACCEPTED)]))
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not database.all(waiting):  # noqa: ASYNC110 - Postgres tells nobody that a session waits
+            await asyncio.sleep(0.01)
+    await settling
+    event = database.events(claimed.order_id)[-1]
+    assert (event.state_before, event.state_after) == ("unconfirmed", "submitted")
+    assert database.submission(claimed.token).outcome == "accepted"
 
 
 async def test_open_claims_are_those_without_an_outcome(

@@ -37,6 +37,10 @@ LEFT_BEHIND = """
     UNION ALL SELECT typname::text FROM pg_type WHERE typnamespace = 'public'::regnamespace
 """
 
+BOTH_WAIT = """
+    SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+"""
+
 ALEMBICS_OWN = {"alembic_version", "_alembic_version", "alembic_version_pkc"}
 
 
@@ -106,7 +110,7 @@ def test_two_migrate_at_once(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as gate:
         gate.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
         both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        wait_until(gate, "SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        wait_until(gate, BOTH_WAIT)
         gate.execute("SELECT pg_advisory_unlock_all()")
         said = sorted(process.communicate(timeout=30)[0] for process in both)
     assert said == [
