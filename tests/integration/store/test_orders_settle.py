@@ -208,8 +208,8 @@ class TestLateNews:
         ("outcome", "detail"),
         [
             (ACCEPTED, {"outcome": "accepted", "panel_order_id": "500"}),
-            (REFUSED, {"outcome": "refused", "error": "Bad Link"}),
-            (NOT_SENT, {"outcome": "notsent", "error": "connection refused"}),
+            (REFUSED, {"outcome": "refused", "error_code": "link_refused", "error": "Bad Link"}),
+            (NOT_SENT, {"outcome": "not_sent", "error": "connection refused"}),
             (UNKNOWN, {"outcome": "unknown", "error": "timeout after sending"}),
         ],
     )
