@@ -100,19 +100,28 @@ async def test_who_has_to_wait_is_told_how_long(engine: AsyncEngine) -> None:
 async def test_what_is_given_back_can_be_taken_again(engine: AsyncEngine) -> None:
     budget = Budget(engine, "slow", 0.01)
     await budget.open()
-    assert isinstance(await budget.take(1, ALL), Slots)
-    assert isinstance(await budget.take(1, ALL), Wait)
-    await budget.give_back(1)
-    assert isinstance(await budget.take(1, ALL), Slots)
-
-
-async def test_what_is_given_back_late_is_no_credit(engine: AsyncEngine, database: Database) -> None:
-    budget = Budget(engine, "slow", 0.01)
-    await budget.open()
-    await budget.give_back(50)
-    taken = await budget.take(50, ALL)
+    taken = await budget.take(1, ALL)
     assert isinstance(taken, Slots)
-    assert taken.count == 1
+    assert taken.next_at is not None
+    assert isinstance(await budget.take(1, ALL), Wait)
+    await budget.give_back(1, taken.next_at)
+    assert isinstance(await budget.take(1, ALL), Slots)
+
+
+async def test_what_others_have_taken_since_is_not_given_back(engine: AsyncEngine) -> None:
+    budget = Budget(engine, "quick", 20)
+    await budget.open()
+    first = await budget.take(1, ALL)
+    assert isinstance(first, Slots)
+    assert first.next_at is not None
+    later = await budget.take(1, ALL)
+    assert isinstance(later, Slots)
+    await budget.give_back(1, first.next_at)
+    third = await budget.take(1, ALL)
+    assert isinstance(third, Slots)
+    assert third.next_at is not None
+    assert later.next_at is not None
+    assert third.next_at > later.next_at
 
 
 async def test_panels_have_budgets_of_their_own(engine: AsyncEngine) -> None:
