@@ -20,6 +20,7 @@ from worker.jobs.cancels import Cancels
 from worker.jobs.gate import Gate
 from worker.jobs.in_flight import InFlight
 from worker.jobs.lease import RENEW_EVERY, Lease
+from worker.jobs.reconcile import Reconcile, Rules
 from worker.jobs.recorder import Recorder
 from worker.jobs.refills import Refills
 from worker.jobs.runner import Runner
@@ -29,11 +30,12 @@ from worker.jobs.submit import Submit
 from worker.jobs.sweep import Sweep
 from worker.jobs.upstream import Upstream
 from worker.panel import PanelClient
-from worker.settings import PanelSettings, Settings
+from worker.settings import PanelSettings, ReconcileMode, Settings
 from worker.store.balances import Balances
 from worker.store.budget import Budget
 from worker.store.catalogue import Catalogue
 from worker.store.engine import make_engine
+from worker.store.evidence import Evidence
 from worker.store.listen import notifications
 from worker.store.orders import Orders
 from worker.store.periodic import PeriodicJob
@@ -215,8 +217,26 @@ def _add_shared_jobs(works: _Works, upstream: Upstream, budget: Budget, work: As
         job=PeriodicJob(work, name, "balance", schedule.balance),
         lowest=settings.panels[name].low_balance,
     )
+    if settings.reconcile.mode is not ReconcileMode.OFF:
+        works.add(
+            min(schedule.reconcile, OFFER_EVERY), "reconcile", _reconcile(upstream, work, settings).run, panel=name
+        )
     works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name)
     works.add(min(schedule.balance, OFFER_EVERY), "balance", balance.run, panel=name)
+
+
+def _reconcile(upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:
+    rules = Rules(
+        settings.reconcile.settle,
+        settings.reconcile.max_ids,
+        suggest_only=settings.reconcile.mode is ReconcileMode.SUGGEST,
+    )
+    return Reconcile(
+        upstream,
+        Evidence(work, upstream.name, first_look=settings.polling.fastest),
+        PeriodicJob(work, upstream.name, "reconcile", settings.schedule.reconcile),
+        rules,
+    )
 
 
 def _stop_signal() -> asyncio.Event:

@@ -206,6 +206,15 @@ def upgrade() -> None:
         ),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="after the last"),
         sa.Column("expected_charge", sa.Numeric(), nullable=True),
+        sa.Column("units", sa.BigInteger(), nullable=True, comment="those that remains counts down from"),
+        sa.Column("is_parent", sa.Boolean(), nullable=False, comment="it spawns other orders, with ids of their own"),
+        sa.Column(
+            "replied",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="the panel had done with it",
+        ),
         sa.Column("outcome", sa.Text(), nullable=True, comment="null while the call is open"),
         sa.Column("panel_order_id", sa.Text(), nullable=True),
         sa.CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name=op.f("submissions_ended_check")),
@@ -220,6 +229,13 @@ def upgrade() -> None:
         ["worker_id"],
         unique=False,
         postgresql_where=sa.text("outcome IS NULL"),
+    )
+    op.create_index(
+        "submissions_parents_idx",
+        "submissions",
+        ["panel"],
+        unique=False,
+        postgresql_where=sa.text("is_parent"),
     )
     op.create_index("submissions_order_id_idx", "submissions", ["order_id", "id"], unique=False)
     op.create_table(
@@ -267,6 +283,17 @@ def upgrade() -> None:
         ["order_id"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_table(
+        "examinations",
+        sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("verdict", postgresql.JSONB(), nullable=True, comment="the last, so that the same isn't told twice"),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["orders.id"], name=op.f("examinations_order_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("examinations_pkey")),
     )
     op.create_table(
         "polls",
@@ -337,6 +364,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("refills")
     op.drop_table("polls")
+    op.drop_table("examinations")
     op.drop_table("cancels")
     op.drop_table("workers")
     op.drop_table("submissions")

@@ -20,7 +20,7 @@ class Suspect:
 
     `low` and `high` are ids of known orders, themselves excluded; None where there is no such order. `units`: how many
     were asked for, where that says something of `remains`. `is_settled`: it is long enough ago for a verdict; the
-    others may own what is found all the same.
+    others may own what is found all the same. `is_over`: it is so long ago that silence is proof too.
     """
 
     order_id: int
@@ -30,6 +30,7 @@ class Suspect:
     low: int | None
     high: int | None
     is_settled: bool = True
+    is_over: bool = True
 
     def may_lie_at(self, panel_order_id: int) -> bool:
         return (self.low is None or panel_order_id > self.low) and (self.high is None or panel_order_id < self.high)
@@ -48,7 +49,7 @@ class Absent:
 class Doubt(StrEnum):
     """Why the evidence is less than proof."""
 
-    TOO_YOUNG = "too_young"  #: the settling time isn't over
+    TOO_YOUNG = "too_young"  #: nothing was found, and it may still come to light
     NO_BOUNDS = "no_bounds"  #: no known order on one side or both, and nothing was found
     GAP_TOO_WIDE = "gap_too_wide"  #: more ids than may be asked about
     NOT_ALL_ANSWERED = "not_all_answered"  #: of some ids the panel said nothing
@@ -77,8 +78,8 @@ class Fit(IntEnum):
 def fit(suspect: Suspect, reading: OrderReading) -> Fit:
     """How well what a candidate shows agrees with an order.
 
-    A charge that differs is no proof of absence: panels round, change their rates without notice, and rewrite the charge
-    of what was canceled or cut short.
+    A charge that differs is no proof of absence: panels round, change their rates without notice, and rewrite the
+    charge of what was canceled or cut short.
     """
     if reading.spawned and not suspect.is_parent:
         return Fit.NO
@@ -169,7 +170,7 @@ def _verdict(
     if open_to_it:
         return Undecided(Doubt.AMBIGUOUS, open_to_it)
     if findings.covers(suspect):
-        return Absent()
+        return Absent() if suspect.is_over else Undecided(Doubt.TOO_YOUNG)
     return Undecided(Doubt.NO_BOUNDS if None in {suspect.low, suspect.high} else Doubt.NOT_ALL_ANSWERED)
 
 
@@ -181,9 +182,11 @@ def _forced(owners: Mapping[int, set[int]]) -> dict[int, int]:
     forced: dict[int, int] = {}
     for component in _components(owners):
         matching = _matching(component)
-        for number, owner in (matching or {}).items():
-            if _matching({**component, number: component[number] - {owner}}) is None:
-                forced[number] = owner
+        forced |= {
+            number: owner
+            for number, owner in (matching or {}).items()
+            if _matching({**component, number: component[number] - {owner}}) is None
+        }
     return forced
 
 

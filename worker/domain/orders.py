@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from worker.domain.evidence import Absent, Linked, Undecided, Verdict
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Scope, Unknown
 from worker.domain.pace import back_off
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
@@ -25,6 +26,9 @@ class EventKind(StrEnum):
     UNCONFIRMED = "unconfirmed"  #: it may have been bought, and nothing says whether
     STATUS = "status"  #: the panel's word, a charge or a count changed
     CANCELED = "canceled"  #: canceled here, before it was sent
+    RECONCILED = "reconciled"  #: settled by evidence: linked to its panel order, or proven not to have been bought
+    EVIDENCE = "evidence"  #: what the evidence says, where it is less than proof
+    RESOLVED = "resolved"  #: settled by a person
     LATE_RESULT = "late_result"  #: what a call came to, told after its lease had ended
 
 
@@ -149,6 +153,53 @@ def too_late(order_id: int, outcome: AddOutcome, record: OrderRecord) -> Change:
         case Unknown(text):
             detail = {"outcome": "unknown", "error": text}
     return Change(order_id, EventKind.LATE_RESULT, record, record, detail=detail)
+
+
+def verdict_detail(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as an event tells it."""
+    match verdict:
+        case Linked(panel_order_id):
+            return {"verdict": "linked", "panel_order_id": panel_order_id}
+        case Absent():
+            return {"verdict": "absent"}
+        case Undecided(doubt, candidates):
+            return {"verdict": "undecided", "doubt": str(doubt), "candidates": [str(number) for number in candidates]}
+
+
+def reconciled(order_id: int, before: OrderRecord, verdict: Verdict) -> Change | None:
+    """What a verdict makes of an unconfirmed order; None where it isn't proof."""
+    match verdict:
+        case Linked(panel_order_id):
+            after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
+        case Absent():
+            after = OrderRecord(OrderState.PENDING)
+        case Undecided():
+            return None
+    return Change(order_id, EventKind.RECONCILED, before, after, detail=verdict_detail(verdict))
+
+
+def evidence_noted(order_id: int, record: OrderRecord, verdict: Verdict) -> Change:
+    return Change(order_id, EventKind.EVIDENCE, record, record, detail=verdict_detail(verdict))
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedAs:
+    """What a person decides about an unconfirmed order: taken under this id; or, without one, what it becomes."""
+
+    state: OrderState
+    panel_order_id: str | None = None
+
+
+def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: str, why: str) -> Change:
+    """An operator's word. It alone may have an order sent again that isn't proven unsent."""
+    rejected = decision.state is OrderState.REJECTED
+    after = OrderRecord(
+        decision.state,
+        panel_order_id=decision.panel_order_id,
+        error_code="rejected_by_operator" if rejected else None,
+        error=why if rejected else None,
+    )
+    return Change(order_id, EventKind.RESOLVED, before, after, detail={"who": who, "why": why})
 
 
 def canceled_here(order_id: int, before: OrderRecord) -> Change:

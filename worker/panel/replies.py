@@ -116,7 +116,9 @@ def read_add(reply: Received) -> AddOutcome:
         case None, str():
             return refusal(reply, error)
         case str(), str():
-            return Unknown(f"the reply has both an order id ({order}) and an error: {error}"[:LONGEST_TEXT], replied=True)
+            return Unknown(
+                f"the reply has both an order id ({order}) and an error: {error}"[:LONGEST_TEXT], replied=True
+            )
         case _:
             return no_news(reply, "JSON that has neither an order id nor an error")
 

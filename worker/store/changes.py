@@ -44,7 +44,10 @@ _UPDATE = text(f"""
         error_code = c.error_code,
         error = c.error,
         attempts = o.attempts + CASE WHEN c.kind = '{EventKind.SUBMITTING}' THEN 1 ELSE 0 END,
-        submitted_at = CASE WHEN c.kind = '{EventKind.SUBMITTED}' THEN now() ELSE o.submitted_at END,
+        submitted_at = CASE
+            WHEN c.state = 'submitted' AND c.state_before IN ('submitting', 'unconfirmed') THEN now()
+            ELSE o.submitted_at
+        END,
         checked_at = CASE WHEN c.kind = '{EventKind.STATUS}' THEN now() ELSE o.checked_at END,
         finished_at = CASE
             WHEN c.state NOT IN ('completed', 'partial', 'canceled', 'rejected') THEN NULL

@@ -1,10 +1,9 @@
 """What is on record about orders whose `add` was never answered, and what became of them by the evidence."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.evidence import KnownOrder, Verdict
 from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
 from worker.domain.states import OrderState
-from worker.store.arrays import floats
 from worker.store.changes import RECORD_COLUMNS, record_of, write
 from worker.store.orders import watch
 

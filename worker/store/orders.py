@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.orders import Change, Claimed, EventKind, PendingOrder, settled, too_late, unconfirmed
+from worker.domain.orders import Change, Claimed, PendingOrder, settled, too_late, unconfirmed
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknown
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
@@ -45,9 +45,12 @@ CLAIM = text(f"""
 """)  # noqa: S608 - no value is put into the text
 
 _INTENTS = text("""
-    INSERT INTO submissions (order_id, panel, worker_id, expected_charge)
-    SELECT c.order_id, :panel, :worker_id, c.expected_charge
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:expected_charge AS numeric[])) AS c(order_id, expected_charge)
+    INSERT INTO submissions (order_id, panel, worker_id, expected_charge, units, is_parent)
+    SELECT c.order_id, :panel, :worker_id, c.expected_charge, c.units, c.is_parent
+    FROM unnest(
+        CAST(:order_id AS bigint[]), CAST(:expected_charge AS numeric[]),
+        CAST(:units AS bigint[]), CAST(:is_parent AS bool[])
+    ) AS c(order_id, expected_charge, units, is_parent)
     RETURNING id, order_id
 """)
 
@@ -64,9 +67,11 @@ _SUBMISSIONS = text(f"""
 """)  # noqa: S608 - no value is put into the text
 
 _CLOSE = text("""
-    UPDATE submissions s SET outcome = c.outcome, panel_order_id = c.panel_order_id, ended_at = clock_timestamp()
-    FROM unnest(CAST(:token AS bigint[]), CAST(:outcome AS text[]), CAST(:panel_order_id AS text[]))
-        AS c(token, outcome, panel_order_id)
+    UPDATE submissions s SET
+        outcome = c.outcome, panel_order_id = c.panel_order_id, replied = c.replied, ended_at = clock_timestamp()
+    FROM unnest(
+        CAST(:token AS bigint[]), CAST(:outcome AS text[]), CAST(:panel_order_id AS text[]), CAST(:replied AS bool[])
+    ) AS c(token, outcome, panel_order_id, replied)
     WHERE s.id = c.token
 """)
 
@@ -193,6 +198,8 @@ class Orders:
                 "worker_id": worker_id,
                 "order_id": [order.order_id for order, _ in intents],
                 "expected_charge": [request.expected_charge for _, request in intents],
+                "units": [request.units for _, request in intents],
+                "is_parent": [request.is_parent for _, request in intents],
             },
         )
         return {row.order_id: row.id for row in opened}
@@ -221,16 +228,9 @@ class Orders:
             unwritten = [row for row in rows if row.outcome in (None, LEASE_ENDED)]
             changes = [change for row in unwritten if (change := _settled(row, *by_token[row.token])) is not None]
             await _close(connection, {row.token: by_token[row.token][1] for row in unwritten})
-            await self._watch(connection, changes, {row.order_id: row.panel for row in rows})
+            await watch(connection, changes, {row.order_id: row.panel for row in rows}, self._first_look)
             await write(connection, changes)
         return changes
-
-    async def _watch(self, connection: AsyncConnection, changes: Sequence[Change], panels: Mapping[int, str]) -> None:
-        taken = [change.order_id for change in changes if change.kind is EventKind.SUBMITTED]
-        if taken:
-            await connection.execute(
-                _WATCH, {"order_id": taken, "panel": [panels[o] for o in taken], "first_look": self._first_look}
-            )
 
     async def panels_waiting(self) -> list[str]:
         """The panels for which rows are pending."""
@@ -258,6 +258,17 @@ class Orders:
         return changes
 
 
+async def watch(
+    connection: AsyncConnection, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
+) -> None:
+    """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
+    taken = [change.order_id for change in changes if change.after.state is OrderState.SUBMITTED]
+    if taken:
+        await connection.execute(
+            _WATCH, {"order_id": taken, "panel": [panels[order_id] for order_id in taken], "first_look": first_look}
+        )
+
+
 def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | None:
     record = record_of(row)
     match record.state:
@@ -278,8 +289,19 @@ async def _close(connection: AsyncConnection, outcomes: Mapping[int, AddOutcome 
             "panel_order_id": [
                 outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome in outcomes.values()
             ],
+            "replied": [_replied(outcome) for outcome in outcomes.values()],
         },
     )
+
+
+def _replied(outcome: AddOutcome | None) -> bool:
+    match outcome:
+        case Accepted() | Refused():
+            return True
+        case Unknown(replied=replied):
+            return replied
+        case NotSent() | None:
+            return False
 
 
 def _word(outcome: AddOutcome | None) -> str:
