@@ -233,7 +233,12 @@ def _reconcile(upstream: Upstream, work: AsyncEngine, settings: Settings) -> Rec
     )
     return Reconcile(
         upstream,
-        Evidence(work, upstream.name, first_look=settings.polling.fastest),
+        Evidence(
+            work,
+            upstream.name,
+            first_look=settings.polling.fastest,
+            examine_again=settings.schedule.reconcile,
+        ),
         PeriodicJob(work, upstream.name, "reconcile", settings.schedule.reconcile),
         rules,
     )

@@ -35,6 +35,7 @@ class Tables:
         except TimeoutError:
             counted = "SELECT '{0}' AS kind, state, error_code, count(*) FROM {0} GROUP BY 1, 2, 3"
             states = self.rows(" UNION ALL ".join(counted.format(table) for table in ("orders", "refills", "cancels")))
+            states += self.rows("SELECT detail, count(*) FROM order_events WHERE kind = 'evidence' GROUP BY 1 LIMIT 20")
             raise AssertionError(f"never true: {query}\n" + "\n".join(map(str, states))) from None
 
 

@@ -111,10 +111,15 @@ class OpenQuestion:
 class Evidence:
     """The open questions of one panel."""
 
-    def __init__(self, engine: AsyncEngine, panel: str, *, first_look: float) -> None:
+    def __init__(self, engine: AsyncEngine, panel: str, *, first_look: float, examine_again: float) -> None:
+        """`first_look`: as for `Orders`. `examine_again`: seconds until an undecided order's next examination.
+
+        Each examination doubles it, up to ten times as much.
+        """
         self._engine = engine
         self._panel = panel
         self._first_look = first_look
+        self._examine_again = examine_again
 
     async def questions(self) -> list[OpenQuestion]:
         async with self._engine.connect() as connection:
@@ -177,7 +182,12 @@ class Evidence:
             detail = verdict_detail(verdict)
             await connection.execute(
                 _EXAMINED,
-                {"order_id": question.order_id, "first": 60.0, "longest": 600.0, "verdict": json.dumps(detail)},
+                {
+                    "order_id": question.order_id,
+                    "first": self._examine_again,
+                    "longest": 10 * self._examine_again,
+                    "verdict": json.dumps(detail),
+                },
             )
             if row.verdict == detail:
                 return None
