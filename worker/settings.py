@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
@@ -90,6 +92,14 @@ def _database_url(value: object) -> SecretStr:
         raise ValueError("must begin with postgresql://, like postgresql://user:password@host:5432/database")
     if "#" in rest or re.search(r"\s", rest):
         raise ValueError("has a space or # in it; write %20 for a space and %23 for # where the password has one")
+    if rest.count("@") > 1:  # what follows the first would be taken for the host's name, and shown
+        raise ValueError("has more than one @ in it; write %40 for one that is part of the user or the password")
+    try:
+        conninfo_to_dict(f"postgresql://{rest}")
+    except ProgrammingError:  # its text may quote the password
+        raise ValueError(
+            "can't be read: a parameter after ? that there isn't, a % that must be %25, or a [ without ]"
+        ) from None
     return SecretStr(f"postgresql://{rest}")
 
 

@@ -8,6 +8,7 @@ import click
 
 from worker import daemon
 from worker.cli.errors import CommandError
+from worker.cli.interrupts import held
 from worker.observe.logs import configure
 from worker.settings import Settings, load
 from worker.store.embedded import EmbeddedError, embedded_postgres
@@ -32,17 +33,22 @@ def run(embedded: Path | None) -> None:
         if embedded is None:
             settings = load()
         else:
-            own = load(need_database=False)
-            try:
-                url = stack.enter_context(embedded_postgres(embedded))
-            except EmbeddedError as error:
-                raise CommandError(str(error)) from error
-            settings = own.with_database(url)
+            settings = load(need_database=False)  # a wrong one is told before a database is made
+            url = _start_postgres(embedded, stack)
+            settings = settings.with_database(url)
             migrate(url)
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
         _check_schema(settings)
         asyncio.run(daemon.run(settings))
+
+
+def _start_postgres(directory: Path, stack: ExitStack) -> str:
+    try:
+        with held():  # one that is cut off on its way up would be left behind
+            return stack.enter_context(embedded_postgres(directory))
+    except EmbeddedError as error:
+        raise CommandError(str(error)) from error
 
 
 def _check_schema(settings: Settings) -> None:

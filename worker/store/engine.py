@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Connection, create_engine, make_url
-from sqlalchemy.exc import OperationalError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -24,15 +25,22 @@ _CONNECT_ARGS = {
 
 
 def sqlalchemy_url(url: str) -> URL:
-    """A `postgresql://` address as SQLAlchemy takes it, for psycopg.
+    """A `postgresql://` address as SQLAlchemy takes it, for psycopg. libpq reads it: several hosts may be in it.
 
-    Raises `sqlalchemy.exc.ArgumentError` for what is no address.
+    Raises `psycopg.ProgrammingError` for what is no address.
     """
-    return make_url(url).set(drivername="postgresql+psycopg")
+    parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    return URL.create(
+        "postgresql+psycopg",
+        username=parts.pop("user", None),
+        password=parts.pop("password", None),
+        database=parts.pop("dbname", None),
+        query=parts,
+    )
 
 
 class DatabaseUnreachableError(Exception):
-    """The database can't be reached, or doesn't let us in. The text is the driver's, without the address."""
+    """The database can't be reached, or doesn't let us in. The text is the driver's, without user and password."""
 
 
 @contextmanager
@@ -43,7 +51,7 @@ def connection_to(url: str) -> Iterator[Connection]:
     )
     try:
         connection = engine.connect()
-    except OperationalError as error:
+    except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
         lines = str(error.orig).strip().splitlines()
         raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
     with connection, connection.begin():

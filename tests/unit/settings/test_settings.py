@@ -186,7 +186,18 @@ class TestDatabase:
         assert load(with_(DATABASE_URL=given)).database_url.get_secret_value() == used
 
     @pytest.mark.parametrize(
-        "value", ["mysql://u:hush@h/d", "host=h password=hush", "postgresql://", "hush", "postgresql://u:hush#x@h/d"]
+        "value",
+        [
+            "mysql://u:hush@h/d",
+            "host=h password=hush",
+            "postgresql://",
+            "hush",
+            "postgresql://u:hush#x@h/d",
+            "postgresql://u:x@hush@h/d",
+            "postgresql://u:hush%zz@h/d",
+            "postgresql://u:hush@[::1/d",
+            "postgresql://u:hush@h/d?hush=1",
+        ],
     )
     def test_url_wrong_and_not_shown(self, value: str) -> None:
         said = problem(with_(DATABASE_URL=value))
@@ -410,7 +421,7 @@ class TestSecrets:
         assert "hush" in load(with_(DATABASE_URL="postgresql:///d?host=/s&password=hush")).secrets()
 
     def test_a_password_with_an_at_sign_is_whole(self) -> None:
-        assert "p@ss" in load(with_(DATABASE_URL="postgresql://u:p@ss@h/d")).secrets()
+        assert "p@ss" in load(with_(DATABASE_URL="postgresql://u:p%40ss@h/d")).secrets()
 
     def test_without_any_there_are_none(self) -> None:
         assert Settings().secrets() == frozenset()

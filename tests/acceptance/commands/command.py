@@ -1,0 +1,75 @@
+"""A command in a process of its own, and how it ended."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+#: Secrets that may show up nowhere. The tests' Postgres asks for no password, so any will do.
+KEY = "k3y-hush/hush+1"
+PASSWORD = "p4ss-hush/hush"
+
+#: Seconds. No command takes nearly as long.
+LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+def with_password(database_url: str) -> str:
+    """The address of a test's database with a password in it."""
+    return database_url.replace("postgres@", "postgres:p4ss-hush%2Fhush@", 1)
+
+
+def shows_a_secret(text: str) -> bool:
+    """Whether a key or password is in it; both have a part that no way of writing them changes."""
+    return "hush" in text
+
+
+@asynccontextmanager
+async def started(*arguments: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+    """`order-sync` with these arguments; killed at the end, should it still run. `settings` are without the prefix."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
+    ours = {name if name == "TMPDIR" else f"ORDER_SYNC_{name}": value for name, value in (settings or {}).items()}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", *arguments), env=inherited | ours, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def ended(process: Process) -> Ended:
+    async with asyncio.timeout(LONGEST):
+        out, err = await process.communicate()
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def order_sync(*arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run it to its end."""
+    async with started(*arguments, settings=settings) as process:
+        return await ended(process)
+
+
+async def line_with(text: str, stream: asyncio.StreamReader | None) -> str:
+    """The first line that holds a text, as soon as it comes."""
+    assert stream is not None
+    async with asyncio.timeout(LONGEST):
+        while line := await stream.readline():
+            if text in line.decode():
+                return line.decode().strip()
+    raise AssertionError(f"it ended without a line that holds {text!r}")

@@ -1,0 +1,35 @@
+"""Addresses that go nowhere, and a panel."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.acceptance.commands.command import KEY
+from worker.sandbox import Sandbox, SandboxOptions
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture
+async def panel() -> AsyncIterator[Sandbox]:
+    """A sandbox whose key is a secret."""
+    async with Sandbox(SandboxOptions(key=KEY)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def settings(database_url: str, panel: Sandbox) -> dict[str, str]:
+    """What a worker of the test's database and panel needs, by names without the prefix."""
+    return {
+        "DATABASE_URL": database_url,
+        "PANELS__DEFAULT__URL": panel.url,
+        "PANELS__DEFAULT__KEY": KEY,
+        "LISTEN": "",
+    }

@@ -1,0 +1,60 @@
+"""`order-sync demo`, as whoever tries it out."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.commands.command import ended, line_with, order_sync, started
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Where the demo makes its files. pytest's own place has too long a name for a socket."""
+    with tempfile.TemporaryDirectory(prefix="d-") as short:
+        yield Path(short)
+
+
+def left_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+def elsewhere(directory: Path) -> dict[str, str]:
+    """A place for its files; and settings of a real worker, which it may not follow."""
+    return {"TMPDIR": str(directory), "DATABASE_URL": "postgresql://nowhere.invalid/db", "MISSPELT": "1"}
+
+
+async def test_it_runs_to_its_summary_and_leaves_nothing(directory: Path) -> None:
+    began = time.monotonic()
+    end = await order_sync("demo", settings=elsewhere(directory))
+    assert (end.code, end.err) == (0, ""), end.text
+    assert time.monotonic() - began < 60
+    assert "\nBad rows  9, none of which cost anything:\n" in end.out
+    assert "\nLedger    54 orders on the panel, and one row for each" in end.out
+    assert left_in(directory) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_leaves_nothing(directory: Path, number: signal.Signals) -> None:
+    async with started("demo", settings=elsewhere(directory)) as process:
+        line = await line_with("Worker    process", process.stdout)
+        worker = int(line.split()[2].rstrip(";"))
+        assert is_running(worker)
+        process.send_signal(number)
+        end = await ended(process)
+    assert end.code == 130
+    assert "Traceback" not in end.text
+    assert not is_running(worker)
+    assert left_in(directory) == []

@@ -1,0 +1,50 @@
+"""`order-sync run --embedded DIR`: a worker with a database of its own."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.commands.command import ended, line_with, started
+from tests.acceptance.conftest import Tables
+from worker.sandbox import Sandbox, ledger
+
+ORDER = "INSERT INTO orders (service, link, quantity) VALUES (1, 'https://example.com/me', 100)"
+
+
+async def address(process: asyncio.subprocess.Process) -> str:
+    return (await line_with("postgresql://", process.stdout)).rpartition(" ")[2]
+
+
+async def submitted(url: str, panel: Sandbox, orders: int) -> None:
+    """Insert one order, and return once the panel has so many and every row says so."""
+    tables = Tables(url)
+    tables.rows(ORDER)
+    async with asyncio.timeout(30):
+        await panel.journal.reached("add", orders)
+    await tables.until("SELECT bool_and(state = 'submitted') FROM orders")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+async def test_it_keeps_its_orders_over_a_kill_and_leaves_no_server(
+    settings: dict[str, str], panel: Sandbox, tmp_path: Path, end: signal.Signals
+) -> None:
+    settings.pop("DATABASE_URL")
+    directory = tmp_path / "db"
+    async with started("run", "--embedded", str(directory), settings=settings) as process:
+        await submitted(await address(process), panel, 1)
+        process.kill()
+        await process.communicate()
+
+    async with started("run", "--embedded", str(directory), settings=settings) as process:
+        url = await address(process)
+        await submitted(url, panel, 2)
+        process.send_signal(end)
+        ending = await ended(process)
+    assert ending.code == 0, ending.err
+    assert not (directory / "data" / "postmaster.pid").exists()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
+    assert len(ledger.orders(panel.panel)) == 2

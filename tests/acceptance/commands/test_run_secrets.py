@@ -1,0 +1,33 @@
+"""A worker's output at its most talkative, with a panel that repeats the key in every error."""
+
+import signal
+
+import psycopg
+import pytest
+
+from tests.acceptance.commands.command import ended, line_with, shows_a_secret, started, with_password
+from worker.sandbox import Sandbox
+
+
+@pytest.mark.parametrize("strays", [("error_echoes_key",), ("error_echoes_key", "error_http_500", "php_notice")])
+async def test_neither_key_nor_password_is_seen(
+    settings: dict[str, str], panel: Sandbox, database_url: str, strays: tuple[str, ...]
+) -> None:
+    panel.strays.on(*strays)
+    talkative = {
+        **settings,
+        "DATABASE_URL": with_password(database_url),
+        "PANELS__DEFAULT__KEY": "wrong-hush",
+        "LOG__LEVEL": "debug",
+        "LOG__FORMAT": "json",
+    }
+    async with started("run", settings=talkative) as process:
+        paused = await line_with("panel_paused", process.stderr)
+        process.send_signal(signal.SIGTERM)
+        end = await ended(process)
+    assert end.code == 0
+    assert "bad_key" in paused
+    assert "[redacted]" in paused
+    assert not shows_a_secret(paused + end.text)
+    with psycopg.connect(database_url) as connection:
+        assert not shows_a_secret(str(connection.execute("SELECT detail FROM pauses").fetchall()))

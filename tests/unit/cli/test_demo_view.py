@@ -1,0 +1,79 @@
+"""How the demo shows itself in a terminal, and elsewhere."""
+
+import io
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from rich.console import Console
+
+from worker.cli import demo_view
+from worker.cli.demo_shop import Event, Snapshot
+from worker.cli.demo_view import view
+from worker.domain.states import CancelState, OrderState, RefillState
+
+SNAPSHOT = Snapshot(
+    orders={OrderState.COMPLETED: 5, OrderState.PENDING: 40},
+    refills={RefillState.SUBMITTED: 2},
+    cancels={},
+    latest=(Event("12:00:01", "package", "status", "completed", "Completed", Decimal("4.50000000"), 0),),
+    balance=Decimal("99.50000"),
+)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the time is; change its one entry to have it pass."""
+    now = [100.0]
+    monkeypatch.setattr(demo_view.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_elsewhere_there_is_a_line_a_second_where_something_is_new(clock: list[float]) -> None:
+    out = io.StringIO()
+    with view(Console(file=out)) as show:
+        for clock[0] in (100.0, 101.0, 101.5, 102.0):
+            show(SNAPSHOT)
+        for clock[0] in (102.1, 102.2):
+            show(replace(SNAPSHOT, cancels={CancelState.ACCEPTED: 1}))
+        clock[0] = 102.5
+        show(replace(SNAPSHOT, balance=None))
+    assert out.getvalue().splitlines() == [
+        "  1.0 s  orders: 40 pending, 5 completed; refills: 2 submitted; balance: 99.50000",
+        "  2.1 s  orders: 40 pending, 5 completed; refills: 2 submitted; cancels: 1 accepted; balance: 99.50000",
+    ]
+
+
+def test_in_a_terminal_there_is_a_picture_that_goes() -> None:
+    out = io.StringIO()
+    with view(Console(file=out, force_terminal=True, width=100, color_system=None)) as show:
+        show(SNAPSHOT)
+        shown = out.getvalue()
+    assert "refills  2 submitted" in shown
+    assert "balance  99.50000" in shown
+    assert [line.split() for line in shown.splitlines() if "package" in line] == [
+        ["12:00:01", "package", "completed", "Completed", "0", "4.5"]
+    ]
+    bars = {line.split()[0]: line.count("█") for line in shown.splitlines() if line.split()[1:2] in (["40"], ["5"])}
+    assert bars == {"pending": 36, "completed": 5}
+    assert "\x1b[2K" in out.getvalue()[len(shown) :]  # the terminal's word for erasing a line
+
+
+@pytest.mark.parametrize(
+    ("different", "over"),
+    [
+        ({}, True),
+        ({"orders": {OrderState.UNCONFIRMED: 1}}, False),
+        ({"refills": {RefillState.SUBMITTED: 1}}, False),
+        ({"cancels": {CancelState.PENDING: 1}}, False),
+    ],
+)
+def test_it_is_over_when_all_is_at_its_end(different: dict[str, object], *, over: bool) -> None:
+    done = Snapshot(
+        {OrderState.COMPLETED: 1, OrderState.REJECTED: 1},
+        {RefillState.REJECTED: 1},
+        {CancelState.ACCEPTED: 1},
+        (),
+        None,
+    )
+    assert replace(done, **different).is_over is over  # type: ignore[arg-type]  # each test gives what belongs there

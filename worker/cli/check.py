@@ -1,0 +1,225 @@
+"""`order-sync check`: what is wrong, and how to mend it. No key and no password is ever shown."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import click
+
+from worker.cli.errors import FAILED, WRONG_USAGE
+from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
+from worker.domain.status import Balance
+from worker.observe.redaction import Redactor
+from worker.panel import PanelClient
+from worker.settings import PanelSettings, Settings, SettingsError, load
+from worker.settings_sources import PANELS, PREFIX
+from worker.store.engine import DatabaseUnreachableError
+from worker.store.health import OLDEST, DatabaseReport, inspect, standstill
+
+#: Seconds. The worker goes by the database's clock, so more than this only makes logs and tables hard to compare.
+CLOCK_TOLERANCE = 2.0
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"  #: the worker does its work all the same
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `mend` says what to do about it, where it isn't well."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For a script: {ok, findings: [{subject, verdict, text, mend}]}.")
+def check(*, as_json: bool) -> int:
+    """Look at settings, database, schema, and each panel's address and key; say what is wrong and how to mend it.
+
+    Exit code 0: all is well, or there are warnings only; 1: something is wrong; 2: the settings are.
+    """
+    try:
+        settings = load()
+    except SettingsError as error:
+        if not as_json:
+            raise
+        _print_json([Finding("settings", Verdict.WRONG, problem) for problem in error.problems])
+        return WRONG_USAGE
+    redact = Redactor(settings.secrets()).text
+    found = [replace(finding, text=redact(finding.text), mend=redact(finding.mend)) for finding in _findings(settings)]
+    if as_json:
+        _print_json(found)
+    else:
+        _print_lines(found)
+    return FAILED if any(finding.verdict is Verdict.WRONG for finding in found) else 0
+
+
+def _print_json(findings: list[Finding]) -> None:
+    ok = all(finding.verdict is not Verdict.WRONG for finding in findings)
+    click.echo(json.dumps({"ok": ok, "findings": [asdict(finding) for finding in findings]}, indent=2))
+
+
+def _print_lines(findings: list[Finding]) -> None:
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        mend = f"; {finding.mend}" if finding.mend else ""
+        click.echo(f"{finding.verdict:7}  {finding.subject:{width}}  {finding.text}{mend}")
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("settings", Verdict.OK, f"can be used; panels: {', '.join(sorted(settings.panels))}")
+    yield from _database(settings)
+    yield from asyncio.run(_panels(settings))
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    url = settings.database_url.get_secret_value()
+    try:
+        report = inspect(url)
+        yield from read_report(report)
+        if report.is_at_head:
+            stands = standstill(url)
+            for pause in stands.pauses:
+                yield Finding(
+                    f"panel {pause.panel}",
+                    Verdict.WARNING,
+                    f"is paused ({'orders only' if pause.scope == 'add' else 'all calls'}) since "
+                    f"{pause.since:%Y-%m-%d %H:%M:%S %Z}: {pause.reason}, {pause.detail}",
+                    "it resumes by itself once that is over",
+                )
+            for panel in stands.panels_waiting:
+                if panel not in settings.panels:
+                    yield Finding(
+                        f"panel {panel}",
+                        Verdict.WARNING,
+                        "isn't configured, and orders for it are pending",
+                        f"set {PANELS}{panel.upper()}__URL and its KEY, or correct the rows",
+                    )
+    except DatabaseUnreachableError as error:
+        yield Finding(
+            "database",
+            Verdict.WRONG,
+            f"can't be used: {error}",
+            f"check that it runs, and host, port, user, password and database in {PREFIX}DATABASE_URL",
+        )
+
+
+def read_report(report: DatabaseReport) -> Iterator[Finding]:
+    """What a report of the database comes to: its version, schema and clock."""
+    if report.version_number < OLDEST:
+        oldest = OLDEST // 10_000
+        yield Finding("database", Verdict.WRONG, f"is PostgreSQL {report.version}", f"use {oldest} or newer")
+    else:
+        yield Finding("database", Verdict.OK, f"PostgreSQL {report.version}")
+    if report.is_at_head:
+        yield Finding("schema", Verdict.OK, f"at head ({report.needed})")
+    else:
+        at = report.revision or "nothing"
+        yield Finding(
+            "schema",
+            Verdict.WRONG,
+            f"is at {at}, and this version needs {report.needed}",
+            "run `order-sync migrate`, or the newest order-sync where the schema is newer",
+        )
+    seconds = report.clock_difference
+    text = f"the database's is {abs(seconds):.1f} s {'ahead' if seconds >= 0 else 'behind'}"
+    if abs(seconds) > CLOCK_TOLERANCE:
+        yield Finding(
+            "clock", Verdict.WARNING, text, "synchronise both machines' clocks; the worker uses the database's"
+        )
+    else:
+        yield Finding("clock", Verdict.OK, text)
+
+
+async def _panels(settings: Settings) -> list[Finding]:
+    names = sorted(settings.panels)
+    replies = await asyncio.gather(*(_ask(settings.panels[name]) for name in names))
+    return [
+        finding
+        for name, reply in zip(names, replies, strict=True)
+        for finding in read_panel(name, settings.panels[name], reply)
+    ]
+
+
+async def _ask(panel: PanelSettings) -> Reply[Balance]:
+    async with PanelClient(
+        panel.url, panel.key.get_secret_value(), timeout=panel.timeout, user_agent=panel.user_agent
+    ) as client:
+        return await client.balance()
+
+
+def read_panel(name: str, panel: PanelSettings, reply: Reply[Balance]) -> Iterator[Finding]:
+    """What a panel's answer to `balance` says of its address, its key and its money."""
+    subject, prefix = f"panel {name}", f"{PANELS}{name.upper()}__"
+    if not _is_private(panel.url):
+        yield Finding(
+            subject,
+            Verdict.WARNING,
+            "its address is http://, so its key goes over the net for all to read",
+            f"write https:// in {prefix}URL",
+        )
+    match reply:
+        case Answered(balance):
+            yield _money(subject, balance, panel.low_balance)
+        case Refused(Reason.BAD_KEY, text):
+            yield Finding(
+                subject,
+                Verdict.WRONG,
+                f"doesn't take the key: {text}",
+                f"set {prefix}KEY to the one on the panel's API page",
+            )
+        case Refused(Reason.RATE_LIMITED, text):
+            yield Finding(
+                subject,
+                Verdict.WARNING,
+                f"answers that there were too many requests, so the key wasn't tried: {text}",
+                f"try again later; lower {prefix}REQUESTS_PER_SECOND if it goes on",
+            )
+        case Refused(_, text):
+            yield Finding(
+                subject, Verdict.WRONG, f"refuses to tell the balance: {text}", f"check {prefix}KEY and the account"
+            )
+        case NotSent(text):
+            yield Finding(
+                subject,
+                Verdict.WRONG,
+                f"can't be reached at {panel.url}: {text}",
+                f"check {prefix}URL, the network, and the panel's certificate",
+            )
+        case Unknown(text):
+            yield Finding(
+                subject,
+                Verdict.WRONG,
+                f"gives no answer that can be read at {panel.url}: {text}",
+                f"check that {prefix}URL is the API's address, which mostly ends in /api/v2",
+            )
+
+
+def _money(subject: str, balance: Balance, lowest: Decimal) -> Finding:
+    text = f"takes the key; balance {balance.amount:f} {balance.currency or ''}".rstrip()
+    if balance.amount < lowest:
+        return Finding(
+            subject, Verdict.WARNING, f"{text}, below {lowest:f}: nothing is ordered", "top up the account on the panel"
+        )
+    return Finding(subject, Verdict.OK, text)
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes there: TLS, or this very machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        is_loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    return parts.scheme == "https" or is_loopback
