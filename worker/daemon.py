@@ -87,13 +87,12 @@ class _Works:
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
-    Raises `sqlalchemy.exc.SQLAlchemyError` where the database can't be reached at the start.
+    A database that goes away, at any time, is waited for.
     """
     url = settings.database_url.get_secret_value()
     work, vital = make_engine(url, pool_size=WORK_POOL), make_engine(url, pool_size=VITAL_POOL)
     try:
         works = _assemble(settings, work, vital)
-        await works.lease.begin()
         await _work(works, vital, settings)
     finally:
         for engine in (work, vital):
@@ -103,6 +102,7 @@ async def run(settings: Settings) -> None:
 
 async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
     stop = _stop_signal()
+    await _renew_once(works.lease)
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
     works.scheduler.start()
     recording = asyncio.create_task(works.recorder.run())
@@ -236,10 +236,14 @@ def _stop_signal() -> asyncio.Event:
 async def _renew(lease: Lease) -> None:
     while True:
         await asyncio.sleep(RENEW_EVERY)
-        try:
-            await lease.renew()
-        except Exception:  # noqa: BLE001 - it is tried again, and the lease itself says when it is too late
-            _log.exception("lease_not_renewed")
+        await _renew_once(lease)
+
+
+async def _renew_once(lease: Lease) -> None:
+    try:
+        await lease.renew()
+    except Exception:  # noqa: BLE001 - it is tried again, and the lease itself says when it is too late
+        _log.exception("lease_not_renewed")
 
 
 async def _listen(works: _Works, vital: AsyncEngine) -> None:

@@ -102,7 +102,7 @@ class Snapshot:
     def is_over(self) -> bool:
         """Every order, refill and cancel is at its end."""
         return (
-            all(state.is_closed for state in self.orders)
+            all(state.is_final or state is OrderState.REJECTED for state in self.orders)
             and not self.refills.keys() & {RefillState.PENDING, RefillState.SUBMITTED}
             and CancelState.PENDING not in self.cancels
         )

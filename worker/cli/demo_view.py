@@ -17,6 +17,9 @@ _LINE_EVERY = 1.0
 
 _BAR_WIDTH = 40
 
+#: Lines of the picture beside the latest changes.
+_OTHER_LINES = 18
+
 _STYLES: Mapping[OrderState, str] = {
     OrderState.PENDING: "white",
     OrderState.SUBMITTING: "yellow",
@@ -36,7 +39,7 @@ def view(console: Console) -> Iterator[Show]:
     """A function that shows how things stand. What it drew in a terminal is gone at the end."""
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda snapshot: live.update(picture(snapshot), refresh=True)
+            yield lambda snapshot: live.update(picture(snapshot, console.height - _OTHER_LINES), refresh=True)
     else:
         yield _Lines(console)
 
@@ -70,8 +73,8 @@ def counts(by_state: Mapping[OrderState, int] | Mapping[str, int]) -> str:
     return ", ".join(f"{found[state]} {state}" for state in ranked) or "none"
 
 
-def picture(snapshot: Snapshot) -> Group:
-    """Orders by state with bars, refills, cancels and the balance, and the latest changes."""
+def picture(snapshot: Snapshot, latest: int) -> Group:
+    """Orders by state with bars, refills, cancels and the balance, and so many of the latest changes."""
     total = sum(snapshot.orders.values()) or 1
     states = Table("order", "rows", "", box=None, header_style="bold", padding=(0, 2))
     for state, style in _STYLES.items():
@@ -80,7 +83,7 @@ def picture(snapshot: Snapshot) -> Group:
         states.add_row(Text(state, style), Text(str(rows), justify="right"), Text(bar, style))
     below = [Text(f"  {name}  {counts(found)}") for name, found in _requests(snapshot)]
     below.append(Text(f"  balance  {_balance(snapshot)}\n"))
-    return Group(Text(), states, Text(), *below, _latest(snapshot.latest), Text())
+    return Group(Text(), states, Text(), *below, _latest(snapshot.latest[: max(latest, 0)]), Text())
 
 
 def _requests(snapshot: Snapshot) -> list[tuple[str, Mapping[str, int]]]:

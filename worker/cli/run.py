@@ -8,7 +8,7 @@ import click
 
 from worker import daemon
 from worker.cli.errors import CommandError
-from worker.cli.interrupts import held
+from worker.cli.interrupts import held, raise_interrupts
 from worker.observe.logs import configure
 from worker.settings import Settings, load
 from worker.store.embedded import EmbeddedError, embedded_postgres
@@ -33,6 +33,7 @@ def run(embedded: Path | None) -> None:
         if embedded is None:
             settings = load()
         else:
+            raise_interrupts()  # until the worker itself heeds them: the database goes down in any case
             settings = load(need_database=False)  # a wrong one is told before a database is made
             url = _start_postgres(embedded, stack)
             settings = settings.with_database(url)

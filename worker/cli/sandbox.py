@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from worker.cli.errors import CommandError
 from worker.sandbox import Sandbox, SandboxOptions
 
 _EXAMPLE = """\
@@ -59,7 +60,7 @@ def sandbox(**options: Any) -> None:
     try:
         asyncio.run(_serve(SandboxOptions(**options)))
     except OSError as error:
-        raise click.ClickException(f"can't listen on {options['host']}:{options['port']}: {error.strerror}") from None
+        raise CommandError(f"can't listen on {options['host']}:{options['port']}: {error.strerror}") from None
 
 
 async def _serve(options: SandboxOptions) -> None:

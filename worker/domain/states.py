@@ -18,11 +18,6 @@ class OrderState(StrEnum):
         """Closed on the panel; looked at again only during the settlement window."""
         return self in FINAL
 
-    @property
-    def is_closed(self) -> bool:
-        """Nothing more is expected to happen to it."""
-        return self in FINAL or self is OrderState.REJECTED
-
 
 class RefillState(StrEnum):
     PENDING = "pending"

@@ -1,6 +1,7 @@
 """The way through to one panel: a slot of this worker's, and a turn in the budget that all workers share."""
 
 import asyncio
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,11 +23,17 @@ class Closed:
 class Pass:
     """Leave to make one call. Entered when its time has come; left, it frees its slot."""
 
-    def __init__(self, gate: "Gate", start_at: float, *, adding: bool, probe: bool) -> None:
+    def __init__(self, gate: "Gate", start_at: float, *, adding: bool, next_at: datetime | None) -> None:
+        """`next_at` is that of the slots that it is one of; None: a probe."""
         self._gate = gate
         self._start_at = start_at
         self.adding = adding
-        self.probe = probe
+        self.next_at = next_at
+
+    @property
+    def probe(self) -> bool:
+        """Let through a pause, to see whether the trouble is over."""
+        return self.next_at is None
 
     async def __aenter__(self) -> Self:
         delay = self._start_at - asyncio.get_running_loop().time()
@@ -78,10 +85,11 @@ class Gate:
             return
         adding = passes[0].adding
         self.release(len(passes), adding=adding)
-        if passes[0].probe:
+        next_at = passes[0].next_at
+        if next_at is None:
             await self._budget.give_back_probe(_scopes(adding=adding))
         else:
-            await self._budget.give_back(len(passes))
+            await self._budget.give_back(len(passes), next_at)
 
     def release(self, count: int, *, adding: bool) -> None:
         for _ in range(count):
@@ -127,9 +135,9 @@ class Gate:
         async with self._turn:
             while not self._closed:
                 match await self._budget.take(want, _scopes(adding=adding)):
-                    case Slots(count, first_in, gap, probe):
+                    case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
-                        return [Pass(self, start + i * gap, adding=adding, probe=probe) for i in range(count)]
+                        return [Pass(self, start + i * gap, adding=adding, next_at=next_at) for i in range(count)]
                     case Wait(seconds):
                         await asyncio.sleep(min(seconds, 1.0))
                     case Paused() as paused:

@@ -5,6 +5,7 @@ lie 1/rate apart, so no second holds more of them than the rate allows, whoever 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -38,11 +39,13 @@ _TAKE = text("""
     UPDATE budgets b SET next_at = t.first + t.slots * make_interval(secs => :gap)
     FROM taken t
     WHERE b.panel = t.panel AND t.slots > 0
-    RETURNING t.slots, extract(epoch FROM t.first - t.now)::float8 AS first_in
+    RETURNING t.slots, extract(epoch FROM t.first - t.now)::float8 AS first_in, b.next_at
 """)
 
+#: Only while nobody has taken a later one: what lies behind it is somebody else's by then.
 _GIVE_BACK = text("""
-    UPDATE budgets SET next_at = next_at - :slots * make_interval(secs => :gap) WHERE panel = :panel
+    UPDATE budgets SET next_at = next_at - :slots * make_interval(secs => :gap)
+    WHERE panel = :panel AND next_at = :next_at
 """)
 
 _OPEN_BUDGET = text("INSERT INTO budgets (panel, next_at) VALUES (:panel, now()) ON CONFLICT DO NOTHING")
@@ -89,13 +92,18 @@ _RESUME = text("""
 class Slots:
     """Calls that may be made: the first in `first_in` seconds, the others `gap` seconds after one another.
 
-    `probe`: it is a single one, let through a pause to see whether the trouble is over.
+    `next_at` is the first that wasn't taken. Without it, this is a probe: a single call, let through a pause to see
+    whether the trouble is over.
     """
 
     count: int
     first_in: float
     gap: float
-    probe: bool = False
+    next_at: datetime | None
+
+    @property
+    def probe(self) -> bool:
+        return self.next_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ class Budget:
             )
             row = taken.one_or_none()
         if row is not None:
-            return Slots(row.slots, max(row.first_in, 0.0), self._gap)
+            return Slots(row.slots, max(row.first_in, 0.0), self._gap, row.next_at)
         return await self._why_not(scopes)
 
     async def _why_not(self, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
@@ -158,16 +166,18 @@ class Budget:
                 if pause.lasts > 0:
                     return Paused(pause.reason, pause.lasts)
                 await connection.execute(_PROBE, about | {"probe": PROBE})
-                return Slots(1, 0.0, self._gap, probe=True)
+                return Slots(1, 0.0, self._gap, next_at=None)
             next_in = await connection.scalar(_NEXT_SLOT, {"panel": self._panel})
         if next_in is None:
             await self.open()
         return Wait(max((next_in or 0.0) - HORIZON, 0.001))
 
-    async def give_back(self, slots: int) -> None:
-        """Slots that were taken and are not needed after all: the last ones taken."""
+    async def give_back(self, slots: int, next_at: datetime) -> None:
+        """The last ones of slots that were taken, and aren't needed after all; `next_at` is theirs."""
         async with self._engine.connect() as connection:
-            await connection.execute(_GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap})
+            await connection.execute(
+                _GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap, "next_at": next_at}
+            )
 
     async def give_back_probe(self, scopes: tuple[PauseScope, ...]) -> None:
         """A probe that wasn't used after all: somebody else may try at once."""

@@ -83,12 +83,19 @@ def record_of(row: Row[Any]) -> OrderRecord:
 
 
 async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Write changes of orders that this transaction has locked, and their events: the last thing before the commit."""
+    """Write changes of orders that this transaction has locked, and their events: the last thing before the commit.
+
+    A change that leaves its order as it is, such as a late result, is an event alone.
+    """
     if not changes:
         return
-    columns = _columns(changes)
-    await connection.execute(_UPDATE, columns)
-    await connection.execute(_EVENTS, columns)
+    if altering := [change for change in changes if _alters_order(change)]:
+        await connection.execute(_UPDATE, _columns(altering))
+    await connection.execute(_EVENTS, _columns(changes))
+
+
+def _alters_order(change: Change) -> bool:
+    return change.after != change.before or change.retry_in is not None
 
 
 def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
@@ -113,6 +120,6 @@ def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
 
 def _detail(change: Change) -> str:
     detail = dict(change.detail)
-    if change.after.error_code is not None:
+    if _alters_order(change) and change.after.error_code is not None:
         detail = {"error_code": change.after.error_code, "error": change.after.error, **detail}
     return json.dumps(detail)

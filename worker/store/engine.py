@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Connection, create_engine
@@ -12,10 +13,9 @@ from sqlalchemy.pool import NullPool
 #: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
 _TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
 
-_CONNECT_ARGS = {
+_CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 10,
     "application_name": "order-sync",
-    "options": " ".join(f"-c {name}={value}" for name, value in _TIMEOUTS.items()),
     # A peer that vanished without a word is noticed within half a minute.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -39,6 +39,13 @@ def sqlalchemy_url(url: str) -> URL:
     )
 
 
+def connect_args(url: URL) -> dict[str, Any]:
+    """What a connection is given beside its address: our limits, as far as the address itself sets no others."""
+    ours = {name: value for name, value in _CONNECT_ARGS.items() if name not in url.query}
+    options = [f"-c {name}={value}" for name, value in _TIMEOUTS.items()]
+    return ours | {"options": " ".join([*options, *url.normalized_query.get("options", ())])}
+
+
 class DatabaseUnreachableError(Exception):
     """The database can't be reached, or doesn't let us in. The text is the driver's, without user and password."""
 
@@ -60,12 +67,13 @@ def connection_to(url: str) -> Iterator[Connection]:
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
     """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
+    address = sqlalchemy_url(url)
     return create_async_engine(
-        sqlalchemy_url(url),
+        address,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args=_CONNECT_ARGS,
+        connect_args=connect_args(address),
         hide_parameters=True,
     )

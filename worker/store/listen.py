@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.store.engine import connect_args
+
 CHANNEL = "order_sync_work"
 
 
@@ -13,10 +15,8 @@ async def notifications(engine: AsyncEngine) -> AsyncIterator[str]:
 
     Raises `psycopg.OperationalError` when the connection is lost: what was inserted meanwhile was not announced.
     """
-    parameters = engine.dialect.create_connect_args(engine.url)[1]
-    async with await AsyncConnection.connect(
-        **parameters, autocommit=True, connect_timeout=10, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
-    ) as connection:
+    parameters = {**engine.dialect.create_connect_args(engine.url)[1], **connect_args(engine.url)}
+    async with await AsyncConnection.connect(**parameters, autocommit=True) as connection:
         await connection.execute(f"LISTEN {CHANNEL}")
         yield ""
         async for notification in connection.notifies():

@@ -206,11 +206,12 @@ class Orders:
         """
         try:
             return await self._settle(outcomes)
-        except (IntegrityError, DataError) as error:
+        except (IntegrityError, DataError, UnicodeEncodeError) as error:
             if len(outcomes) > 1:
                 return [change for outcome in outcomes for change in await self.settle([outcome])]
             claimed, outcome = outcomes[0]
-            what = f"the database refused to store {outcome}: {error.orig}"
+            why = error if isinstance(error, UnicodeEncodeError) else error.orig
+            what = f"the database refused to store {outcome}: {why}"
             return await self._settle([(claimed, Unknown(what))])
 
     async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:

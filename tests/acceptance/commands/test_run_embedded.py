@@ -48,3 +48,15 @@ async def test_it_keeps_its_orders_over_a_kill_and_leaves_no_server(
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
     assert len(ledger.orders(panel.panel)) == 2
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_before_the_worker_is_up_leaves_no_server(
+    settings: dict[str, str], tmp_path: Path, end: signal.Signals
+) -> None:
+    async with started("run", "--embedded", str(tmp_path), settings=settings) as process:
+        await address(process)
+        process.send_signal(end)
+        ending = await ended(process)
+    assert ending.code in {0, 130}, ending.err
+    assert not (tmp_path / "data" / "postmaster.pid").exists()

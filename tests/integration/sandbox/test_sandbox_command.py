@@ -41,7 +41,7 @@ async def test_a_port_in_use_is_one_line_and_exit_1():
         output, errors = await process.communicate()
 
     assert (process.returncode, output) == (1, b"")
-    assert errors.decode().startswith(f"Error: can't listen on 127.0.0.1:{port}: ")
+    assert errors.decode().startswith(f"order-sync: can't listen on 127.0.0.1:{port}: ")
     assert errors.count(b"\n") == 1
 
 

@@ -59,6 +59,17 @@ def test_in_a_terminal_there_is_a_picture_that_goes() -> None:
     assert "\x1b[2K" in out.getvalue()[len(shown) :]  # the terminal's word for erasing a line
 
 
+@pytest.mark.parametrize(("height", "changes"), [(10, 0), (20, 2), (24, 6), (60, 12)])
+def test_a_low_terminal_sees_fewer_changes_and_all_else(height: int, changes: int) -> None:
+    out = io.StringIO()
+    many = replace(SNAPSHOT, latest=SNAPSHOT.latest * 12)
+    with view(Console(file=out, force_terminal=True, width=100, height=height, color_system=None)) as show:
+        show(many)
+        shown = out.getvalue()
+    assert shown.count("package") == changes
+    assert "pending" in shown
+
+
 @pytest.mark.parametrize(
     ("different", "over"),
     [

@@ -1,0 +1,51 @@
+"""What the store's tests have in hand: plain SQL, an engine, and who shares the database."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.integration.store.plain_sql import Database
+from worker.domain.requests import AddRequest, OrderRequest
+from worker.domain.services import Service
+from worker.store.engine import make_engine
+from worker.store.orders import Orders
+from worker.store.workers import Workers
+
+#: Seconds from an order's acceptance to the first look at it.
+FIRST_LOOK = 30.0
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    with database.connection:
+        yield database
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = make_engine(database_url, pool_size=8)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def orders(engine: AsyncEngine) -> Orders:
+    return Orders(engine, first_look=FIRST_LOOK)
+
+
+@pytest.fixture
+def workers(engine: AsyncEngine) -> Workers:
+    return Workers(engine, "test:1")
+
+
+@pytest.fixture
+async def worker_id(workers: Workers) -> UUID:
+    return await workers.begin()
+
+
+def send_all(order: OrderRequest, service: Service | None, removed: bool) -> AddRequest:
+    """A decision that lets every order go."""
+    return AddRequest(order.service)

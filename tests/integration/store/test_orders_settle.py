@@ -1,0 +1,349 @@
+"""Commit 2: what becomes of an order by what its call came to, also when the news is late."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.integration.store.conftest import FIRST_LOOK, send_all
+from tests.integration.store.plain_sql import Database
+from worker.domain.orders import Claimed
+from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
+from worker.domain.requests import AddRequest
+from worker.store.orders import Orders
+from worker.store.workers import Workers
+
+ACCEPTED = Accepted("500")
+REFUSED = Refused(Reason.LINK_REFUSED, "Bad Link")
+BUSY = Refused(Reason.LINK_BUSY, "You have active order with this link")
+NO_MONEY = Refused(Reason.NOT_ENOUGH_FUNDS, "Not enough funds on balance")
+NOT_SENT = NotSent("connection refused")
+UNKNOWN = Unknown("timeout after sending")
+
+Claim = Callable[[int], Any]
+
+
+@pytest.fixture
+def claim(orders: Orders, database: Database, worker_id: UUID) -> Claim:
+    """Claim so many new orders."""
+
+    async def claim(count: int = 1) -> list[Claimed]:
+        for _ in range(count):
+            database.add_order()
+        return list((await orders.claim("default", worker_id, count, send_all)).sendable)
+
+    return claim
+
+
+def everything(database: Database) -> list[Any]:
+    return [
+        database.all(f"SELECT * FROM {table} ORDER BY 1")  # noqa: S608 - tables of ours
+        for table in ("orders", "order_events", "submissions", "polls")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "kind", "word", "error_code", "retry_in"),
+    [
+        (ACCEPTED, "submitted", "submitted", "accepted", None, None),
+        (REFUSED, "rejected", "rejected", "refused", "link_refused", None),
+        (BUSY, "pending", "requeued", "refused", "link_busy", 60),
+        (NO_MONEY, "pending", "requeued", "refused", "not_enough_funds", 1),
+        (NOT_SENT, "pending", "requeued", "not_sent", "not_sent", 2),
+        (UNKNOWN, "unconfirmed", "unconfirmed", "unknown", "no_answer", None),
+    ],
+)
+async def test_every_outcome_in_one_transaction(
+    *,
+    orders: Orders,
+    database: Database,
+    claim: Claim,
+    outcome: AddOutcome,
+    state: str,
+    kind: str,
+    word: str,
+    error_code: str | None,
+    retry_in: float | None,
+) -> None:
+    (claimed,) = await claim(1)
+    (change,) = await orders.settle([(claimed, outcome)])
+    assert (change.order_id, change.kind, change.after.state) == (claimed.order_id, kind, state)
+
+    order = database.order(claimed.order_id)
+    taken = isinstance(outcome, Accepted)
+    assert (order.state, order.error_code, order.attempts) == (state, error_code, 1)
+    assert order.error == getattr(outcome, "text", None)
+    assert order.panel_order_id == ("500" if taken else None)
+    assert order.submitted_at == (order.updated_at if taken else None)
+    assert order.finished_at == (order.updated_at if state == "rejected" else None)
+    assert order.retry_at == (None if retry_in is None else order.updated_at + timedelta(seconds=retry_in))
+
+    submission = database.submission(claimed.token)
+    assert (submission.outcome, submission.panel_order_id) == (word, "500" if taken else None)
+    assert submission.ended_at >= submission.began_at
+
+    event = database.events(claimed.order_id)[-1]
+    assert (event.kind, event.state_before, event.state_after) == (kind, "submitting", state)
+    assert event.detail == ({} if taken else {"error_code": error_code, "error": order.error})
+
+    polls = [(poll.order_id, poll.due_at, poll.changed_at) for poll in database.all("SELECT * FROM polls")]
+    first_look = order.updated_at + timedelta(seconds=FIRST_LOOK)
+    assert polls == ([(order.id, first_look, order.updated_at)] if taken else [])
+
+    assert {row.xmin for row in database.all("SELECT xmin::text FROM orders")} == {
+        row.xmin for row in database.all("SELECT xmin::text FROM order_events WHERE id = %s", [event.id])
+    }
+
+
+@pytest.mark.parametrize("outcome", [ACCEPTED, REFUSED, BUSY, NO_MONEY, NOT_SENT, UNKNOWN])
+async def test_writing_an_outcome_twice_changes_nothing(
+    orders: Orders, database: Database, claim: Claim, outcome: AddOutcome
+) -> None:
+    (claimed,) = await claim(1)
+    await orders.settle([(claimed, outcome)])
+    before = everything(database)
+    assert await orders.settle([(claimed, outcome)]) == []
+    assert everything(database) == before
+
+
+async def test_the_first_of_two_outcomes_stands(orders: Orders, database: Database, claim: Claim) -> None:
+    (claimed,) = await claim(1)
+    await orders.settle([(claimed, ACCEPTED)])
+    before = everything(database)
+    assert await orders.settle([(claimed, REFUSED)]) == []
+    assert everything(database) == before
+
+
+async def test_a_bunch_of_every_kind_is_one_transaction(orders: Orders, database: Database, claim: Claim) -> None:
+    outcomes = [Accepted("501"), REFUSED, BUSY, NO_MONEY, NOT_SENT, UNKNOWN, Accepted("502")]
+    claimed = await claim(len(outcomes))
+    changes = await orders.settle(list(zip(claimed, outcomes, strict=True)))
+    states = ["submitted", "rejected", "pending", "pending", "pending", "unconfirmed", "submitted"]
+    assert [change.after.state for change in changes] == states
+    assert [database.order(one.order_id).state for one in claimed] == states
+    assert len(database.all("SELECT DISTINCT xmin::text FROM orders")) == 1
+
+
+async def test_nothing_to_settle(orders: Orders, database: Database) -> None:
+    assert await orders.settle([]) == []
+    assert database.all("SELECT FROM order_events") == []
+
+
+@pytest.mark.parametrize(
+    "spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "no\0"), Refused(Reason.REFUSED, "\ud800")]
+)
+async def test_what_the_database_refuses_to_store_spoils_nothing_else(
+    orders: Orders, database: Database, claim: Claim, spoiled: AddOutcome
+) -> None:
+    database.add_order(state="submitted", panel_order_id="500")
+    good, bad, refused = await claim(3)
+    changes = await orders.settle([(good, Accepted("501")), (bad, spoiled), (refused, REFUSED)])
+    assert {change.order_id: change.after.state for change in changes} == {
+        good.order_id: "submitted",
+        bad.order_id: "unconfirmed",
+        refused.order_id: "rejected",
+    }
+    order = database.order(bad.order_id)
+    assert (order.state, order.panel_order_id, order.error_code) == ("unconfirmed", None, "no_answer")
+    assert type(spoiled).__name__ in order.error
+    assert database.submission(bad.token).outcome == "unknown"
+    assert [database.order(one.order_id).state for one in (good, refused)] == ["submitted", "rejected"]
+
+
+async def test_two_orders_under_one_id_are_not_both_believed(orders: Orders, database: Database, claim: Claim) -> None:
+    pair = await claim(2)
+    await orders.settle([(claimed, Accepted("500")) for claimed in pair])
+    assert sorted(database.order(claimed.order_id).state for claimed in pair) == ["submitted", "unconfirmed"]
+
+
+class TestLateNews:
+    """The lease ended during the call: the order is unconfirmed, or has gone on by other ways."""
+
+    @pytest.fixture
+    async def lost(self, orders: Orders, workers: Workers, worker_id: UUID, claim: Claim) -> Claimed:
+        (claimed,) = await claim(1)
+        await workers.end(worker_id)
+        (change,) = await orders.take_over()
+        assert change.order_id == claimed.order_id
+        return claimed
+
+    @pytest.mark.parametrize(
+        ("outcome", "state", "word", "kind"),
+        [
+            (ACCEPTED, "submitted", "accepted", "submitted"),
+            (REFUSED, "rejected", "refused", "rejected"),
+            (BUSY, "pending", "refused", "requeued"),
+            (NOT_SENT, "pending", "not_sent", "requeued"),
+        ],
+    )
+    async def test_the_reply_itself_is_the_best_evidence(
+        self,
+        *,
+        orders: Orders,
+        database: Database,
+        lost: Claimed,
+        outcome: AddOutcome,
+        state: str,
+        word: str,
+        kind: str,
+    ) -> None:
+        await orders.settle([(lost, outcome)])
+        assert database.order(lost.order_id).state == state
+        assert database.submission(lost.token).outcome == word
+        assert database.kinds(lost.order_id) == ["submitting", "unconfirmed", kind]
+        assert len(database.all("SELECT FROM polls")) == (state == "submitted")
+
+    async def test_no_answer_is_no_news(self, orders: Orders, database: Database, lost: Claimed) -> None:
+        before = database.order(lost.order_id)
+        assert await orders.settle([(lost, UNKNOWN)]) == []
+        assert database.order(lost.order_id) == before
+        assert database.kinds(lost.order_id) == ["submitting", "unconfirmed"]
+        assert database.submission(lost.token).outcome == "unknown"
+
+    @pytest.mark.parametrize(
+        ("outcome", "detail"),
+        [
+            (ACCEPTED, {"outcome": "accepted", "panel_order_id": "500"}),
+            (REFUSED, {"outcome": "refused", "error_code": "link_refused", "error": "Bad Link"}),
+            (NOT_SENT, {"outcome": "not_sent", "error": "connection refused"}),
+            (UNKNOWN, {"outcome": "unknown", "error": "timeout after sending"}),
+        ],
+    )
+    @pytest.mark.parametrize("state", ["pending", "rejected", "submitted"])
+    async def test_what_has_gone_on_is_left_alone(
+        self, *, orders: Orders, database: Database, lost: Claimed, state: str, outcome: AddOutcome, detail: Any
+    ) -> None:
+        database.execute("UPDATE orders SET state = %s, panel_order_id = '499', retry_at = 'infinity'", [state])
+        before = database.one("SELECT xmin::text, orders::text FROM orders")
+        await orders.settle([(lost, outcome)])
+        assert database.one("SELECT xmin::text, orders::text FROM orders") == before
+        event = database.events(lost.order_id)[-1]
+        assert (event.kind, event.state_before, event.state_after) == ("late_result", state, state)
+        assert event.detail == detail
+        assert database.all("SELECT FROM polls") == []
+        assert await orders.settle([(lost, outcome)]) == []
+
+    async def test_a_newer_claim_is_not_touched(
+        self, orders: Orders, workers: Workers, database: Database, lost: Claimed
+    ) -> None:
+        database.execute("UPDATE orders SET state = 'pending'")
+        (again,) = (await orders.claim("default", await workers.begin(), 1, send_all)).sendable
+        assert again.order_id == lost.order_id
+        await orders.settle([(lost, ACCEPTED)])
+        assert database.order(lost.order_id).state == "submitting"
+        assert database.submission(again.token).outcome is None
+        await orders.settle([(again, Accepted("501"))])
+        assert database.order(lost.order_id).panel_order_id == "501"
+        assert database.kinds(lost.order_id)[-3:] == ["submitting", "late_result", "submitted"]
+
+    async def test_a_late_id_that_another_row_has_already(
+        self, orders: Orders, database: Database, lost: Claimed
+    ) -> None:
+        database.add_order(state="submitted", panel_order_id="500")
+        await orders.settle([(lost, ACCEPTED)])
+        order = database.order(lost.order_id)
+        assert (order.state, order.panel_order_id) == ("unconfirmed", None)
+
+
+class TestTakeOver:
+    async def test_a_living_worker_keeps_what_it_has(self, orders: Orders, database: Database, claim: Claim) -> None:
+        (claimed,) = await claim(1)
+        assert await orders.take_over() == []
+        assert database.order(claimed.order_id).state == "submitting"
+        assert database.submission(claimed.token).outcome is None
+
+    @pytest.mark.parametrize("end", ["lease_until = now() - interval '1 ms'", "ended_at = now()"])
+    async def test_what_a_lost_worker_left_is_unconfirmed(
+        self,
+        *,
+        orders: Orders,
+        workers: Workers,
+        database: Database,
+        worker_id: UUID,
+        claim: Claim,
+        end: str,
+    ) -> None:
+        left = await claim(2)
+        another = await workers.begin()
+        database.add_order()
+        (kept,) = (await orders.claim("default", another, 1, send_all)).sendable
+        database.execute(f"UPDATE workers SET {end} WHERE id = %s", [worker_id])  # noqa: S608 - a test's own words
+        changes = await orders.take_over()
+        assert [change.order_id for change in changes] == [claimed.order_id for claimed in left]
+        for claimed in left:
+            order = database.order(claimed.order_id)
+            assert (order.state, order.error_code) == ("unconfirmed", "worker_lost")
+            assert database.submission(claimed.token).outcome == "lease_ended"
+            assert database.kinds(claimed.order_id) == ["submitting", "unconfirmed"]
+        assert database.order(kept.order_id).state == "submitting"
+        assert await orders.take_over() == []
+        assert await workers.renew(worker_id) is False
+        assert await workers.renew(another) is True
+
+    async def test_what_was_settled_is_nobodys_to_take(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (claimed,) = await claim(1)
+        await orders.settle([(claimed, ACCEPTED)])
+        await workers.end(worker_id)
+        assert await orders.take_over() == []
+        assert database.order(claimed.order_id).state == "submitted"
+
+    async def test_many_at_once_take_each_order_once(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        left = await claim(50)
+        await workers.end(worker_id)
+        taken = await asyncio.gather(*(orders.take_over() for _ in range(5)))
+        assert sorted(change.order_id for changes in taken for change in changes) == [one.order_id for one in left]
+        assert database.scalar("SELECT count(*) FROM order_events WHERE kind = 'unconfirmed'") == 50
+
+    async def test_take_over_beside_the_outcomes_themselves(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        """Whoever comes first, every order ends where its own reply says."""
+        claimed = await claim(40)
+        await workers.end(worker_id)
+        bunches = [claimed[i::4] for i in range(4)]
+        await asyncio.gather(
+            *(orders.settle([(one, Accepted(str(one.token))) for one in bunch]) for bunch in bunches),
+            *(orders.take_over() for _ in range(2)),
+        )
+        assert database.all("SELECT DISTINCT state FROM orders") == [("submitted",)]
+        assert database.all("SELECT DISTINCT outcome FROM submissions") == [("accepted",)]
+        assert database.scalar("SELECT count(*) FROM polls") == 40
+
+
+async def test_an_outcome_waits_for_a_take_over_and_builds_on_it(
+    orders: Orders, database: Database, claim: Claim
+) -> None:
+    (claimed,) = await claim(1)
+    with psycopg.connect(database.url) as taking_over:
+        taking_over.execute("UPDATE orders SET state = 'unconfirmed'")
+        taking_over.execute("UPDATE submissions SET outcome = 'lease_ended', ended_at = now()")
+        settling = asyncio.create_task(orders.settle([(claimed, ACCEPTED)]))
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not database.all(waiting):  # noqa: ASYNC110 - Postgres tells nobody that a session waits
+            await asyncio.sleep(0.01)
+    await settling
+    event = database.events(claimed.order_id)[-1]
+    assert (event.state_before, event.state_after) == ("unconfirmed", "submitted")
+    assert database.submission(claimed.token).outcome == "accepted"
+
+
+async def test_open_claims_are_those_without_an_outcome(
+    orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+) -> None:
+    open_one, settled_one = await claim(2)
+    await orders.settle([(settled_one, UNKNOWN)])
+    database.add_order()
+    await orders.claim("default", await workers.begin(), 1, send_all)
+    database.add_order(panel="other")
+    await orders.claim("other", worker_id, 1, send_all)
+    assert await orders.open_claims("default", worker_id) == [
+        Claimed(open_one.order_id, open_one.token, 1, AddRequest("1"))
+    ]

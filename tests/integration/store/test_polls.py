@@ -1,0 +1,190 @@
+"""Looks at orders: claimed by lease, recorded by token, and silent where there is no news."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.integration.store.plain_sql import Database
+from worker.domain.orders import News, OrderRecord, read_news
+from worker.domain.pace import DAY, Pace
+from worker.domain.status import OrderReading, Recognition
+from worker.store.polls import Look, Polls
+
+PACE = Pace(fastest=30, slowest=3600, settlement=7 * DAY)
+LEASE = 90.0
+
+
+@pytest.fixture
+def polls(engine: AsyncEngine) -> Polls:
+    return Polls(engine, PACE, lease=LEASE)
+
+
+def row_versions(database: Database) -> list[Any]:
+    return database.all("SELECT id, xmin::text FROM orders ORDER BY id")
+
+
+async def only_look(polls: Polls) -> Look:
+    (look,) = await polls.claim("default", 10)
+    return look
+
+
+async def test_a_claim_takes_what_is_due_the_longest_due_first(polls: Polls, database: Database) -> None:
+    ids = {name: database.add_submitted(name) for name in ("late", "later", "latest", "not due")}
+    database.add_submitted("elsewhere", panel="other")
+    for name, ago in (("late", "1 s"), ("later", "1 h"), ("latest", "1 d"), ("not due", "-1 h")):
+        database.execute("UPDATE polls SET due_at = now() - %s::interval WHERE order_id = %s", [ago, ids[name]])
+    assert await polls.any_due("default") is True
+    looks = await polls.claim("default", 2)
+    assert {(look.order_id, look.panel_order_id) for look in looks} == {
+        (ids["latest"], "latest"),
+        (ids["later"], "later"),
+    }
+    assert [look.panel_order_id for look in await polls.claim("default", 10)] == ["late"]
+    assert await polls.claim("default", 10) == []
+    assert await polls.any_due("default") is False
+    assert await polls.any_due("other") is True
+
+
+async def test_concurrent_claims_are_disjoint(polls: Polls, database: Database) -> None:
+    for n in range(60):
+        database.add_submitted(str(n))
+    claims = await asyncio.gather(*(polls.claim("default", 10) for _ in range(6)))
+    looks = [look.order_id for claim in [*claims, await polls.claim("default", 60)] for look in claim]
+    assert len(looks) == len(set(looks)) == 60
+
+
+async def test_a_look_that_came_to_nothing_is_taken_again_after_its_lease(polls: Polls, database: Database) -> None:
+    database.add_submitted("500")
+    first = await only_look(polls)
+    lease = database.scalar("SELECT due_at - now() FROM polls")
+    assert timedelta(0) < lease <= timedelta(seconds=LEASE)
+    database.execute("UPDATE polls SET due_at = now()")
+    second = await only_look(polls)
+    assert (second.order_id, second.panel_order_id) == (first.order_id, first.panel_order_id)
+    assert second.token != first.token
+
+
+async def test_news_is_written_with_its_event_and_the_order_is_seen_again_soon(
+    polls: Polls, database: Database
+) -> None:
+    order_id = database.add_submitted("500")
+    reading = OrderReading("In progress", Decimal("0.27819"), "USD", 3572, 157)
+    (news,) = await polls.record([await only_look(polls)], {"500": reading}, read_news)
+    assert news.recognition is Recognition.KNOWN
+    order = database.order(order_id)
+    assert (order.state, order.panel_status) == ("submitted", "In progress")
+    assert (order.charge, order.currency) == (Decimal("0.27819"), "USD")
+    assert (order.start_count, order.remains) == (3572, 157)
+    assert order.checked_at == order.updated_at
+    (event,) = database.events(order_id)
+    assert (event.kind, event.state_before, event.state_after) == ("status", "submitted", "submitted")
+    assert (event.panel_status, event.charge, event.remains, event.start_count) == (
+        "In progress",
+        Decimal("0.27819"),
+        157,
+        3572,
+    )
+    poll = database.poll(order_id)
+    assert poll.changed_at == order.updated_at
+    assert poll.due_at == order.updated_at + timedelta(seconds=PACE.fastest)
+
+
+@pytest.mark.parametrize(
+    "readings", [{"500": OrderReading("In progress", remains=7)}, {}, {"501": OrderReading("Partial")}]
+)
+async def test_without_news_the_order_is_not_written(
+    polls: Polls, database: Database, readings: dict[str, OrderReading]
+) -> None:
+    order_id = database.add_submitted("500", panel_status="In progress", remains=7)
+    database.execute("UPDATE polls SET changed_at = now() - interval '4000 s'")
+    before, changed_at = row_versions(database), database.poll(order_id).changed_at
+    news = await polls.record([await only_look(polls)], readings, read_news)
+    assert [item.change for item in news] == [None] * ("500" in readings)
+    assert row_versions(database) == before
+    assert database.events(order_id) == []
+    poll = database.one("SELECT *, due_at - now() AS wait FROM polls")
+    assert poll.changed_at == changed_at
+    # Still for 4,000 s, it is looked at again after an eighth of that.
+    assert 495 < poll.wait.total_seconds() < 520
+
+
+async def test_a_look_whose_lease_was_lost_overwrites_nothing(polls: Polls, database: Database) -> None:
+    order_id = database.add_submitted("500")
+    slow = await only_look(polls)
+    database.execute("UPDATE polls SET due_at = now()")
+    quick = await only_look(polls)
+    assert await polls.record([slow], {"500": OrderReading("Completed")}, read_news) == []
+    assert database.order(order_id).state == "submitted"
+    assert database.poll(order_id).due_at == quick.token
+    await polls.record([quick], {"500": OrderReading("Partial")}, read_news)
+    assert await polls.record([quick], {"500": OrderReading("Completed")}, read_news) == []
+    assert database.order(order_id).state == "partial"
+    assert database.kinds(order_id) == ["status"]
+
+
+async def test_one_order_without_an_answer_keeps_no_other_back(polls: Polls, database: Database) -> None:
+    ids = [database.add_submitted(name) for name in ("a", "b", "c")]
+    looks = await polls.claim("default", 10)
+    await polls.record(looks, {"a": OrderReading("Completed"), "c": OrderReading("Canceled")}, read_news)
+    assert [database.order(order_id).state for order_id in ids] == ["completed", "submitted", "canceled"]
+
+
+class TestSettlement:
+    async def close(self, polls: Polls, database: Database) -> int:
+        order_id = database.add_submitted("500")
+        await polls.record([await only_look(polls)], {"500": OrderReading("Completed", Decimal(1))}, read_news)
+        return order_id
+
+    async def test_a_closed_order_is_looked_at_rarely(self, polls: Polls, database: Database) -> None:
+        order = database.order(await self.close(polls, database))
+        assert (order.state, order.finished_at) == ("completed", order.updated_at)
+        assert database.poll(order.id).due_at == order.finished_at + timedelta(seconds=PACE.slowest)
+
+    async def test_a_later_change_is_recorded_like_any_other(self, polls: Polls, database: Database) -> None:
+        closed = database.order(await self.close(polls, database))
+        database.execute("UPDATE polls SET due_at = now()")
+        partial = OrderReading("Partial", Decimal("0.5"), remains=50)
+        await polls.record([await only_look(polls)], {"500": partial}, read_news)
+        order = database.order(closed.id)
+        assert (order.state, order.charge, order.finished_at) == ("partial", Decimal("0.5"), closed.finished_at)
+        assert [(e.state_before, e.state_after) for e in database.events(order.id)] == [
+            ("submitted", "completed"),
+            ("completed", "partial"),
+        ]
+
+    async def test_an_order_that_a_panel_reopens_is_open_again(self, polls: Polls, database: Database) -> None:
+        order_id = await self.close(polls, database)
+        database.execute("UPDATE polls SET due_at = now()")
+        await polls.record([await only_look(polls)], {"500": OrderReading("In progress")}, read_news)
+        order = database.order(order_id)
+        assert (order.state, order.finished_at) == ("submitted", None)
+        assert database.poll(order_id).due_at == order.updated_at + timedelta(seconds=PACE.fastest)
+
+    @pytest.mark.parametrize("readings", [{"500": OrderReading("Completed")}, {}])
+    async def test_after_the_window_it_is_let_go(
+        self, polls: Polls, database: Database, readings: dict[str, OrderReading]
+    ) -> None:
+        await self.close(polls, database)
+        database.execute("UPDATE polls SET due_at = now()")
+        database.execute("UPDATE orders SET finished_at = now() - interval '7 days'")
+        await polls.record([await only_look(polls)], readings, read_news)
+        assert database.all("SELECT FROM polls") == []
+
+
+async def test_what_can_not_be_written_leaves_the_looks_to_the_lease(polls: Polls, database: Database) -> None:
+    order_id = database.add_submitted("500")
+    look = await only_look(polls)
+
+    def broken(order_id: int, before: OrderRecord, reading: OrderReading) -> News:
+        raise ZeroDivisionError
+
+    result = await asyncio.gather(
+        polls.record([look], {"500": OrderReading("Completed")}, broken), return_exceptions=True
+    )
+    assert isinstance(result[0], ZeroDivisionError)
+    assert database.poll(order_id).due_at == look.token
+    assert database.order(order_id).state == "submitted"

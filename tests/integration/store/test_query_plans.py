@@ -1,0 +1,194 @@
+"""What runs on a schedule reads what is open, however long the history behind it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import TextClause
+from sqlalchemy.dialects.postgresql import dialect
+
+from worker.store import budget, catalogue, changes, orders, periodic, polls, requests, workers
+
+#: Closed orders, each with three events, a submission, and a look in the settlement window.
+CLOSED = 100_000
+
+#: Of each open kind.
+OPEN = 100
+
+#: What a statement may read of a table: some multiple of what is open, and nowhere near what is closed.
+MOST_ROWS = 10 * OPEN
+MOST_PAGES = 4_000
+
+HISTORY = {"orders", "order_events", "submissions", "polls", "refills", "cancels"}
+
+DEAD, LIVING = UUID(int=1), UUID(int=2)
+
+FILL = f"""
+    INSERT INTO workers (id, name, lease_until, ended_at)
+    VALUES ('{DEAD}', 'dead', now(), now()), ('{LIVING}', 'living', now() + interval '1 day', NULL);
+    INSERT INTO services (panel, service, raw) SELECT 'default', n, '{{}}' FROM generate_series(1, 2000) n;
+
+    INSERT INTO orders (service, link, quantity, state, panel_order_id, charge, finished_at)
+    SELECT n % 2000 + 1, 'https://example.com/' || n, 100,
+        (ARRAY['completed', 'partial', 'canceled', 'completed'])[n % 4 + 1], n, 0.09, now()
+    FROM generate_series(1, {CLOSED}) n;
+    INSERT INTO order_events (order_id, kind, state_after)
+    SELECT id, kind, state FROM orders, unnest(ARRAY['submitting', 'submitted', 'status']) kind;
+    INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, panel_order_id)
+    SELECT id, panel, '{DEAD}', now(), 'accepted', panel_order_id FROM orders;
+    INSERT INTO polls SELECT id, panel, now() + interval '1 day', now() FROM orders;
+    INSERT INTO refills (order_id, state) SELECT id, 'completed' FROM orders WHERE id % 5 = 0;
+    INSERT INTO cancels (order_id, state) SELECT id, 'accepted' FROM orders WHERE id % 5 = 0;
+
+    INSERT INTO orders (service) SELECT n FROM generate_series(1, {OPEN}) n;
+    INSERT INTO cancels (order_id) SELECT id FROM orders WHERE state = 'pending' AND id % 10 = 0;
+    INSERT INTO orders (service, panel) SELECT n, 'unknown' FROM generate_series(1, {OPEN}) n;
+    INSERT INTO orders (service, state, attempts) SELECT n, 'submitting', 1 FROM generate_series(1, {OPEN}) n;
+    INSERT INTO submissions (order_id, panel, worker_id)
+    SELECT id, panel, CASE WHEN id % 2 = 0 THEN uuid '{DEAD}' ELSE '{LIVING}' END
+    FROM orders WHERE state = 'submitting';
+    INSERT INTO orders (service, state) SELECT n, 'unconfirmed' FROM generate_series(1, {OPEN}) n;
+    INSERT INTO orders (service, state, panel_order_id)
+    SELECT n, 'submitted', 'open ' || n FROM generate_series(1, {OPEN}) n;
+    INSERT INTO polls SELECT id, panel, now(), now() FROM orders WHERE state = 'submitted';
+    INSERT INTO refills (order_id) SELECT id FROM orders WHERE state = 'submitted';
+    INSERT INTO refills (order_id, state, panel_refill_id) SELECT id, 'submitted', id FROM orders
+    WHERE state = 'submitted';
+    INSERT INTO cancels (order_id) SELECT id FROM orders WHERE state = 'submitted';
+    INSERT INTO orders (service, state) SELECT n, 'rejected' FROM generate_series(1, 10) n;
+    INSERT INTO refills (order_id) SELECT id FROM orders WHERE state = 'rejected';
+    INSERT INTO cancels (order_id) SELECT id FROM orders WHERE state = 'rejected';
+    INSERT INTO budgets VALUES ('default', now());
+    INSERT INTO periodic_jobs VALUES ('default', 'services', now());
+"""  # noqa: S608 - values of ours
+
+PANEL = {"panel": "default"}
+CLAIM = PANEL | {"at_most": 50, "lease": 90.0}
+OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
+SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
+TOKENS = {"token": OPEN_IDS}
+
+WRITE = {
+    "order_id": OPEN_IDS,
+    "kind": ["status"] * 50,
+    "state_before": ["submitted"] * 50,
+    "state": ["pending"] * 50,
+    **{
+        name: [None] * 50 for name in ("panel_order_id", "panel_status", "charge", "currency", "start_count", "remains")
+    },
+    **{name: [None] * 50 for name in ("error_code", "error", "retry_in")},
+    "detail": ["{}"] * 50,
+}
+
+STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
+    "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
+    "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
+    "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": 1.0}),
+    "orders.settle": (orders._SUBMISSIONS, TOKENS),
+    "orders.close": (orders._CLOSE, TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50}),
+    "orders.expired_workers": (orders._EXPIRED_WORKERS, {}),
+    "orders.orphaned": (orders.ORPHANED, {}),
+    "orders.panels_waiting": (orders.PANELS_WAITING, {}),
+    "orders.open_claims": (orders._OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
+    "changes.update": (changes._UPDATE, WRITE),
+    "polls.due": (polls.DUE, PANEL),
+    "polls.claim": (polls.CLAIM, CLAIM),
+    "polls.lock": (polls._LOCK, {"order_id": SUBMITTED_IDS}),
+    "polls.reschedule": (
+        polls._RESCHEDULE,
+        {"order_id": SUBMITTED_IDS, "seconds": [30.0] * 50, "changed": [True] * 50},
+    ),
+    "polls.forget": (polls._FORGET, {"order_id": SUBMITTED_IDS}),
+    "refills.due": (requests.due("refills", "pending"), PANEL),
+    "refills.due to look at": (requests.due("refills", "submitted"), PANEL),
+    "refills.claim": (requests.claim("refills", "pending"), CLAIM),
+    "refills.claim to look at": (requests.claim("refills", "submitted"), CLAIM),
+    "refills.reject_pointless": (requests._reject_pointless("refills"), {"code": "c", "error": "e"}),
+    "cancels.due": (requests.due("cancels", "pending"), PANEL),
+    "cancels.claim": (requests.claim("cancels", "pending"), CLAIM),
+    "cancels.reject_pointless": (requests._reject_pointless("cancels"), {"code": "c", "error": "e"}),
+    "cancels.cancel_unsent": (requests._CANCELABLE_HERE, {}),
+    "cancels.accept": (requests._ACCEPT, {"cancel_id": OPEN_IDS}),
+    "budget.take": (
+        budget._TAKE,
+        PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},
+    ),
+    "budget.pauses": (budget._PAUSES, PANEL | {"scopes": ["add", "all"]}),
+    "periodic.claim": (periodic._CLAIM, PANEL | {"job": "services", "every": 60.0}),
+    "workers.renew": (workers._RENEW, {"id": LIVING, "lease": 30.0}),
+    "catalogue.known": (catalogue._KNOWN, PANEL),
+}
+
+
+@pytest.fixture(scope="module")
+def history(postgres: str, template_database: str) -> Iterator["psycopg.Connection[Any]"]:
+    """A database with a long past and a little open."""
+    name = f"{template_database}_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+        try:
+            with psycopg.connect(postgres, dbname=name, autocommit=True) as connection:
+                connection.execute("SET synchronous_commit = off")
+                connection.execute(FILL)
+                connection.execute("VACUUM ANALYZE")
+                yield connection
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def prepared(statement: TextClause, parameters: Mapping[str, Any]) -> tuple[sql.Composed, sql.Composed]:
+    """The statement as PREPARE and as EXECUTE, so that Postgres plans it with its values and without."""
+    compiled = statement.compile(dialect=dialect(paramstyle="numeric_dollar"))
+    names = list(compiled.positiontup or ())
+    types = [sql.SQL(_TYPES.get(type(parameters[name]), "unknown")) for name in names]
+    values = [sql.Literal(parameters[name]) for name in names]
+    declared = sql.SQL("({})").format(sql.SQL(", ").join(types)) if names else sql.SQL("")
+    given = sql.SQL("({})").format(sql.SQL(", ").join(values)) if names else sql.SQL("")
+    return (
+        sql.SQL("PREPARE statement{} AS {}").format(declared, sql.SQL(str(compiled))),
+        sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE statement{}").format(given),
+    )
+
+
+#: As psycopg sends them.
+_TYPES = {int: "bigint", float: "float8", UUID: "uuid"}
+
+
+@pytest.mark.parametrize("planned", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_reads_no_history(history: "psycopg.Connection[Any]", name: str, planned: str) -> None:
+    prepare, explain = prepared(*STATEMENTS[name])
+    with history.transaction(force_rollback=True):
+        history.execute(f"SET LOCAL plan_cache_mode = {planned}")
+        history.execute(prepare)
+        (((plan,),),) = history.execute(explain).fetchall()
+        history.execute("DEALLOCATE statement")
+    nodes = list(walk(plan["Plan"]))
+    read = [(node["Node Type"], node["Relation Name"], rows(node)) for node in nodes if "Relation Name" in node]
+    assert [node for node in read if node[0] == "Seq Scan" and node[1] in HISTORY] == []
+    assert [node for node in read if node[1] in HISTORY and node[2] > MOST_ROWS] == []
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < MOST_PAGES
+
+
+def test_reading_all_of_the_history_would_be_seen(history: "psycopg.Connection[Any]") -> None:
+    (((plan,),),) = history.execute(
+        "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT count(*) FROM orders WHERE link = 'x'"
+    ).fetchall()
+    (scan,) = [node for node in walk(plan["Plan"]) if node.get("Relation Name") == "orders"]
+    assert scan["Node Type"] == "Seq Scan"
+    assert rows(scan) > CLOSED
+
+
+def walk(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from walk(child)
+
+
+def rows(node: Mapping[str, Any]) -> float:
+    """The rows that a scan looked at, whether it kept them or not."""
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return float((node["Actual Rows"] + removed) * node["Actual Loops"])

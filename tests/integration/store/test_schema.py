@@ -1,0 +1,127 @@
+"""The schema: what the revisions build is what the tables say, there and back, from many places at once."""
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from worker.store import migrate as migrations
+from worker.store.engine import sqlalchemy_url
+from worker.store.migrate import downgrade, head, migrate
+from worker.store.tables import metadata
+
+CATALOGUE = """
+    SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+        pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated, NULL, NULL, NULL
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'index', tablename, indexname, indexdef, NULL, NULL, NULL, NULL
+    FROM pg_indexes WHERE schemaname = 'public'
+"""
+
+LEFT_BEHIND = """
+    SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT typname::text FROM pg_type WHERE typnamespace = 'public'::regnamespace
+"""
+
+BOTH_WAIT = """
+    SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+"""
+
+ALEMBICS_OWN = {"alembic_version", "_alembic_version", "alembic_version_pkc"}
+
+
+def catalogue(url: str) -> set[tuple[Any, ...]]:
+    """All that Postgres knows of columns, constraints and indexes."""
+    with psycopg.connect(url) as connection:
+        return {row for row in connection.execute(CATALOGUE).fetchall() if row[1] not in ALEMBICS_OWN}
+
+
+@pytest.fixture
+def created(empty_database_url: str) -> str:
+    """A database that was made from the tables, without any revision."""
+    engine = create_engine(sqlalchemy_url(empty_database_url))
+    metadata.create_all(engine)
+    engine.dispose()
+    return empty_database_url
+
+
+def test_a_migrated_database_equals_the_tables(database_url: str, created: str) -> None:
+    migrated = catalogue(database_url)
+    assert migrated ^ catalogue(created) == set()
+    assert {kind for kind, *_ in migrated} == {"column", "constraint", "index"}
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        "ALTER TABLE orders DROP CONSTRAINT orders_quantity_check",
+        "ALTER TABLE orders ALTER priority DROP DEFAULT",
+        "ALTER TABLE orders ALTER charge TYPE numeric",
+        "DROP INDEX orders_pending_idx",
+        "ALTER TABLE polls ADD COLUMN more text",
+    ],
+)
+def test_a_difference_would_be_seen(database_url: str, created: str, drift: str) -> None:
+    with psycopg.connect(created) as connection:
+        connection.execute(drift)
+    assert catalogue(database_url) ^ catalogue(created)
+
+
+def test_alembic_finds_nothing_to_generate(database_url: str) -> None:
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    assert migrate(empty_database_url) == (None, head())
+    built = catalogue(empty_database_url)
+    assert downgrade(empty_database_url, "base") == (head(), None)
+    with psycopg.connect(empty_database_url) as connection:
+        assert {name for (name,) in connection.execute(LEFT_BEHIND)} == ALEMBICS_OWN
+    assert migrate(empty_database_url) == (None, head())
+    assert catalogue(empty_database_url) == built
+    assert migrate(empty_database_url) == (head(), head())
+
+
+def test_two_migrate_at_once(empty_database_url: str) -> None:
+    command = [sys.executable, "-m", "worker", "migrate"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "ORDER_SYNC_DATABASE_URL": empty_database_url,
+    }
+    with psycopg.connect(empty_database_url, autocommit=True) as gate:
+        gate.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
+        both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        wait_until(gate, BOTH_WAIT)
+        gate.execute("SELECT pg_advisory_unlock_all()")
+        said = sorted(process.communicate(timeout=30)[0] for process in both)
+    assert said == [
+        f"The schema is at head already ({head()}).\n",
+        f"The schema went from nothing to {head()}.\n",
+    ]
+    assert [process.returncode for process in both] == [0, 0]
+
+
+def wait_until(connection: "psycopg.Connection[Any]", question: str) -> None:
+    deadline = time.monotonic() + 30
+    while connection.execute(question).fetchone() != (True,):
+        assert time.monotonic() < deadline, question
+        time.sleep(0.01)
