@@ -126,7 +126,7 @@ TAKES_A_CODE = {"_RefusedError": 0, "_requeued": 2, "unconfirmed": 2}
 
 
 def test_every_error_code():
-    rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).change.error_code
+    rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).error_code
     assert set(readme.column("code")) == {*Reason, *_codes_given(), NO_PANEL_ORDER, rejected_later}
 
 
