@@ -54,7 +54,7 @@ OFFER_EVERY = 15.0
 
 SWEEP_EVERY = 10.0
 
-#: Seconds from an order's claim to its poll's, or a request's, beyond the panel's own timeout.
+#: Seconds for which a claimed look or request is held, beyond the panel's own timeout.
 LEASE_MARGIN = 60.0
 
 #: Which jobs a row that a producer inserts is for.

@@ -71,7 +71,7 @@ class Known:
 
 
 def split_panel(name: str) -> tuple[str, str]:
-    """`ORDER_SYNCPANELS__MY_SHOP__KEY` as `("MY_SHOP", "KEY")`; the panel is empty where there is none."""
+    """`ORDER_SYNC_PANELS__MY_SHOP__KEY` as `("MY_SHOP", "KEY")`; the panel is empty where there is none."""
     panel, _, field = name.removeprefix(PANELS).rpartition("__")
     return (panel, field) if name.startswith(PANELS) else ("", name)
 

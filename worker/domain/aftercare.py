@@ -29,12 +29,7 @@ class RequestChange:
     panel_status: str | None = None
     error_code: str | None = None
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefillNews:
-    change: RequestChange
-    recognition: Recognition = Recognition.KNOWN
+    recognition: Recognition = Recognition.KNOWN  #: of `panel_status`
 
 
 def refill_answered(request_id: int, answer: str | ItemError | None, waited: float, pace: Pace) -> RequestChange:
@@ -52,24 +47,21 @@ def refill_answered(request_id: int, answer: str | ItemError | None, waited: flo
 
 def refill_news(
     request_id: int, known_status: str | None, answer: str | ItemError | None, still_for: float, pace: Pace
-) -> RefillNews:
+) -> RequestChange:
     """`answer` is the panel's word; None, or an item's error, is no news. `still_for`: seconds since the last."""
     if not isinstance(answer, str):
-        change = RequestChange(request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status)
-        return RefillNews(change)
+        return RequestChange(request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status)
     state, recognition = read_refill_status(answer)
     still_for = still_for if answer == known_status else 0.0
     refusal = ("refill_rejected", f"the panel answered {answer}") if state is RefillState.REJECTED else (None, None)
-    return RefillNews(
-        RequestChange(
-            request_id,
-            state,
-            pace.next_look(still_for),
-            panel_status=answer,
-            error_code=refusal[0],
-            error=refusal[1],
-        ),
-        recognition,
+    return RequestChange(
+        request_id,
+        state,
+        pace.next_look(still_for),
+        panel_status=answer,
+        error_code=refusal[0],
+        error=refusal[1],
+        recognition=recognition,
     )
 
 

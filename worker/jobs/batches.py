@@ -6,11 +6,11 @@ from typing import TypeVar
 from worker.domain.outcome import Answered, NotSent, Refused, Reply, Scope, Unknown
 from worker.domain.status import ItemError
 from worker.jobs.gate import Gate, Pass
+from worker.panel import BATCH
+
+__all__ = ["BATCH", "ask"]
 
 T = TypeVar("T")
-
-#: Most ids in one call (panel-api.md, section 1).
-BATCH = 100
 
 Call = Callable[[Sequence[str]], Awaitable[Reply[dict[str, T]]]]
 

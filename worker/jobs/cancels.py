@@ -2,7 +2,7 @@
 
 import structlog
 
-from worker.domain.aftercare import RequestChange, cancel_answered
+from worker.domain.aftercare import NO_PANEL_ORDER, RequestChange, cancel_answered
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState
 from worker.jobs.batches import BATCH, ask
@@ -20,10 +20,11 @@ class Cancels:
         self._pace = pace
 
     async def run(self) -> None:
-        for change in await self._cancels.cancel_unsent():
-            _log.info("cancel_accepted", order_id=change.order_id, state=change.after.state)
-        for cancel_id, order_id in await self._cancels.reject_pointless():
-            _log.warning("cancel_rejected", cancel_id=cancel_id, order_id=order_id, error_code="no_panel_order")
+        for ended in await self._cancels.cancel_unsent():
+            _log.info("cancel_accepted", cancel_id=ended.request_id, order_id=ended.order_id, panel=ended.panel)
+        for ended in await self._cancels.reject_pointless():
+            about = {"cancel_id": ended.request_id, "order_id": ended.order_id, "panel": ended.panel}
+            _log.warning("cancel_rejected", error_code=NO_PANEL_ORDER, **about)
         while await self._cancels.any_due(self._upstream.name, CancelState.PENDING):
             passes = await self._upstream.gate.enter()
             if not isinstance(passes, list):

@@ -1,10 +1,10 @@
 """Refills: asked for, and followed to their end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from worker.domain.aftercare import RefillNews, RequestChange, refill_answered, refill_news
+from worker.domain.aftercare import NO_PANEL_ORDER, RequestChange, refill_answered, refill_news
 from worker.domain.pace import Pace
 from worker.domain.states import RefillState
 from worker.domain.status import ItemError, Recognition
@@ -23,8 +23,9 @@ class Refills:
         self._pace = pace
 
     async def run(self) -> None:
-        for refill_id, order_id in await self._refills.reject_pointless():
-            _log.warning("refill_rejected", refill_id=refill_id, order_id=order_id, error_code="no_panel_order")
+        for ended in await self._refills.reject_pointless():
+            about = {"refill_id": ended.request_id, "order_id": ended.order_id, "panel": ended.panel}
+            _log.warning("refill_rejected", error_code=NO_PANEL_ORDER, **about)
         await self._each_batch(RefillState.PENDING)
         await self._each_batch(RefillState.SUBMITTED)
 
@@ -50,16 +51,13 @@ class Refills:
         await self._record(batch, changes)
 
     async def _follow(self, leave: Pass, batch: list[Request]) -> None:
-        followed = {request.panel_refill_id: request for request in batch if request.panel_refill_id is not None}
-        answers = await ask(self._upstream.gate, leave, list(followed), self._upstream.client.refill_statuses)
-        news = [self._news(request, answers.get(refill_id)) for refill_id, request in followed.items()]
-        await self._record(batch, [item.change for item in news])
-        for item in news:
-            if item.recognition is not Recognition.KNOWN:
-                change = item.change
-                _log.warning("status_unrecognized", refill_id=change.request_id, panel_status=change.panel_status)
+        # Several requests may have become one refill on the panel.
+        ids = list(dict.fromkeys(request.panel_refill_id or "" for request in batch))
+        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refill_statuses)
+        await self._record(batch, [self._news(request, answers) for request in batch])
 
-    def _news(self, request: Request, answer: str | ItemError | None) -> RefillNews:
+    def _news(self, request: Request, answers: Mapping[str, str | ItemError]) -> RequestChange:
+        answer = answers.get(request.panel_refill_id or "")
         return refill_news(request.request_id, request.panel_status, answer, request.still_for, self._pace)
 
     async def _record(self, batch: Sequence[Request], changes: Sequence[RequestChange]) -> None:
@@ -83,3 +81,7 @@ class Refills:
             _log.warning("refill_rejected", error_code=change.error_code, error=change.error, **about)
         elif change.panel_status != request.panel_status:
             _log.info("refill_changed", panel_status=change.panel_status, **about)
+        if change.panel_status == request.panel_status or change.recognition is Recognition.KNOWN:
+            return
+        unknown = change.recognition is Recognition.UNKNOWN
+        _log.warning("status_unrecognized" if unknown else "refill_troubled", panel_status=change.panel_status, **about)

@@ -1,1 +1,1 @@
-"""What an operator sees of a running worker: logs, and later metrics and health."""
+"""What an operator sees of a running worker: its logs."""

@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.aftercare import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RequestChange
-from worker.domain.orders import Change, canceled_here
+from worker.domain.orders import canceled_here
 from worker.domain.states import CancelState, RefillState
 from worker.store.arrays import floats, texts
 from worker.store.changes import RECORD_COLUMNS, record_of, write
@@ -32,6 +32,15 @@ class Request:
     still_for: float
     panel_refill_id: str | None = None
     panel_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedHere:
+    """A refill or cancel that came to its end without a call."""
+
+    request_id: int
+    order_id: int
+    panel: str
 
 
 def due(table: RequestTable, state: str) -> TextClause:
@@ -102,12 +111,12 @@ def _reject_pointless(table: RequestTable) -> TextClause:
         FROM orders o
         WHERE o.id = r.order_id AND r.state = 'pending'
             AND o.panel_order_id IS NULL AND o.state IN ('rejected', 'canceled')
-        RETURNING r.id, r.order_id
+        RETURNING r.id, r.order_id, o.panel
     """)  # noqa: S608 - names of ours
 
 
 _CANCELABLE_HERE = text(f"""
-    SELECT c.id AS cancel_id, o.id, {RECORD_COLUMNS}
+    SELECT c.id AS cancel_id, o.id, o.panel, {RECORD_COLUMNS}
     FROM cancels c JOIN orders o ON o.id = c.order_id
     WHERE c.state = 'pending' AND o.state = 'pending'
     ORDER BY o.id
@@ -161,15 +170,15 @@ class Requests:
             )
             return {row.id for row in rows}
 
-    async def reject_pointless(self) -> list[tuple[int, int]]:
-        """Reject what asks about orders that never came to be on a panel; returns ids, each with its order's."""
+    async def reject_pointless(self) -> list[EndedHere]:
+        """Reject what asks about orders that never came to be on a panel."""
         async with self._engine.begin() as connection:
             rows = await connection.execute(
                 _reject_pointless(self._table), {"code": NO_PANEL_ORDER, "error": NO_PANEL_ORDER_TEXT}
             )
-            return [(row.id, row.order_id) for row in rows]
+            return [EndedHere(row.id, row.order_id, row.panel) for row in rows]
 
-    async def cancel_unsent(self) -> list[Change]:
+    async def cancel_unsent(self) -> list[EndedHere]:
         """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
         async with self._engine.begin() as connection:
             rows = (await connection.execute(_CANCELABLE_HERE)).all()
@@ -178,7 +187,7 @@ class Requests:
             if rows:
                 await connection.execute(_ACCEPT, {"cancel_id": [row.cancel_id for row in rows]})
             await write(connection, changes)
-        return changes
+        return [EndedHere(row.cancel_id, row.id, row.panel) for row in rows]
 
 
 def _request(row: Any) -> Request:

@@ -161,10 +161,10 @@ async def test_a_request_about_an_order_that_never_came_to_be_is_rejected(
     ]
     waiting.append(database.insert(table, order_id=database.add_order(state="canceled", panel_order_id="500")))
     rejected = await either.reject_pointless()
-    assert sorted(request_id for request_id, _ in rejected) == pointless
-    for request_id, order_id in rejected:
-        row = database.row(table, request_id)
-        assert (row.order_id, row.state, row.error_code) == (order_id, "rejected", "no_panel_order")
+    assert sorted(ended.request_id for ended in rejected) == pointless
+    for ended in rejected:
+        row = database.row(table, ended.request_id)
+        assert (row.order_id, row.state, row.error_code) == (ended.order_id, "rejected", "no_panel_order")
         assert row.finished_at == row.updated_at
     assert [database.row(table, request_id).state for request_id in waiting] == ["pending"] * 4
     assert await either.reject_pointless() == []
@@ -174,8 +174,8 @@ class TestCancelUnsent:
     async def test_it_ends_here(self, cancels: Requests, database: Database) -> None:
         order_id = database.add_order(error_code="not_sent", error="no route", retry_at="infinity")
         twice = [database.insert("cancels", order_id=order_id) for _ in range(2)]
-        (change,) = await cancels.cancel_unsent()
-        assert (change.order_id, change.after.state) == (order_id, "canceled")
+        ended = await cancels.cancel_unsent()
+        assert [(one.request_id, one.order_id, one.panel) for one in ended] == [(n, order_id, "default") for n in twice]
         order = database.order(order_id)
         assert (order.state, order.error_code, order.finished_at) == ("canceled", None, order.updated_at)
         assert [database.row("cancels", cancel_id).state for cancel_id in twice] == ["accepted"] * 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.domain.aftercare import RefillNews, RequestChange, cancel_answered, refill_answered, refill_news
+from worker.domain.aftercare import RequestChange, cancel_answered, refill_answered, refill_news
 from worker.domain.outcome import Reason, Scope
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, RefillState
@@ -47,23 +47,23 @@ def test_a_refill_that_the_reply_left_out_is_asked_for_again():
 )
 def test_a_word_about_a_refill(word, state, recognition):
     news = refill_news(5, "Waiting", word, HOUR, PACE)
-    assert news == RefillNews(RequestChange(5, state, 30, panel_status=word), recognition)
+    assert news == RequestChange(5, state, 30, panel_status=word, recognition=recognition)
 
 
 def test_a_refill_that_the_panel_rejects_tells_the_panels_word():
-    change = refill_news(5, "Pending", "Rejected", HOUR, PACE).change
+    change = refill_news(5, "Pending", "Rejected", HOUR, PACE)
     assert (change.state, change.panel_status) == (RefillState.REJECTED, "Rejected")
     assert (change.error_code, change.error) == ("refill_rejected", "the panel answered Rejected")
 
 
 def test_a_refill_that_is_still_is_looked_at_less_often():
-    assert refill_news(5, "Pending", "Pending", HOUR, PACE).change.due_in == 450
+    assert refill_news(5, "Pending", "Pending", HOUR, PACE).due_in == 450
 
 
 @pytest.mark.parametrize("answer", [None, *[ItemError(reason, "no") for reason in Reason]])
 def test_an_error_in_place_of_a_refills_status_is_no_news(answer):
     news = refill_news(5, "Pending", answer, HOUR, PACE)
-    assert news == RefillNews(RequestChange(5, RefillState.SUBMITTED, 450, panel_status="Pending"), Recognition.KNOWN)
+    assert news == RequestChange(5, RefillState.SUBMITTED, 450, panel_status="Pending")
 
 
 @pytest.mark.parametrize("waited", [0, HOUR])

@@ -1,0 +1,136 @@
+"""The code in README.md does what is said around it."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from tests import readme
+from tests.acceptance.conftest import Tables
+from worker.sandbox import Sandbox
+
+SANDBOX = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("block", readme.code("sh"))
+def test_shell_can_be_read(block: str) -> None:
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+def test_sql_runs_and_may_be_run_again(tables: Tables) -> None:
+    """All of it twice, as one script: the references make the second time harmless."""
+    for block in readme.code("sql") * 2:
+        tables.rows(block)
+    references = [row["reference"] for row in tables.rows("SELECT reference FROM orders ORDER BY id")]
+    assert references == [f"shop-100{n}" for n in (1, 2, 3, 4)]
+    assert tables.rows("SELECT o.reference FROM refills r JOIN orders o ON o.id = r.order_id") == [
+        {"reference": "shop-1001"}
+    ]
+    assert tables.rows("SELECT o.reference FROM cancels c JOIN orders o ON o.id = c.order_id") == [
+        {"reference": "shop-1002"}
+    ]
+
+
+def test_a_shop_needs_no_more_rights_than_it_is_said_to_need(tables: Tables) -> None:
+    may_be_set = [column for cell in readme.column("column") for column in cell.split(", ")]
+    with psycopg.connect(tables.url, row_factory=dict_row) as connection:  # rolled back, with the role
+        connection.execute("CREATE ROLE readme_shop")
+        connection.execute(f"GRANT INSERT ({', '.join(may_be_set)}), SELECT ON orders TO readme_shop")
+        connection.execute("SET ROLE readme_shop")
+        connection.execute(readme.block("sql", "shop-1004"))
+        assert connection.execute("SELECT count(*) FROM orders").fetchone() == {"count": 4}
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("INSERT INTO orders (service, state) VALUES ('1', 'completed')")
+        connection.rollback()
+
+
+async def test_python_orders_once(tables: Tables, tmp_path: Path) -> None:
+    example = _script(tmp_path, "INSERT INTO orders")
+    said = [await _ended(example, ORDER_SYNC_DATABASE_URL=tables.url) for _ in range(2)]
+    order = tables.rows("SELECT id, params, reference FROM orders")
+    assert [row["params"] for row in order] == [{"comments": ["Lovely!", "Where is this?"]}]
+    assert said == [f"ordered as {order[0]['id']}\n", "was ordered before\n"]
+
+
+async def test_python_follows_the_events(tables: Tables, tmp_path: Path) -> None:
+    event = "INSERT INTO order_events (order_id, kind, state_after, charge) VALUES (%s, 'status', 'completed', 0.27)"
+    tables.rows(event, 1)
+    process = await _started(_script(tmp_path, "LISTEN"), ORDER_SYNC_DATABASE_URL=tables.url)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):  # less than the 30 s after which it would look without having been told
+            assert await process.stdout.readline() == b"1 completed 0.27000000\n"
+            tables.rows(event, 2)
+            assert await process.stdout.readline() == b"2 completed 0.27000000\n"
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def test_python_buys_with_the_client_alone(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        example = _script(tmp_path, "PanelClient")
+        said = await _ended(example, PANEL_URL=sandbox.url, PANEL_KEY=sandbox.options.key)
+        assert said == "balance: 1000.00000 USD\nbought: 23501\n"
+        refused = await _ended(example, PANEL_URL=sandbox.url, PANEL_KEY="wrong")
+        assert refused.splitlines()[1] == "not bought: bad_key Invalid API key"
+    nobody = await _ended(example, PANEL_URL=sandbox.url, PANEL_KEY="any")
+    assert nobody.splitlines()[1].startswith("not sent, so it may be tried again:")
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="PHP isn't installed")
+def test_php_can_be_read(tmp_path: Path) -> None:
+    (block,) = readme.code("php")
+    (script := tmp_path / "example.php").write_text(block)
+    subprocess.run(["php", "-l", script], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")
+async def test_curl_gets_answers_from_the_sandbox(tmp_path: Path) -> None:
+    calls = [line for block in readme.code("sh") for line in block.splitlines() if line.startswith("curl ")]
+    assert all(SANDBOX in call for call in calls)
+    async with Sandbox() as sandbox:
+        here = sandbox.url.removesuffix("/api/v2")
+        for call in calls:
+            answer = await _output("bash", "-c", call.replace(SANDBOX, here).replace("curl -s", "curl -sS --fail"))
+            assert re.match(r"[\[{]", answer), call
+            assert '{"error"' not in answer, call
+        assert sandbox.journal.violation_counts == {}
+
+
+def _script(directory: Path, holding: str) -> Path:
+    script = directory / "example.py"
+    script.write_text(readme.block("python", holding))
+    return script
+
+
+async def _started(script: Path, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        script,
+        env=os.environ | {"PYTHONPATH": str(readme.ROOT)} | environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def _ended(script: Path, **environment: str) -> str:
+    process = await _started(script, **environment)
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
+
+
+async def _output(*command: str) -> str:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, command
+    return out.decode()

@@ -1,0 +1,175 @@
+"""README.md's tables say what the code says: nothing is missing there, and nothing is made up."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from tests import readme
+from worker.cli import COMMANDS
+from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
+from worker.domain.orders import EventKind
+from worker.domain.outcome import Reason
+from worker.domain.pace import Pace
+from worker.domain.states import CancelState, OrderState, RefillState
+from worker.sandbox import FaultKind
+from worker.settings import Address, PanelSettings, Settings, load
+from worker.settings_sources import CONFIG
+
+WORKER = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (readme.ROOT / "worker").rglob("*.py")}
+
+PANEL = "ORDER_SYNC_PANELS__<NAME>__"
+
+#: A level, by the method that logs at it.
+LEVELS = {name: name for name in ("debug", "info", "warning", "error", "critical")} | {"exception": "error"}
+
+
+def _settings() -> Iterator[tuple[str, Any]]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, BaseModel) and not isinstance(field.default, Address):
+            for inner, inner_field in type(field.default).model_fields.items():
+                yield f"ORDER_SYNC_{name}__{inner}".upper(), inner_field.default
+        elif name != "panels":
+            yield f"ORDER_SYNC_{name}".upper(), field.default
+    for name, field in PanelSettings.model_fields.items():
+        yield PANEL + name.upper(), None if field.is_required() else field.default
+
+
+def _shown(default: object) -> str:
+    match default:
+        case Address(host=host, port=port):
+            return f"{host}:{port}"
+        case Enum():
+            return str(default.value)
+        case float() | int() | Decimal():
+            return f"{default:f}".rstrip("0").rstrip(".") if "." in f"{default:f}" else f"{default:f}"
+        case _:
+            return ""
+
+
+def test_every_setting_with_its_default():
+    told = {row[0]: row[2] for row in readme.table("variable")}
+    assert told == {name: _shown(default) for name, default in _settings()}
+
+
+def test_no_setting_is_named_that_there_is_not():
+    known = {name for name, _ in _settings()} | {CONFIG, "ORDER_SYNC_TEST_POSTGRES"}
+    named = {
+        name.replace("PANELS__DEFAULT__", "PANELS__<NAME>__").removesuffix("_FILE")
+        for name in re.findall(r"ORDER_SYNC_[A-Z_]+(?:<NAME>[A-Z_]+)?", readme.TEXT)
+    }
+    assert named <= known
+
+
+def test_the_file_of_settings_can_be_used(tmp_path, monkeypatch):
+    (example,) = readme.code("toml")
+    for number, path in enumerate(re.findall(r'_file = "(.*)"', example)):
+        (secret := tmp_path / str(number)).write_text("postgresql://localhost/shop")  # fits a key, too
+        example = example.replace(path, str(secret))
+    (config := tmp_path / "order-sync.toml").write_text(example)
+    settings = load({CONFIG: str(config)})
+    assert settings.panels.keys() == {"default", "other"}
+    assert settings.panels["default"].requests_per_second == 5
+
+
+def test_every_command():
+    assert set(readme.column("command")) == {f"order-sync {name}" for name in COMMANDS}
+
+
+def test_every_event_of_the_log_with_its_level():
+    told = {row[0]: row[1] for row in readme.table("event")}
+    assert told == {**dict(_logged()), "log_failed": "error"}  # that one is written without a logger
+    assert '"event": "log_failed"' in (readme.ROOT / "worker/observe/logs.py").read_text(encoding="utf-8")
+
+
+def _logged() -> Iterator[tuple[str, str]]:
+    """Each event that a logger is told of, with its level."""
+    for tree in WORKER.values():
+        for call in ast.walk(tree):
+            match call:
+                case ast.Call(func=ast.Attribute(value=logger, attr=method), args=[said, *_]) if (
+                    method in LEVELS and ast.unparse(logger) in {"_log", "logging.getLogger(_OURS)"}
+                ):
+                    for name in _constants(said, tree):
+                        yield name, LEVELS[method]
+
+
+def _constants(said: ast.expr, tree: ast.Module) -> Iterator[str]:
+    """The texts that an expression may be: its own, or those of the variable that it names."""
+    match said:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=one, orelse=other):
+            yield from _constants(one, tree)
+            yield from _constants(other, tree)
+        case ast.Name(id=name):
+            found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and _assigns(node, name)]
+            assert found, f"the event {name} is nowhere given a text"
+            for value in found:
+                yield from _constants(value, tree)
+        case _:
+            pytest.fail(f"an event's name that can't be read: {ast.unparse(said)}")
+
+
+def _assigns(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+
+
+#: Where a code stands among the arguments of what takes one.
+TAKES_A_CODE = {"_RefusedError": 0, "_requeued": 2, "unconfirmed": 2}
+
+
+def test_every_error_code():
+    rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).error_code
+    assert set(readme.column("code")) == {*Reason, *_codes_given(), NO_PANEL_ORDER, rejected_later}
+
+
+def _codes_given() -> Iterator[str]:
+    for tree in WORKER.values():
+        for call in ast.walk(tree):
+            match call:
+                case ast.Call(func=ast.Name(id=name), args=args) if name in TAKES_A_CODE:
+                    match args[TAKES_A_CODE[name]]:
+                        case ast.Constant(value=str(code)):
+                            yield code
+                        case ast.Name(id="reason"):
+                            pass  # one of Reason
+                        case other:
+                            pytest.fail(f"a code that can't be read: {ast.unparse(other)}")
+
+
+def test_every_kind_of_event_of_an_order():
+    assert readme.column("`order_events.kind`") == list(EventKind)
+
+
+def test_every_state():
+    told = [state for cell in readme.column("state") for state in cell.split(", ")]
+    assert sorted(told) == sorted(OrderState)
+    for words, about in ((RefillState, "A refill goes from"), (CancelState, "A cancel ends")):
+        (sentence,) = re.findall(rf"{about}[^.]*\.", readme.TEXT)
+        assert set(re.findall(r"`(\w+)`", sentence)) == set(words) - ({"pending"} if words is CancelState else set())
+
+
+def test_every_kind_of_fault():
+    (sentence,) = re.findall(r"Kinds of fault: ([^.]*)\.", readme.TEXT)
+    assert re.findall(r"`(\w+)`", sentence) == list(FaultKind)
+
+
+def test_every_dependency():
+    project = tomllib.loads((readme.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["embedded"]]
+    assert set(readme.column("dependency")) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_is_there(name):
+    text = (readme.ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:worker|tests|migrations)/[\w./-]*)`", text) + re.findall(r"\]\((\w[\w.]*)\)", text)
+    assert paths
+    assert [path for path in paths if not (readme.ROOT / path).exists()] == []
