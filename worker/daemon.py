@@ -191,6 +191,7 @@ def _add_own_jobs(works: _Works, upstream: Upstream, orders: Orders, work: Async
         recorder=works.recorder,
         catalogue=PeriodicJob(work, name, "services", schedule.services),
         fetch_catalogue=partial(works.wake, "services"),
+        wake=partial(works.wake, "submit"),
     )
     statuses = Statuses(upstream, Polls(work, pace, lease=lease))
     refills = Refills(upstream, Requests(work, "refills", lease=lease), pace)

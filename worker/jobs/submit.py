@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from worker.domain import twins
 from worker.domain.orders import Claimed
 from worker.domain.outcome import AddOutcome, NotSent, Unknown
 from worker.domain.requests import OrderRequest, check
@@ -41,13 +42,16 @@ class Submit:
         recorder: Recorder,
         catalogue: PeriodicJob,
         fetch_catalogue: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
+        """`fetch_catalogue` has the mirror made anew; `wake` has this job run again."""
         self._upstream = upstream
         self._orders = orders
         self._lease = lease
         self._recorder = recorder
         self._catalogue = catalogue
         self._fetch_catalogue = fetch_catalogue
+        self._wake = wake
         self._catalogue_fresh_until = 0.0
         self._sending: set[int] = set()  # tokens
         self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
@@ -82,7 +86,9 @@ class Submit:
         self._tell_refused(claim)
         if claim.held:
             await self._see_to_catalogue()
-        return bool(claim.sendable or claim.refused or claim.held)
+        if claim.alike:
+            asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
+        return bool(claim.sendable or claim.refused or claim.held or claim.alike)
 
     async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
         """One call. Its slot is free again once its outcome is written: so no more rows are open than calls can be."""

@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from worker.domain import twins
 from worker.domain.orders import Change, Claimed, PendingOrder, settled, too_late, unconfirmed
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknown
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
@@ -52,6 +53,35 @@ _INTENTS = text("""
         CAST(:units AS bigint[]), CAST(:is_parent AS bool[])
     ) AS c(order_id, expected_charge, units, is_parent)
     RETURNING id, order_id
+""")
+
+#: Whether the panel lost a reply of late. One claim at a time goes on from here, so that each sees what is in the air.
+LOSING_REPLIES = text("""
+    SELECT EXISTS (
+        SELECT FROM orders o
+        CROSS JOIN LATERAL (
+            SELECT ended_at FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1
+        ) s
+        WHERE o.panel = :panel AND o.state = 'unconfirmed'
+            AND s.ended_at > clock_timestamp() - make_interval(secs => :losing)
+    )
+""")
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync claim ' || :panel))")
+
+#: The charges of what is on its way, and of what was lost with no known order after it.
+IN_THE_AIR = text("""
+    SELECT s.expected_charge FROM submissions s WHERE s.panel = :panel AND s.outcome IS NULL
+    UNION
+    SELECT s.expected_charge
+    FROM orders o
+    CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    WHERE o.panel = :panel AND o.state = 'unconfirmed'
+        AND s.ended_at > clock_timestamp() - make_interval(secs => :patience)
+        AND NOT EXISTS (
+            SELECT FROM submissions k
+            WHERE k.id > s.id AND k.panel = :panel AND k.outcome = 'accepted' AND k.began_at > s.ended_at
+        )
 """)
 
 _HOLD = text("UPDATE orders SET retry_at = now() + make_interval(secs => :seconds) WHERE id = ANY(:order_id)")
@@ -134,11 +164,15 @@ Decide = Callable[[OrderRequest, Service | None, bool], Decision]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim came to: what may now be sent, what was refused here, how many were held back."""
+    """What one claim came to: what may now be sent, what was refused here, how many were held back.
+
+    `alike`: how many wait for one that evidence couldn't tell from them.
+    """
 
     sendable: tuple[Claimed, ...]
     refused: tuple[Change, ...]
     held: int
+    alike: int = 0
 
 
 class Orders:
@@ -173,14 +207,17 @@ class Orders:
                         refused.append(order.refused(refusal))
                     case Hold(seconds):
                         held.setdefault(seconds, []).append(row.id)
-            for seconds, ids in held.items():
+            alike = await _alike(connection, panel, [request for _, request in intents])
+            waiting = [order.order_id for (order, _), waits in zip(intents, alike, strict=True) if waits]
+            intents = [intent for intent, waits in zip(intents, alike, strict=True) if not waits]
+            for seconds, ids in [*held.items(), *([(twins.HOLD, waiting)] if waiting else [])]:
                 await connection.execute(_HOLD, {"seconds": seconds, "order_id": ids})
             tokens = await self._open_submissions(connection, panel, worker_id, intents)
             await write(connection, [*refused, *(order.intended(request) for order, request in intents)])
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
-        return Claim(sendable, tuple(refused), sum(map(len, held.values())))
+        return Claim(sendable, tuple(refused), sum(map(len, held.values())), len(waiting))
 
     async def _open_submissions(
         self,
@@ -258,11 +295,21 @@ class Orders:
         return changes
 
 
+async def _alike(connection: AsyncConnection, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
+    """For each request, whether it has to wait for one that evidence couldn't tell from it."""
+    about = {"panel": panel, "losing": twins.LOSING, "patience": twins.PATIENCE}
+    if not requests or not await connection.scalar(LOSING_REPLIES, about):
+        return [False] * len(requests)
+    await connection.execute(_ONE_AT_A_TIME, about)
+    in_the_air = (await connection.execute(IN_THE_AIR, about)).scalars()
+    return twins.kept_back((request.expected_charge for request in requests), in_the_air)
+
+
 async def watch(
     connection: AsyncConnection, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
 ) -> None:
     """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
-    taken = [change.order_id for change in changes if change.after.state is OrderState.SUBMITTED]
+    taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
     if taken:
         await connection.execute(
             _WATCH, {"order_id": taken, "panel": [panels[order_id] for order_id in taken], "first_look": first_look}

@@ -1,0 +1,79 @@
+"""While a panel loses replies, orders that evidence couldn't tell apart are sent one after the other."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from tests.integration.store.plain_sql import Database
+from worker.domain.outcome import Accepted, Unknown
+from worker.domain.requests import AddRequest, OrderRequest
+from worker.domain.services import Service
+from worker.store.orders import Orders
+
+
+def decide(order: OrderRequest, _service: Service | None, _removed: bool) -> AddRequest:
+    return AddRequest(order.service, expected_charge=Decimal(order.quantity or 0))
+
+
+def add(database: Database, *quantities: int) -> None:
+    for quantity in quantities:
+        database.add_order(quantity=quantity)
+
+
+async def lose_one(orders: Orders, database: Database, worker_id: UUID, quantity: int) -> None:
+    add(database, quantity)
+    (lost,) = (await orders.claim("default", worker_id, 1, decide)).sendable
+    await orders.settle([(lost, Unknown("lost"))])
+
+
+async def test_all_go_at_once_while_nothing_is_lost(orders: Orders, database: Database, worker_id: UUID) -> None:
+    add(database, 100, 100, 100)
+    claim = await orders.claim("default", worker_id, 10, decide)
+    assert (len(claim.sendable), claim.alike) == (3, 0)
+
+
+async def test_alike_orders_go_one_by_one_and_the_others_at_once(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    await lose_one(orders, database, worker_id, 7)
+    add(database, 100, 100, 200, 300)
+    claim = await orders.claim("default", worker_id, 10, decide)
+    assert [claimed.request.expected_charge for claimed in claim.sendable] == [100, 200, 300]
+    assert claim.alike == 1
+    database.execute("UPDATE orders SET retry_at = NULL")
+    again = await orders.claim("default", worker_id, 10, decide)
+    assert (again.sendable, again.alike) == ((), 1)  # its like is still under way
+    await orders.settle([(claimed, Accepted(str(claimed.order_id))) for claimed in claim.sendable])
+    database.execute("UPDATE orders SET retry_at = NULL")
+    (last,) = (await orders.claim("default", worker_id, 10, decide)).sendable
+    assert last.request.expected_charge == 100
+
+
+async def test_after_a_loss_its_like_waits_for_an_order_in_between(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    await lose_one(orders, database, worker_id, 100)
+    add(database, 100)
+    assert (await orders.claim("default", worker_id, 10, decide)).alike == 1
+    add(database, 200)
+    (between,) = (await orders.claim("default", worker_id, 10, decide)).sendable
+    await orders.settle([(between, Accepted("500"))])
+    database.execute("UPDATE orders SET retry_at = NULL")
+    (alike,) = (await orders.claim("default", worker_id, 10, decide)).sendable
+    assert alike.request.expected_charge == 100
+
+
+async def test_where_nothing_comes_in_between_its_like_goes_after_a_while(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    await lose_one(orders, database, worker_id, 100)
+    add(database, 100)
+    database.execute("UPDATE submissions SET ended_at = ended_at - interval '6 seconds'")
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1
+
+
+async def test_another_panels_losses_keep_nothing_back(orders: Orders, database: Database, worker_id: UUID) -> None:
+    await lose_one(orders, database, worker_id, 7)
+    database.execute("UPDATE orders SET panel = 'other'")
+    database.execute("UPDATE submissions SET panel = 'other'")
+    add(database, 100, 100)
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 2

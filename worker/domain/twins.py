@@ -1,0 +1,31 @@
+"""Orders that evidence couldn't tell apart are kept apart while replies are being lost.
+
+Two orders of one charge look alike on the panel. Should both replies be lost, nobody could say which id is whose. So
+while a panel loses replies, alike orders are sent one after the other, and after a loss not before an order that is
+known lies between: then each has a gap of ids to itself. All others go on at full speed.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+#: What an order looks like on the panel: its expected charge. Of those whose charge can't be known, each is like each.
+Likeness = Decimal | None
+
+#: Seconds since the last lost reply for which a panel counts as losing replies.
+LOSING = 600.0
+
+#: Seconds after which an alike order goes out all the same, though nothing else came to lie between: it does itself.
+PATIENCE = 5.0
+
+#: Seconds until an order that was kept back is looked at again.
+HOLD = 0.05
+
+
+def kept_back(likenesses: Iterable[Likeness], in_the_air: Iterable[Likeness]) -> list[bool]:
+    """For each order of a bunch, whether it waits: its like is in the air, or goes out with this very bunch."""
+    taken = set(in_the_air)
+    waits = []
+    for likeness in likenesses:
+        waits.append(likeness in taken)
+        taken.add(likeness)
+    return waits
