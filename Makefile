@@ -13,7 +13,7 @@ UV := 0.13.9
 export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench lock clean
+.PHONY: help demo run test lint chaos bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## this text
@@ -36,6 +36,9 @@ lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p .cache
 	@$(BIN)/lint-imports --cache-dir .cache/import_linter > .cache/import_linter.log || { cat .cache/import_linter.log >&2; exit 1; }
+
+chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --orders 20000 --kills 500"
+	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
 bench: $(VENV)/dev ## how fast it is on this machine
 	@$(BIN)/python -m pytest --quiet --capture=no -p no:randomly --override-ini=python_files='bench_*.py' tests/bench $(ARGS)
