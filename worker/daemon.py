@@ -150,7 +150,7 @@ async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: floa
 
 
 def _assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> _Works:
-    orders = Orders(work, first_look=settings.polling.fastest)
+    orders = Orders(work, first_look=settings.polling.fastest, settle=settings.reconcile.settle)
     works = _Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
         Recorder(orders),

@@ -33,7 +33,7 @@ REPLICAS = 3
 LOSSES = (FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.CUT, FaultKind.EMPTY)
 
 TIMEOUT = 2.0
-SETTLE = 6.0
+SETTLE = 3.0
 
 #: What one service of the sandbox takes, so that each order of varied quantities has a charge of its own.
 SERVICE, LEAST, MOST = "3", 100, 900_000
@@ -229,8 +229,6 @@ async def _wreck(fleet: Fleet, plan: Plan, figures: Figures, crash: Any) -> None
 
 def _crash(databases: ExitStack, directory: Path) -> None:
     """Postgres is stopped in immediate mode, and started again."""
-    import os
-
     pid = int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
     os.kill(pid, signal.SIGQUIT)
     with suppress(ProcessLookupError):

@@ -1,8 +1,8 @@
 """Orders that evidence couldn't tell apart are kept apart while replies are being lost.
 
 Two orders of one charge look alike on the panel. Should both replies be lost, nobody could say which id is whose. So
-while a panel loses replies, alike orders are sent one after the other, and after a loss not before an order that is
-known lies between: then each has a gap of ids to itself. All others go on at full speed.
+while a panel loses replies, alike orders are sent one after the other, and after a loss not before a known order lies
+behind all that may come of it: then each has a gap of ids to itself. All others go on at full speed.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ Likeness = Decimal | None
 #: Seconds since the last lost reply for which a panel counts as losing replies.
 LOSING = 600.0
 
-#: Seconds after which an alike order goes out all the same, though nothing else came to lie between: it does itself.
+#: Seconds after which an alike order goes out all the same, though no other came to lie between: it does so itself.
 PATIENCE = 5.0
 
 #: Seconds until an order that was kept back is looked at again.

@@ -69,18 +69,21 @@ LOSING_REPLIES = text("""
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync claim ' || :panel))")
 
-#: The charges of what is on its way, and of what was lost with no known order after it.
+#: The charges of what is on its way, and of what was lost with no known order after all that may come of it.
 IN_THE_AIR = text("""
     SELECT s.expected_charge FROM submissions s WHERE s.panel = :panel AND s.outcome IS NULL
     UNION
     SELECT s.expected_charge
     FROM orders o
     CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    CROSS JOIN LATERAL (
+        SELECT s.ended_at + CASE WHEN s.replied THEN interval '0' ELSE make_interval(secs => :settle) END AS last_at
+    ) l
     WHERE o.panel = :panel AND o.state = 'unconfirmed'
-        AND s.ended_at > clock_timestamp() - make_interval(secs => :patience)
+        AND l.last_at > clock_timestamp() - make_interval(secs => :patience)
         AND NOT EXISTS (
             SELECT FROM submissions k
-            WHERE k.id > s.id AND k.panel = :panel AND k.outcome = 'accepted' AND k.began_at > s.ended_at
+            WHERE k.id > s.id AND k.panel = :panel AND k.outcome = 'accepted' AND k.began_at > l.last_at
         )
 """)
 
@@ -178,10 +181,14 @@ class Claim:
 class Orders:
     """The orders that wait for their panel, or are on their way to it."""
 
-    def __init__(self, engine: AsyncEngine, *, first_look: float) -> None:
-        """`first_look`: seconds from an order's acceptance to the first look at its status."""
+    def __init__(self, engine: AsyncEngine, *, first_look: float, settle: float) -> None:
+        """`first_look`: seconds from an order's acceptance to the first look at its status.
+
+        `settle`: seconds for which a panel may still take a request that it left unanswered.
+        """
         self._engine = engine
         self._first_look = first_look
+        self._settle_after = settle
 
     async def runnable(self, panel: str, at_most: int) -> int:
         """How many rows could be claimed now, counted up to `at_most`."""
@@ -207,7 +214,7 @@ class Orders:
                         refused.append(order.refused(refusal))
                     case Hold(seconds):
                         held.setdefault(seconds, []).append(row.id)
-            alike = await _alike(connection, panel, [request for _, request in intents])
+            alike = await self._alike(connection, panel, [request for _, request in intents])
             waiting = [order.order_id for (order, _), waits in zip(intents, alike, strict=True) if waits]
             intents = [intent for intent, waits in zip(intents, alike, strict=True) if not waits]
             for seconds, ids in [*held.items(), *([(twins.HOLD, waiting)] if waiting else [])]:
@@ -218,6 +225,20 @@ class Orders:
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
         return Claim(sendable, tuple(refused), sum(map(len, held.values())), len(waiting))
+
+    async def _alike(self, connection: AsyncConnection, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
+        """For each request, whether it has to wait for one that evidence couldn't tell from it."""
+        about = {
+            "panel": panel,
+            "losing": max(twins.LOSING, self._settle_after),
+            "patience": twins.PATIENCE,
+            "settle": self._settle_after,
+        }
+        if not requests or not await connection.scalar(LOSING_REPLIES, about):
+            return [False] * len(requests)
+        await connection.execute(_ONE_AT_A_TIME, about)
+        in_the_air = (await connection.execute(IN_THE_AIR, about)).scalars()
+        return twins.kept_back((request.expected_charge for request in requests), in_the_air)
 
     async def _open_submissions(
         self,
@@ -293,16 +314,6 @@ class Orders:
             await _close(connection, dict.fromkeys((row.token for row in rows), None))
             await write(connection, changes)
         return changes
-
-
-async def _alike(connection: AsyncConnection, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
-    """For each request, whether it has to wait for one that evidence couldn't tell from it."""
-    about = {"panel": panel, "losing": twins.LOSING, "patience": twins.PATIENCE}
-    if not requests or not await connection.scalar(LOSING_REPLIES, about):
-        return [False] * len(requests)
-    await connection.execute(_ONE_AT_A_TIME, about)
-    in_the_air = (await connection.execute(IN_THE_AIR, about)).scalars()
-    return twins.kept_back((request.expected_charge for request in requests), in_the_air)
 
 
 async def watch(

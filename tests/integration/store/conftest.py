@@ -33,7 +33,7 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def orders(engine: AsyncEngine) -> Orders:
-    return Orders(engine, first_look=FIRST_LOOK)
+    return Orders(engine, first_look=FIRST_LOOK, settle=300)
 
 
 @pytest.fixture

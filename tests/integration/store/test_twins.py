@@ -22,7 +22,7 @@ def add(database: Database, *quantities: int) -> None:
 async def lose_one(orders: Orders, database: Database, worker_id: UUID, quantity: int) -> None:
     add(database, quantity)
     (lost,) = (await orders.claim("default", worker_id, 1, decide)).sendable
-    await orders.settle([(lost, Unknown("lost"))])
+    await orders.settle([(lost, Unknown("lost", replied=True))])
 
 
 async def test_all_go_at_once_while_nothing_is_lost(orders: Orders, database: Database, worker_id: UUID) -> None:
@@ -62,12 +62,28 @@ async def test_after_a_loss_its_like_waits_for_an_order_in_between(
     assert alike.request.expected_charge == 100
 
 
+async def test_after_a_loss_without_a_reply_what_comes_in_between_comes_late(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    await lose_one(orders, database, worker_id, 100)
+    database.execute("UPDATE submissions SET replied = false")
+    add(database, 100, 200)
+    (between,) = (await orders.claim("default", worker_id, 10, decide)).sendable
+    await orders.settle([(between, Accepted("500"))])
+    database.execute("UPDATE orders SET retry_at = NULL")
+    assert (await orders.claim("default", worker_id, 10, decide)).alike == 1  # the lost one may still be taken
+    database.execute("UPDATE submissions SET ended_at = ended_at - interval '301 seconds' WHERE outcome = 'unknown'")
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 0  # held a moment by the last claim
+    database.execute("UPDATE orders SET retry_at = NULL")
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1
+
+
 async def test_where_nothing_comes_in_between_its_like_goes_after_a_while(
     orders: Orders, database: Database, worker_id: UUID
 ) -> None:
     await lose_one(orders, database, worker_id, 100)
     add(database, 100)
-    database.execute("UPDATE submissions SET ended_at = ended_at - interval '6 seconds'")
+    database.execute("UPDATE submissions SET ended_at = ended_at - interval '306 seconds'")
     assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1
 
 
