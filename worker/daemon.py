@@ -76,7 +76,7 @@ class _Works:
         """Have a job run at once, then every so many seconds, and whenever its runner is woken."""
         runner = Runner(job, run, **about)
         self.runners.append(runner)
-        self.scheduler.add_job(runner.wake, "interval", seconds=every, jitter=min(every * 0.1, 5))
+        self.scheduler.add_job(runner.tick, "interval", seconds=every, jitter=min(every * 0.1, 5))
         runner.wake()
         return runner
 
@@ -115,6 +115,7 @@ async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
         _log.info("worker_stopping", drain=settings.drain)
         await _drain(works, turning, settings.drain)
     finally:
+        works.scheduler.shutdown(wait=False)
         for task in [*turning, *vital_tasks, recording]:
             task.cancel()
         await asyncio.gather(*turning, *vital_tasks, recording, return_exceptions=True)
@@ -125,7 +126,7 @@ async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
 
 async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: float) -> None:
     """Begin nothing new, finish what is in flight, and write it: within so many seconds."""
-    works.scheduler.shutdown(wait=False)
+    works.scheduler.pause()
     for upstream in works.upstreams:
         upstream.gate.close()
     for runner in works.runners:

@@ -22,6 +22,10 @@ class Runner:
     def wake(self) -> None:
         self._woken.set()
 
+    async def tick(self) -> None:
+        """The same for a scheduler, which runs what isn't a coroutine in a thread of its own."""
+        self.wake()
+
     def stop(self) -> None:
         """Let `turn` return once the run that is under way is over."""
         self._stopping = True
