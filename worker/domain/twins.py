@@ -2,7 +2,8 @@
 
 Two orders of one charge look alike on the panel. Should both replies be lost, nobody could say which id is whose. So
 while a panel loses replies, alike orders are sent one after the other, and after a loss not before a known order lies
-behind all that may come of it: then each has a gap of ids to itself. All others go on at full speed.
+behind all that may come of it, or some seconds later: then each has a gap of ids to itself, most of the time. All
+others go on at full speed.
 """
 
 from collections.abc import Iterable
@@ -12,9 +13,9 @@ from decimal import Decimal
 Likeness = Decimal | None
 
 #: Seconds since the last lost reply for which a panel counts as losing replies.
-LOSING = 600.0
+LOSING = 60.0
 
-#: Seconds after which an alike order goes out all the same, though no other came to lie between: it does so itself.
+#: Seconds after a loss for which its like is kept back at the most. What is lost then may not be told apart.
 PATIENCE = 5.0
 
 #: Seconds until an order that was kept back is looked at again.

@@ -60,9 +60,9 @@ LOSING_REPLIES = text("""
     SELECT EXISTS (
         SELECT FROM orders o
         CROSS JOIN LATERAL (
-            SELECT ended_at FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1
+            SELECT outcome, ended_at FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1
         ) s
-        WHERE o.panel = :panel AND o.state = 'unconfirmed'
+        WHERE o.panel = :panel AND o.state = 'unconfirmed' AND s.outcome = 'unknown'
             AND s.ended_at > clock_timestamp() - make_interval(secs => :losing)
     )
 """)
@@ -79,8 +79,8 @@ IN_THE_AIR = text("""
     CROSS JOIN LATERAL (
         SELECT s.ended_at + CASE WHEN s.replied THEN interval '0' ELSE make_interval(secs => :settle) END AS last_at
     ) l
-    WHERE o.panel = :panel AND o.state = 'unconfirmed'
-        AND l.last_at > clock_timestamp() - make_interval(secs => :patience)
+    WHERE o.panel = :panel AND o.state = 'unconfirmed' AND s.outcome = 'unknown'
+        AND s.ended_at > clock_timestamp() - make_interval(secs => :patience)
         AND NOT EXISTS (
             SELECT FROM submissions k
             WHERE k.id > s.id AND k.panel = :panel AND k.outcome = 'accepted' AND k.began_at > l.last_at
@@ -230,7 +230,7 @@ class Orders:
         """For each request, whether it has to wait for one that evidence couldn't tell from it."""
         about = {
             "panel": panel,
-            "losing": max(twins.LOSING, self._settle_after),
+            "losing": twins.LOSING,
             "patience": twins.PATIENCE,
             "settle": self._settle_after,
         }

@@ -72,10 +72,13 @@ async def test_after_a_loss_without_a_reply_what_comes_in_between_comes_late(
     await orders.settle([(between, Accepted("500"))])
     database.execute("UPDATE orders SET retry_at = NULL")
     assert (await orders.claim("default", worker_id, 10, decide)).alike == 1  # the lost one may still be taken
-    database.execute("UPDATE submissions SET ended_at = ended_at - interval '301 seconds' WHERE outcome = 'unknown'")
-    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 0  # held a moment by the last claim
-    database.execute("UPDATE orders SET retry_at = NULL")
-    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1
+
+
+async def test_what_a_dead_worker_left_keeps_nothing_back(orders: Orders, database: Database, worker_id: UUID) -> None:
+    await lose_one(orders, database, worker_id, 100)
+    database.execute("UPDATE submissions SET outcome = 'lease_ended'")
+    add(database, 100, 100)
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 2
 
 
 async def test_where_nothing_comes_in_between_its_like_goes_after_a_while(
@@ -83,7 +86,7 @@ async def test_where_nothing_comes_in_between_its_like_goes_after_a_while(
 ) -> None:
     await lose_one(orders, database, worker_id, 100)
     add(database, 100)
-    database.execute("UPDATE submissions SET ended_at = ended_at - interval '306 seconds'")
+    database.execute("UPDATE submissions SET ended_at = ended_at - interval '6 seconds'")
     assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1
 
 
