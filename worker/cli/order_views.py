@@ -31,7 +31,7 @@ def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str
     rows = [
         [
             str(order["id"]),
-            moment(order["created_at"])[:16],
+            span((page.at - order["created_at"]).total_seconds()),
             order["panel"],
             order["service"],
             order["state"],
@@ -40,7 +40,7 @@ def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str
         ]
         for order in page.orders
     ]
-    yield from table(["ID", "CREATED (UTC)", "PANEL", "SERVICE", "STATE", "PANEL ID", "ERROR OR LINK"], rows, width, 16)
+    yield from table(["ID", "AGE", "PANEL", "SERVICE", "STATE", "PANEL ID", "ERROR OR LINK"], rows, width)
     if page.next_after is not None:
         yield ""
         yield f"There are more: {harmless(shlex.join(next_page))}"
@@ -83,12 +83,14 @@ def dossier_lines(dossier: Dossier) -> Iterator[str]:
     events = list(map(_event, dossier.events))
     yield from _section(f"the latest {MOST_EVENTS} events" if len(events) == MOST_EVENTS else "events", events)
     if dossier.record.state is OrderState.UNCONFIRMED:
+        yield ""
         yield from evidence_lines(dossier)
+        yield ""
+        yield from settling_lines(dossier)
 
 
 def evidence_lines(dossier: Dossier) -> Iterator[str]:
-    """What is known of an unconfirmed order, and how a person settles it."""
-    yield ""
+    """What is known of an unconfirmed order."""
     yield "evidence"
     if dossier.submissions:
         last = dossier.submissions[-1]
@@ -97,7 +99,12 @@ def evidence_lines(dossier: Dossier) -> Iterator[str]:
         yield f"  Expected charge: {expected}."
     for line in _verdict_lines(dossier.verdict):
         yield f"  {line}"
-    yield ""
+    if candidates := _candidates(dossier):
+        yield f"  It may be the panel order {harmless(' or '.join(candidates))}."
+
+
+def settling_lines(dossier: Dossier) -> Iterator[str]:
+    """The commands with which a person settles an unconfirmed order."""
     yield "to settle it by hand, one of"
     command = f"  order-sync orders resolve {dossier.order['id']}"
     for candidate in _candidates(dossier) or ["ID"]:
@@ -109,7 +116,7 @@ def evidence_lines(dossier: Dossier) -> Iterator[str]:
 def _verdict_lines(verdict: Mapping[str, Any] | None) -> Iterator[str]:
     match (verdict or {}).get("verdict"):
         case "linked":
-            yield "By the evidence it is the panel order below; reconciliation is set to suggest only."
+            yield "By the evidence the panel took it; reconciliation is set to suggest only."
         case "absent":
             yield "By the evidence nothing was bought; reconciliation is set to suggest only."
         case "undecided":

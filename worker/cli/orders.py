@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import json
 import os
 import shutil
 import sys
@@ -102,9 +103,18 @@ def show(*, order_id: int, as_json: bool) -> None:
     dossier = _dossier(settings, order_id)
     if as_json:
         names = ("order", "submissions", "refills", "cancels", "events", "verdict")
-        print_json({name: getattr(dossier, name) for name in names}, settings)
+        shown = {name: getattr(dossier, name) for name in names}
+        print_json(shown | {"order": {**dossier.order, "params": _read(dossier.order["params"])}}, settings)
     else:
         print_lines(dossier_lines(dossier), settings)
+
+
+def _read(params: str) -> object:
+    """The object that they are; the text of those that Postgres can hold and Python can't."""
+    try:
+        return json.loads(params)
+    except (ValueError, RecursionError):
+        return params
 
 
 def _dossier(settings: Settings, order_id: int) -> Dossier:
@@ -157,7 +167,7 @@ def resolve(
     """Settle an unconfirmed order by hand, with one of --panel-order-id, --not-accepted and --reject."""
     if (panel_order_id is not None) + not_accepted + reject != 1:
         raise click.UsageError("Give one of --panel-order-id, --not-accepted and --reject.")
-    if not yes and not sys.stdin.isatty():
+    if not (yes or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask for confirmation on: give --yes.")
     settings = load(need_panels=False)
     decision = _decision(panel_order_id, not_accepted=not_accepted)

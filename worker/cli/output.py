@@ -13,6 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from worker.observe.redaction import Redactor
 from worker.settings import Settings
 
+#: Of a table's columns, in cells: the longest state, and seven columns in eighty.
+_WIDEST = 11
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -22,10 +25,10 @@ def harmless(text: str, most: int = 500) -> str:
     return f"{shown}… ({len(text)} characters)" if len(text) > most else shown
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, widest: int = 14) -> Iterator[str]:
-    """Lines of at most `width` cells. A column has at most `widest` of them, the last whatever is left."""
-    shown = [head, *([harmless(cell, 500) for cell in row] for row in rows)]
-    columns = [min(max(cell_len(row[i]) for row in shown), widest) for i in range(len(head) - 1)]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Lines of at most `width` cells, eighty or more. A column has at most _WIDEST of them, the last what is left."""
+    shown = [head, *([harmless(cell) for cell in row] for row in rows)]
+    columns = [min(max(cell_len(row[i]) for row in shown), _WIDEST) for i in range(len(head) - 1)]
     columns.append(max(width - sum(columns) - 2 * len(columns), 1))
     for row in shown:
         yield "  ".join(_fitted(cell, size) for cell, size in zip(row, columns, strict=True)).rstrip()

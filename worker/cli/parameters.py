@@ -8,10 +8,10 @@ import click
 #: Ids are Postgres' bigint.
 ORDER_ID = click.IntRange(1, 2**63 - 1)
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-#: Of a relative time; beyond it, dates end.
-_LONGEST_AGO = timedelta(days=36_525)
+#: Seconds. Far beyond it, dates end.
+_LONGEST_AGO = 36_525 * 86_400
 
 
 def words(given: str) -> str:
@@ -28,10 +28,10 @@ def words(given: str) -> str:
 def moment(given: str) -> datetime | timedelta:
     """`90s`, `15m`, `2h`, `7d` or `1w` ago; or a date, or a date with a time, in UTC where no other zone is named."""
     if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", given):
-        span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        if span > _LONGEST_AGO:
+        seconds = int(ago[1]) * _UNITS[ago[2]]
+        if seconds > _LONGEST_AGO:
             raise click.BadParameter("that is more than a century ago")
-        return span
+        return timedelta(seconds=seconds)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:

@@ -77,8 +77,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Orders, the newest first. `next_after` is where the next page begins; None: there is no more."""
+    """Orders, the newest first, as of `at`. `next_after` is where the next page begins; None: there is no more."""
 
+    at: datetime
     orders: tuple[Columns, ...]
     next_after: int | None
 
@@ -112,9 +113,10 @@ class Lookup:
     async def search(self, search: Search, at_most: int) -> Page:
         statement, values = searching(search, at_most + 1)
         async with self._engine.connect() as connection:
+            at = (await connection.execute(_NOW)).scalar_one()
             found = await _all(connection, statement, values)
         page = found[:at_most]
-        return Page(page, page[-1]["id"] if len(found) > at_most else None)
+        return Page(at, page, page[-1]["id"] if len(found) > at_most else None)
 
     async def order(self, order_id: int) -> Dossier | None:
         """All about one order; None where there is none with this id."""
@@ -163,14 +165,6 @@ def searching(search: Search, at_most: int) -> tuple[TextClause, dict[str, Any]]
 
 
 def _conditions(search: Search) -> tuple[list[str], dict[str, Any]]:
-    values: dict[str, Any] = {
-        "panel": search.panel,
-        "service": search.service,
-        "since": search.since,
-        "reference": search.reference,
-        "link": search.link,
-        "after": search.after,
-    }
     conditions = {
         "panel": "o.panel = :panel",
         "service": "o.service = :service",
@@ -179,5 +173,5 @@ def _conditions(search: Search) -> tuple[list[str], dict[str, Any]]:
         "link": "strpos(lower(o.link), lower(:link)) > 0",
         "after": "o.id < :after",
     }
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name in conditions if (value := getattr(search, name)) is not None}
     return ["true", *(conditions[name] for name in given)], given
