@@ -1,5 +1,7 @@
 """Commands on a database of the test's own, within this process, and orders for them to find."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,3 +57,12 @@ def add_submission(database: Database, order_id: int, outcome: str | None, **col
         outcome=outcome,
         **columns,
     )
+
+
+async def until_it_waits(onlooker: Any) -> None:
+    """Until somebody waits for a lock in the database of this connection."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 30
+    while onlooker.execute(waiting).fetchone() == (0,):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

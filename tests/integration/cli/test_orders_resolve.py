@@ -1,12 +1,11 @@
 """`order-sync orders resolve`: a person settles an unconfirmed order, and whoever came first stands."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
 
-from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed
+from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed, until_it_waits
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders import Change, Declined, ResolvedAs
 from worker.domain.states import OrderState
@@ -129,7 +128,7 @@ async def test_a_settlement_that_is_under_way_is_waited_for_and_noticed(database
     with Database(database.url).connection as worker, worker.transaction():
         worker.execute("UPDATE orders SET state = 'submitted', panel_order_id = '7' WHERE id = %s", [order_id])
         person = asyncio.create_task(by_hand(database, order_id, ResolvedAs(OrderState.PENDING), 1))
-        await until_it_waits(database)
+        await until_it_waits(database.connection)
     result = await person
     assert isinstance(result, Declined)
     assert result.text.startswith("is submitted as panel order 7")
@@ -142,18 +141,10 @@ async def test_an_id_that_becomes_anothers_meanwhile(database: Database) -> None
     with Database(database.url).connection as worker, worker.transaction():
         worker.execute("UPDATE orders SET state = 'submitted', panel_order_id = '7' WHERE id = %s", [other])
         person = asyncio.create_task(by_hand(database, order_id, ResolvedAs(OrderState.SUBMITTED, "7"), 1))
-        await until_it_waits(database)
+        await until_it_waits(database.connection)
     assert isinstance(await person, Declined)
     assert database.order(order_id).state == "unconfirmed"
     assert database.all("SELECT FROM polls") == []
-
-
-async def until_it_waits(database: Database) -> None:
-    deadline = time.monotonic() + 30
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    while not database.scalar(waiting):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def test_an_order_that_was_sent_again_meanwhile(database: Database) -> None:
