@@ -141,6 +141,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'unconfirmed'"),
     )
+    op.create_index(
+        "orders_sought_idx",
+        "orders",
+        ["state", "id", "panel"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('submitting', 'submitted', 'rejected')"),
+    )
+    op.create_index("orders_created_at_idx", "orders", ["created_at"], unique=False, postgresql_using="brin")
     op.create_table(
         "pauses",
         sa.Column("panel", sa.Text(), nullable=False),

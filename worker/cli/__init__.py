@@ -1,5 +1,6 @@
 """The commands: parse, call, print. This is their frame; each lives in a module of its own."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -20,6 +21,8 @@ COMMANDS = {
     "demo": "worker.cli.demo:demo",
     "sandbox": "worker.cli.sandbox:sandbox",
     "check": "worker.cli.check:check",
+    "status": "worker.cli.status:status",
+    "orders": "worker.cli.orders:orders",
 }
 
 
@@ -31,6 +34,9 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: runs the command that `sys.argv` names, and exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal doesn't have ends no command
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(cli))
 
 

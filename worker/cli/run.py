@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from worker import daemon
+from worker.cli.database import check_schema
 from worker.cli.errors import CommandError
 from worker.cli.interrupts import held, raise_interrupts
 from worker.observe.logs import configure
-from worker.settings import Settings, load
+from worker.settings import load
 from worker.store.embedded import EmbeddedError, embedded_postgres
-from worker.store.engine import DatabaseUnreachableError
-from worker.store.health import inspect
 from worker.store.migrate import migrate
 
 
@@ -40,7 +39,7 @@ def run(embedded: Path | None) -> None:
             migrate(url)
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
-        _check_schema(settings)
+        check_schema(settings)
         asyncio.run(daemon.run(settings))
 
 
@@ -50,15 +49,3 @@ def _start_postgres(directory: Path, stack: ExitStack) -> str:
             return stack.enter_context(embedded_postgres(directory))
     except EmbeddedError as error:
         raise CommandError(str(error)) from error
-
-
-def _check_schema(settings: Settings) -> None:
-    try:
-        report = inspect(settings.database_url.get_secret_value())
-    except DatabaseUnreachableError as error:
-        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
-    if not report.is_at_head:
-        raise CommandError(
-            f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
-            "run `order-sync migrate` first"
-        )

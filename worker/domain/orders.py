@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     RECONCILED = "reconciled"  #: settled by evidence: linked to its panel order, or proven not to have been bought
     EVIDENCE = "evidence"  #: what the evidence says, where it is less than proof
     RESOLVED = "resolved"  #: settled by a person
+    RETRIED = "retried"  #: rejected, and put back by a person
     LATE_RESULT = "late_result"  #: what a call came to, told after its lease had ended
 
 
@@ -190,8 +191,25 @@ class ResolvedAs:
     panel_order_id: str | None = None
 
 
-def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: str, why: str) -> Change:
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """What a person asked for isn't done. `text` goes on where "order 42" ends."""
+
+    order_id: int
+    text: str
+
+
+def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: str, why: str) -> Change | Declined:
     """An operator's word. It alone may have an order sent again that isn't proven unsent."""
+    match before.state:
+        case OrderState.UNCONFIRMED:
+            pass
+        case OrderState.SUBMITTING:
+            return Declined(
+                order_id, "is being sent just now: its worker writes what comes of it, or is taken over within a minute"
+            )
+        case _:
+            return Declined(order_id, f"{_stands(before)}, and only an unconfirmed order can be resolved")
     rejected = decision.state is OrderState.REJECTED
     after = OrderRecord(
         decision.state,
@@ -199,7 +217,38 @@ def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: s
         error_code="rejected_by_operator" if rejected else None,
         error=why if rejected else None,
     )
-    return Change(order_id, EventKind.RESOLVED, before, after, detail={"who": who, "why": why})
+    detail = {"who": who, "why": why}
+    if decision.panel_order_id is not None:
+        detail["panel_order_id"] = decision.panel_order_id
+    return Change(order_id, EventKind.RESOLVED, before, after, detail=detail)
+
+
+def retried(
+    order_id: int, before: OrderRecord, *, may_have_been_taken: bool, who: str, why: str | None
+) -> Change | Declined:
+    """A rejected order goes back to where it waited: nothing was bought.
+
+    `may_have_been_taken`: a call for it ended without an answer, or with an acceptance, and nothing refuted that since.
+    """
+    match before.state:
+        case OrderState.REJECTED if not may_have_been_taken:
+            detail = {"who": who} if why is None else {"who": who, "why": why}
+            return Change(order_id, EventKind.RETRIED, before, OrderRecord(), detail=detail)
+        case OrderState.REJECTED:
+            return Declined(
+                order_id,
+                "was rejected by hand, and the panel may have taken it: insert a new order if it is to be sent anyway",
+            )
+        case OrderState.PENDING | OrderState.SUBMITTING:
+            return Declined(order_id, f"is {before.state} already")
+        case OrderState.UNCONFIRMED:
+            return Declined(order_id, "is unconfirmed, and the panel may have taken it: `orders resolve` settles it")
+        case _:
+            return Declined(order_id, f"{_stands(before)}, and only a rejected order can be put back")
+
+
+def _stands(record: OrderRecord) -> str:
+    return f"is {record.state}" + (f" as panel order {record.panel_order_id}" if record.panel_order_id else "")
 
 
 def canceled_here(order_id: int, before: OrderRecord) -> Change:

@@ -104,6 +104,15 @@ orders = Table(
         postgresql_where=text("state = 'pending'"),
     ),
     Index("orders_unconfirmed_idx", "panel", "id", postgresql_where=text("state = 'unconfirmed'")),
+    # For people: the other states that are looked for, and counted where they are open.
+    Index(
+        "orders_sought_idx",
+        "state",
+        "id",
+        "panel",
+        postgresql_where=text("state IN ('submitting', 'submitted', 'rejected')"),
+    ),
+    Index("orders_created_at_idx", "created_at", postgresql_using="brin"),
 )
 
 refills = Table(

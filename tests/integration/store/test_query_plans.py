@@ -10,7 +10,9 @@ from psycopg import sql
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql import dialect
 
-from worker.store import budget, catalogue, changes, orders, periodic, polls, requests, workers
+from worker.domain.states import OrderState
+from worker.store import budget, catalogue, changes, orders, overview, periodic, polls, requests, workers
+from worker.store.lookup import Search, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
 CLOSED = 100_000
@@ -120,6 +122,20 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "periodic.claim": (periodic._CLAIM, PANEL | {"job": "services", "every": 60.0}),
     "workers.renew": (workers._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
+    "overview.pending": (overview.PENDING, {}),
+    "overview.unconfirmed": (overview.UNCONFIRMED, {}),
+    "overview.on_the_way": (overview.ON_THE_WAY, {}),
+    "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
+    "overview.balances": (overview.BALANCES, {}),
+    "lookup.the newest": searching(Search(), 51),
+    "lookup.a page": searching(Search(after=CLOSED // 2), 51),
+    "lookup.by reference": searching(Search(reference="a"), 51),
+    **{
+        f"lookup.{state}": searching(Search((state,)), 51)
+        for state in OrderState
+        if not state.is_final or state is OrderState.COMPLETED
+    },
+    "lookup.several states": searching(Search((OrderState.REJECTED, OrderState.UNCONFIRMED)), 51),
 }
 
 

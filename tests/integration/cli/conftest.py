@@ -1,0 +1,68 @@
+"""Commands on a database of the test's own, within this process, and orders for them to find."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.commands.command import Ended
+from tests.integration.store.plain_sql import Database
+from worker import cli
+
+OrderSync = Callable[..., Ended]
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    with database.connection:
+        yield database
+
+
+@pytest.fixture
+def order_sync(database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> OrderSync:
+    """Run a command to its end."""
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", database_url)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LOGNAME", "ann")
+
+    def order_sync(*arguments: object) -> Ended:
+        capfd.readouterr()
+        code = cli.run(cli.cli, list(map(str, arguments)))
+        return Ended(code, *capfd.readouterr())
+
+    return order_sync
+
+
+def add_unconfirmed(database: Database, verdict: str | None = None, **columns: Any) -> int:
+    """An order whose call began ten minutes ago and was never answered."""
+    order_id = database.add_order(state="unconfirmed", error_code="no_answer", error="timed out", **columns)
+    add_submission(database, order_id, "unknown", expected_charge="0.09")
+    if verdict is not None:
+        database.execute("INSERT INTO examinations VALUES (%s, now(), 1, %s)", [order_id, verdict])
+    return order_id
+
+
+def add_submission(database: Database, order_id: int, outcome: str | None, **columns: Any) -> int:
+    return database.insert(
+        "submissions",
+        order_id=order_id,
+        panel="default",
+        worker_id="00000000-0000-0000-0000-000000000001",
+        began_at="2026-11-01 12:00:00+00",
+        ended_at=outcome and "2026-11-01 12:00:30+00",
+        is_parent=False,
+        outcome=outcome,
+        **columns,
+    )
+
+
+async def until_it_waits(onlooker: Any) -> None:
+    """Until somebody waits for a lock in the database of this connection."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 30
+    while onlooker.execute(waiting).fetchone() == (0,):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

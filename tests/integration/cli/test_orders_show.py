@@ -1,0 +1,163 @@
+"""`order-sync orders show`: a row, its history, and the evidence about an unconfirmed one."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed
+from tests.integration.store.conftest import send_all
+from tests.integration.store.plain_sql import Database
+from worker.domain.evidence import Doubt
+from worker.domain.outcome import Reason, Refused, Unknown
+from worker.store.engine import make_engine
+from worker.store.orders import Orders
+from worker.store.workers import Workers
+
+HOSTILE = "\x1b]0;owned\x07\r\n\x9b31m\u202e\u2028" + "x" * 100_000
+
+
+def test_all_about_an_order(order_sync: OrderSync, database: Database) -> None:
+    order_id = database.add_order(
+        state="completed", panel_order_id="23501", panel_status="Completed", charge="0.09", currency="USD", remains=0
+    )
+    add_submission(database, order_id, "accepted", panel_order_id="23501", expected_charge="0.09")
+    database.insert("refills", order_id=order_id, state="rejected", error_code="refill_rejected", error="too late")
+    database.insert("cancels", order_id=order_id, state="accepted")
+    database.insert(
+        "order_events",
+        order_id=order_id,
+        kind="status",
+        state_before="submitted",
+        state_after="completed",
+        panel_status="Completed",
+        charge="0.09",
+        remains=0,
+    )
+    ended = order_sync("orders", "show", str(order_id))
+    assert (ended.code, ended.err) == (0, "")
+    for said in (
+        "order 1: completed",
+        "panel order id    23501",
+        "charge            0.09 USD",
+        "#1  accepted after 30.0 s  expected charge 0.09; panel order id 23501",
+        "#1  rejected  error code refill_rejected; error too late",
+        "#1  accepted",
+        "status  submitted → completed  panel status Completed; remains 0; charge 0.09",
+    ):
+        assert said in ended.out
+    assert "evidence" not in ended.out
+
+
+async def made_by_the_worker(database_url: str) -> None:
+    """Order 1 was refused by the panel, order 2 had no answer."""
+    engine = make_engine(database_url, pool_size=2)
+    try:
+        orders = Orders(engine, first_look=30)
+        claim = await orders.claim("default", await Workers(engine, "test:1").begin(), 2, send_all)
+        first, second = claim.sendable
+        await orders.settle([(first, Refused(Reason.LINK_REFUSED, "Bad Link")), (second, Unknown("timed out"))])
+    finally:
+        await engine.dispose()
+
+
+def test_the_timeline_of_what_the_worker_did(order_sync: OrderSync, database: Database) -> None:
+    refused, unanswered = database.add_order(), database.add_order()
+    asyncio.run(made_by_the_worker(database.url))
+    shown = order_sync("orders", "show", str(refused)).out
+    lines = [line.split("  ", 2)[2] for line in shown.partition("\nevents\n")[2].splitlines()]
+    assert lines == [
+        "submitting  pending → submitting  attempt 1",
+        "rejected  submitting → rejected  error Bad Link; error code link_refused",
+    ]
+    shown = order_sync("orders", "show", str(unanswered)).out
+    assert f"order-sync orders resolve {unanswered} --not-accepted --why '...'" in shown
+
+
+def test_for_a_script(order_sync: OrderSync, database: Database) -> None:
+    order_id = add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous"}', params='{"a": [1]}')
+    shown = json.loads(order_sync("orders", "show", str(order_id), "--json").out)
+    assert list(shown) == ["order", "submissions", "refills", "cancels", "events", "verdict"]
+    assert (shown["order"]["id"], shown["order"]["params"]) == (order_id, {"a": [1]})
+    (submission,) = shown["submissions"]
+    assert (submission["expected_charge"], submission["began_at"]) == ("0.09", "2026-11-01T12:00:00+00:00")
+    assert shown["verdict"] == {"verdict": "undecided", "doubt": "ambiguous"}
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_every_doubt_has_plain_words(order_sync: OrderSync, database: Database, doubt: Doubt) -> None:
+    order_id = add_unconfirmed(database, json.dumps({"verdict": "undecided", "doubt": doubt, "candidates": ["5", "6"]}))
+    shown = order_sync("orders", "show", str(order_id)).out
+    assert "Expected charge: 0.09." in shown
+    assert "It may be the panel order 5 or 6." in shown
+    assert doubt not in shown
+    for command in ("--panel-order-id 5", "--panel-order-id 6", "--not-accepted", "--reject"):
+        assert f"  order-sync orders resolve {order_id} {command} --why" in shown
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (None, "weren't looked through yet"),
+        ('{"verdict": "absent"}', "nothing was bought"),
+        ('{"verdict": "linked", "panel_order_id": "5"}', "It may be the panel order 5."),
+    ],
+)
+def test_evidence_without_a_doubt(order_sync: OrderSync, database: Database, verdict: str | None, said: str) -> None:
+    assert said in order_sync("orders", "show", str(add_unconfirmed(database, verdict))).out
+
+
+def test_hostile_texts_are_shown_harmlessly(order_sync: OrderSync, database: Database) -> None:
+    verdict = json.dumps({"verdict": "undecided", "doubt": HOSTILE, "candidates": [HOSTILE, "$(rm -rf /)"]})
+    order_id = add_unconfirmed(
+        database,
+        verdict,
+        link=HOSTILE,
+        panel_status=HOSTILE,
+        reference=HOSTILE[:100],
+        params=json.dumps({"a": HOSTILE}),
+    )
+    database.insert("refills", order_id=order_id, state="rejected", error=HOSTILE, panel_status=HOSTILE)
+    detail = json.dumps({"begin": HOSTILE, HOSTILE[:50]: 1, "about": [HOSTILE]})
+    database.insert("order_events", order_id=order_id, kind=HOSTILE, state_after="unconfirmed", detail=detail)
+    ended = order_sync("orders", "show", str(order_id))
+    assert (ended.code, ended.err) == (0, "")
+    assert all(c.isprintable() for line in ended.out.split("\n") for c in line)
+    assert "\\x1b]0;owned\\x07\\r\\n\\x9b31m\\u202e\\u2028xxx" in ended.out
+    assert len(ended.out) < 20_000
+    assert "--panel-order-id '$(rm -rf /)' --why" in ended.out
+    shown = json.loads(order_sync("orders", "show", str(order_id), "--json").out)
+    assert shown["order"]["link"] == HOSTILE
+
+
+@pytest.mark.parametrize("not_before", ["infinity", "-infinity", "200000-01-01", "4000-01-01 BC"])
+def test_times_that_python_has_no_dates_for(order_sync: OrderSync, database: Database, not_before: str) -> None:
+    order_id = database.add_order(not_before=not_before)
+    for arguments in (["show", str(order_id)], ["show", str(order_id), "--json"], ["list"]):
+        ended = order_sync("orders", *arguments)
+        assert (ended.code, ended.err) == (0, "")
+
+
+def test_numbers_that_python_does_not_read(order_sync: OrderSync, database: Database) -> None:
+    digits = "9" * 10_000
+    order_id = database.add_order(params=f'{{"a": {digits}}}')
+    shown = json.loads(order_sync("orders", "show", str(order_id), "--json").out)
+    assert shown["order"]["params"] == f'{{"a": {digits}}}'
+
+
+def test_secrets_that_rows_hold_are_taken_out(
+    order_sync: OrderSync, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__URL", "https://panel.example/api/v2")
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__KEY", "k3y-hush")
+    text = "no such key: k3y-hush"
+    order_id = database.add_order(state="rejected", error_code=text, error=text, link="https://a:hush@example.com")
+    for arguments in (["show", str(order_id)], ["show", str(order_id), "--json"], ["list"], ["list", "--json"]):
+        ended = order_sync("orders", *arguments)
+        assert ended.code == 0
+        assert "hush" not in ended.text
+
+
+def test_an_order_that_is_not_there(order_sync: OrderSync) -> None:
+    ended = order_sync("orders", "show", "42")
+    assert (ended.code, ended.out, ended.err) == (1, "", "order-sync: order 42 doesn't exist\n")

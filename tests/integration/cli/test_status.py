@@ -1,0 +1,103 @@
+"""`order-sync status`: how things stand, for people and for scripts."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.cli.conftest import OrderSync, add_unconfirmed
+from tests.integration.store.plain_sql import Database
+from worker.store.overview import MOST_UNCONFIRMED
+
+
+def stands(order_sync: OrderSync) -> Any:
+    ended = order_sync("status", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    return json.loads(ended.out)
+
+
+@pytest.fixture
+def busy(database: Database) -> None:
+    database.add_order(created_at="now", not_before="-infinity")
+    database.add_order()
+    database.execute("UPDATE orders SET created_at = now() - interval '1 h', not_before = now() - interval '1 min'")
+    database.add_order(not_before="infinity")
+    database.add_order(state="submitting", panel="other")
+    database.add_submitted("5")
+    for state in ("completed", "partial", "canceled", "rejected"):
+        database.add_order(state=state, panel="closed", panel_order_id=state)
+    add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous"}')
+    database.execute("UPDATE orders SET updated_at = now() - interval '10 min' WHERE state = 'unconfirmed'")
+    for balance in ("7", "5.50"):
+        database.insert("balances", panel="default", balance=balance, currency="USD", at=f"2026-01-0{balance[0]}")
+    database.insert("balances", panel="default", balance="3.25", currency="USD")
+    database.insert("balances", panel="third", balance="1")
+    database.execute(
+        "INSERT INTO pauses (panel, scope, reason, detail, until) VALUES "
+        "('default', 'add', 'low_balance', 'below 5', now() + interval '30 years'),"
+        "('other', 'all', 'outage', E'\\x1b[31mgone', '2026-01-01')"
+    )
+    database.execute(
+        "INSERT INTO workers (id, name, lease_until, ended_at) VALUES "
+        "(gen_random_uuid(), 'alive:1', now() + interval '1 h', NULL),"
+        "(gen_random_uuid(), 'dead:1', now() - interval '1 s', NULL),"
+        "(gen_random_uuid(), 'gone:1', now() + interval '1 h', now())"
+    )
+
+
+@pytest.mark.usefixtures("busy")
+def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__URL", "https://panel.example/api/v2")
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__KEY", "k3y-hush")
+    shown = stands(order_sync)
+    assert list(shown) == ["at", "panels", "unconfirmed", "workers"]
+    default, other, third = shown["panels"]
+    assert 60 <= default.pop("oldest_pending_seconds") < 120
+    assert 600 <= default.pop("oldest_unconfirmed_seconds") < 660
+    balance, (pause,) = default.pop("balance"), default.pop("pauses")
+    assert default == {
+        "panel": "default",
+        "configured": True,
+        "pending": 3,
+        "submitting": 0,
+        "unconfirmed": 1,
+        "submitted": 1,
+    }
+    assert (balance["amount"], balance["currency"]) == ("3.25", "USD")
+    assert (pause["scope"], pause["reason"], pause["detail"], pause["until"]) == ("add", "low_balance", "below 5", None)
+    assert (other["panel"], other["configured"], other["submitting"], other["balance"]) == ("other", False, 1, None)
+    assert other["pauses"][0]["until"] == "2026-01-01T00:00:00+00:00"
+    assert (third["panel"], third["pending"], third["balance"]["amount"]) == ("third", 0, "1")
+    (unconfirmed,) = shown["unconfirmed"]
+    assert (unconfirmed["order_id"], unconfirmed["panel"], unconfirmed["doubt"]) == (10, "default", "ambiguous")
+    assert [worker["name"] for worker in shown["workers"]] == ["alive:1"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_for_people(order_sync: OrderSync) -> None:
+    ended = order_sync("status")
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert max(map(len, lines[:4])) <= 80
+    assert lines[1].split() == ["default", "3", "1", "min", "0", "1", "1", "3.25", "USD"]
+    assert lines[2].split() == ["other", "0", "1", "0", "0", "not", "known"]
+    said = "\n".join(lines[4:])
+    assert "panel other isn't configured here" in said
+    assert "panel default is paused (orders only) since" in said
+    assert "ago: outage: \\x1b[31mgone" in said
+    assert "order 10 (default) is unconfirmed for 10 min: ambiguous" in said
+    assert "worker alive:1 is alive" in said
+    assert "dead" not in said
+
+
+def test_nothing_at_all(order_sync: OrderSync) -> None:
+    shown = stands(order_sync)
+    assert (shown["panels"], shown["unconfirmed"], shown["workers"]) == ([], [], [])
+    assert "no worker is alive" in order_sync("status").out
+
+
+def test_of_many_unconfirmed_the_oldest_are_told(order_sync: OrderSync, database: Database) -> None:
+    ids = [add_unconfirmed(database) for _ in range(MOST_UNCONFIRMED + 3)]
+    database.execute("UPDATE orders SET updated_at = now() + make_interval(secs => id)")
+    assert [order["order_id"] for order in stands(order_sync)["unconfirmed"]] == ids[:MOST_UNCONFIRMED]
+    assert "and 3 more: order-sync orders list --state unconfirmed" in order_sync("status").out

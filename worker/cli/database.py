@@ -1,0 +1,50 @@
+"""The database of a command that reads or changes orders: at hand, at head, and plainly told of when it fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.cli.errors import CommandError
+from worker.settings import Settings
+from worker.store.engine import DatabaseUnreachableError, make_engine
+from worker.store.health import inspect
+
+T = TypeVar("T")
+
+
+def check_schema(settings: Settings) -> None:
+    """Raises CommandError for a database that can't be reached, or isn't at head."""
+    try:
+        report = inspect(settings.database_url.get_secret_value())
+    except DatabaseUnreachableError as error:
+        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
+    if not report.is_at_head:
+        raise CommandError(
+            f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
+            "run `order-sync migrate` first"
+        )
+
+
+def on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    """Do one thing on the database, whose schema is at head. Raises CommandError for whatever fails about it."""
+    check_schema(settings)
+    try:
+        return asyncio.run(_on_engine(settings.database_url.get_secret_value(), work))
+    except DBAPIError as error:
+        if isinstance(error.orig, QueryCanceled):
+            raise CommandError("the database took too long for this: narrow it down, or try again later") from error
+        lines = str(error.orig).strip().splitlines()
+        what = lines[0] if lines else type(error.orig).__name__
+        raise CommandError(f"the database didn't do it: {what}") from error
+
+
+async def _on_engine(url: str, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    engine = make_engine(url, pool_size=1)
+    try:
+        return await work(engine)
+    finally:
+        await engine.dispose()

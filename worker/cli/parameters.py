@@ -1,0 +1,39 @@
+"""What commands are given, checked before anything is done."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+#: Ids are Postgres' bigint.
+ORDER_ID = click.IntRange(1, 2**63 - 1)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+#: Seconds. Far beyond it, dates end.
+_LONGEST_AGO = 36_525 * 86_400
+
+
+def words(given: str) -> str:
+    """A text that isn't blank, and that a database can hold."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("it is no valid text") from None
+    if not given.strip():
+        raise click.BadParameter("it is empty")
+    return given.strip()
+
+
+def moment(given: str) -> datetime | timedelta:
+    """`90s`, `15m`, `2h`, `7d` or `1w` ago; or a date, or a date with a time, in UTC where no other zone is named."""
+    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", given):
+        seconds = int(ago[1]) * _UNITS[ago[2]]
+        if seconds > _LONGEST_AGO:
+            raise click.BadParameter("that is more than a century ago")
+        return timedelta(seconds=seconds)
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is neither like 2h nor like 2026-11-01 or 2026-11-01T12:30") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

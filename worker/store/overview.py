@@ -1,0 +1,154 @@
+"""How things stand with all orders that are open, panel by panel. Closed ones aren't counted: they are too many."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+#: Of all unconfirmed orders, so many are told one by one, those that wait longest.
+MOST_UNCONFIRMED = 20
+
+_NOW = text("SELECT clock_timestamp()")
+
+#: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
+PENDING = text("""
+    SELECT panel, count(*) AS orders,
+        (max(extract(epoch FROM now() - greatest(created_at, not_before))) FILTER (WHERE not_before <= now()))::float8
+            AS oldest
+    FROM orders WHERE state = 'pending' GROUP BY panel
+""")
+
+UNCONFIRMED = text("""
+    SELECT panel, count(*) AS orders, max(extract(epoch FROM now() - updated_at))::float8 AS oldest
+    FROM orders WHERE state = 'unconfirmed' GROUP BY panel
+""")
+
+ON_THE_WAY = text("""
+    SELECT panel, state, count(*) AS orders FROM orders WHERE state IN ('submitting', 'submitted') GROUP BY panel, state
+""")
+
+LONGEST_UNCONFIRMED = text("""
+    SELECT o.id, o.panel, o.updated_at, extract(epoch FROM now() - o.updated_at)::float8 AS age, e.verdict
+    FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
+    WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
+""")
+
+#: A pause that lasts until it is lifted has its end in another generation.
+_PAUSES = text("""
+    SELECT panel, scope, reason, detail, since, CASE WHEN until < now() + interval '1 year' THEN until END AS until
+    FROM pauses ORDER BY panel, since, reason
+""")
+
+#: Two probes of the index for each panel, however long the history.
+BALANCES = text("""
+    WITH RECURSIVE known AS (
+        SELECT min(panel) AS panel FROM balances
+        UNION ALL
+        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
+    )
+    SELECT k.panel, b.balance, b.currency, b.at
+    FROM known k
+    CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC LIMIT 1) b
+""")
+
+_WORKERS = text("""
+    SELECT id, name, started_at, lease_until FROM workers
+    WHERE ended_at IS NULL AND lease_until > clock_timestamp() ORDER BY started_at, name
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStands:
+    """`scope` is `add` or `all`; `detail` is in the panel's words.
+
+    At `until`, one call may try; None: it lasts until its cause is over.
+    """
+
+    scope: str
+    reason: str
+    detail: str | None
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceStands:
+    amount: Decimal
+    currency: str | None
+    at: datetime
+
+
+@dataclass(slots=True)
+class PanelStands:
+    """One panel. `oldest_...` are seconds; None: there is none."""
+
+    panel: str
+    configured: bool
+    pending: int = 0
+    oldest_pending_seconds: float | None = None
+    submitting: int = 0
+    unconfirmed: int = 0
+    oldest_unconfirmed_seconds: float | None = None
+    submitted: int = 0
+    balance: BalanceStands | None = None
+    pauses: list[PauseStands] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedOrder:
+    """`doubt` is why the last examination was less than proof; None where there was none."""
+
+    order_id: int
+    panel: str
+    since: datetime
+    age_seconds: float
+    doubt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LivingWorker:
+    worker_id: str
+    name: str
+    started_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most."""
+
+    at: datetime
+    panels: tuple[PanelStands, ...]
+    unconfirmed: tuple[UnconfirmedOrder, ...]
+    workers: tuple[LivingWorker, ...]
+
+
+async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
+    """How things stand with the configured panels, and every other of which something is on record."""
+    panels = {name: PanelStands(name, configured=True) for name in configured}
+
+    def about(name: str) -> PanelStands:
+        return panels.setdefault(name, PanelStands(name, configured=False))
+
+    async with engine.connect() as connection:
+        at = (await connection.execute(_NOW)).scalar_one()
+        for row in await connection.execute(PENDING):
+            about(row.panel).pending, about(row.panel).oldest_pending_seconds = row.orders, row.oldest
+        for row in await connection.execute(UNCONFIRMED):
+            about(row.panel).unconfirmed, about(row.panel).oldest_unconfirmed_seconds = row.orders, row.oldest
+        for row in await connection.execute(ON_THE_WAY):
+            setattr(about(row.panel), row.state, row.orders)
+        for row in await connection.execute(_PAUSES):
+            about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
+        for row in await connection.execute(BALANCES):
+            about(row.panel).balance = BalanceStands(row.balance, row.currency, row.at)
+        longest = await connection.execute(LONGEST_UNCONFIRMED, {"at_most": MOST_UNCONFIRMED})
+        unconfirmed = tuple(
+            UnconfirmedOrder(row.id, row.panel, row.updated_at, row.age, (row.verdict or {}).get("doubt"))
+            for row in longest
+        )
+        workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
+    return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, workers)
