@@ -148,6 +148,7 @@ class World:
         for token, row in enumerate(sorted(self.rows, key=lambda row: (row.began, row.tie)), start=1):
             row.token = token
         self._ticks = cycle(self.steps)
+        self.neighbours_of: dict[int, list[tuple[str, float, float]]] = {}  #: by token, instead of the true ones
         self._calls = 0
         self._runs = 0
         self.verdicts: list[tuple[Row, Any]] = []
@@ -249,6 +250,8 @@ class World:
 
     async def neighbours(self, token: int, last_at: float) -> list[KnownOrder]:
         self.tick()
+        if token in self.neighbours_of:
+            return [KnownOrder(*of) for of in self.neighbours_of[token]]
         heard = sorted((row for row in self.rows if row.heard and row.ended <= self.now), key=lambda row: row.token)
         before = [row for row in heard if row.token < token][-self.neighbours_seen :]
         after = [row for row in heard if row.token > token and row.began > last_at][: self.neighbours_seen]
