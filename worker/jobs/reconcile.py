@@ -1,28 +1,29 @@
 """Unconfirmed orders, settled by evidence: the ids around each are asked about, and all are weighed together."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from worker.domain.evidence import (
     Doubt,
     Findings,
-    KnownOrder,
+    OpenQuestion,
     Suspect,
     Undecided,
     Verdict,
-    bounds,
     decide,
-    ids_increase,
+    number_of,
+    suspect_of,
+    unread_above,
+    weighed_together,
 )
 from worker.domain.orders import Change, verdict_detail
 from worker.domain.outcome import Reason
-from worker.domain.states import OrderState
 from worker.domain.status import ItemError, OrderReading
 from worker.jobs.batches import BATCH, ask
 from worker.jobs.upstream import Upstream
-from worker.store.evidence import Evidence, OpenQuestion
+from worker.store.evidence import Evidence
 from worker.store.periodic import PeriodicJob
 
 _log = structlog.get_logger()
@@ -55,86 +56,53 @@ class Reconcile:
         if not await self._job.claim():
             return
         questions = await self._evidence.questions()
-        ripe = [question for question in questions if self._is_ripe(question) and question.due][:MOST]
-        if not ripe:
+        due = [one.order_id for one in questions if one.due and one.is_settled(self._rules.settle, one.now)][:MOST]
+        if not due:
             return
-        suspects, disordered = await self._suspects(questions)
-        asked = [suspects[question.order_id] for question in ripe if question.order_id in suspects]
-        findings = await self._ask(asked, since=min(question.began_at for question in questions))
+        asked_at = min(question.now for question in questions)
+        asked = weighed_together(await self._suspects(questions, asked_at), due)
+        findings = await self._ask(asked)
         # What was under way while we asked may have ended, and be the owner of what we found.
+        examined = {suspect.order_id for suspect in asked}
         questions = await self._evidence.questions()
-        suspects, disordered = await self._suspects(questions)
-        findings = await self._without_known(findings)
-        verdicts = decide(list(suspects.values()), findings)
-        for question in ripe:
-            verdict: Verdict | None = verdicts.get(question.order_id)
-            if question.order_id in disordered:
-                verdict = Undecided(Doubt.IDS_NOT_INCREASING)
-            if verdict is not None:
-                await self._settle(question, self._widened(verdict, suspects.get(question.order_id)))
-
-    def _is_ripe(self, question: OpenQuestion) -> bool:
-        """Whether the settling time is over. A call that is still under way is never ripe."""
-        return (
-            question.state is OrderState.UNCONFIRMED
-            and question.ended_at is not None
-            and question.now >= question.ended_at + self._rules.settle
-        )
-
-    async def _suspects(self, questions: Iterable[OpenQuestion]) -> tuple[dict[int, Suspect], set[int]]:
-        """The suspects by order, and those orders around which the ids say nothing of the order of things."""
-        suspects: dict[int, Suspect] = {}
-        disordered: set[int] = set()
+        suspects = await self._suspects(questions, asked_at)
+        if findings.found:
+            findings = await self._without_spawned(findings, suspects, since=min(suspect.since for suspect in asked))
+            findings = await self._without_known(findings)
+        verdicts = decide(suspects, findings)
+        by_order = {suspect.order_id: suspect for suspect in suspects}
         for question in questions:
-            last_at = self._last_at(question)
-            known = await self._evidence.neighbours(question.token, last_at)
-            if ids_increase(known):
-                suspects[question.order_id] = self._suspect(question, known, last_at)
-            else:
-                disordered.add(question.order_id)
-        return suspects, disordered
+            if question.order_id in examined and question.order_id in verdicts:
+                verdict = self._widened(verdicts[question.order_id], by_order[question.order_id])
+                await self._settle(question, verdict)
 
-    def _last_at(self, question: OpenQuestion) -> float:
-        """Until when the panel may have taken it: a request that it left unanswered, also after we gave up."""
-        if question.ended_at is None:
-            return question.now + self._rules.settle
-        return question.ended_at + (0.0 if question.replied else self._rules.settle)
+    async def _suspects(self, questions: Iterable[OpenQuestion], asked_at: float) -> list[Suspect]:
+        settle = self._rules.settle
+        return [
+            suspect_of(
+                question,
+                await self._evidence.neighbours(question.token, question.last_at(settle)),
+                settle=settle,
+                asked_at=asked_at,
+            )
+            for question in questions
+        ]
 
-    def _suspect(self, question: OpenQuestion, known: list[KnownOrder], last_at: float) -> Suspect:
-        low, high = bounds(known, question.began_at, last_at)
-        return Suspect(
-            question.order_id,
-            question.expected_charge,
-            question.units,
-            question.is_parent,
-            low,
-            high,
-            is_settled=self._is_ripe(question),
-            is_over=question.now >= last_at + self._rules.settle,
-        )
+    def _numbers(self, suspects: Iterable[Suspect]) -> set[int]:
+        return {number for suspect in suspects for number in suspect.numbers(self._rules.max_ids)}
 
-    async def _ask(self, suspects: Iterable[Suspect], since: float) -> Findings:
+    async def _ask(self, suspects: Sequence[Suspect]) -> Findings:
+        """Ask about the ids at which these orders could lie, and, to see whether it knows us, about their bounds."""
         numbers = self._numbers(suspects)
-        known = await self._evidence.known(numbers)
-        answers = await self._statuses([number for number in numbers if number not in known])
-        found = {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReading)}
-        absent = {int(number) for number, answer in answers.items() if _is_denial(answer)}
-        if found:
-            spawned = await self._spawned(since, found.values())
-            found = {number: reading for number, reading in found.items() if str(number) not in spawned}
-            known |= spawned
-        return Findings(found, frozenset(absent), frozenset(int(number) for number in known))
-
-    def _numbers(self, suspects: Iterable[Suspect]) -> list[str]:
-        """The ids at which these orders could lie; of a gap wider than the limit, those nearest to the order before."""
-        numbers: set[int] = set()
-        for suspect in suspects:
-            if suspect.low is not None:
-                end = suspect.low + 1 + self._rules.max_ids
-                numbers.update(range(suspect.low + 1, end if suspect.high is None else min(end, suspect.high)))
-            elif suspect.high is not None:
-                numbers.update(range(max(suspect.high - self._rules.max_ids, 1), suspect.high))
-        return [str(number) for number in sorted(numbers)]
+        landmarks = frozenset[int]().union(*(suspect.bounds for suspect in suspects))
+        known = frozenset(map(int, await self._evidence.known(_texts(numbers))))
+        said = _sorted_out(await self._statuses(_texts(numbers - known | landmarks)))
+        return Findings(
+            {number: reading for number, reading in said.found.items() if number not in landmarks},
+            said.absent - landmarks,
+            known,
+            recognized=landmarks & said.found.keys(),
+        )
 
     async def _statuses(self, numbers: list[str]) -> dict[str, OrderReading | ItemError]:
         answers: dict[str, OrderReading | ItemError] = {}
@@ -146,24 +114,32 @@ class Reconcile:
             answers |= await ask(self._upstream.gate, passes[0], batch, self._upstream.client.statuses)
         return answers
 
-    async def _spawned(self, since: float, found: Iterable[OrderReading]) -> set[str]:
-        """The ids of orders that drip-feeds and subscriptions made: ours, and no row's."""
-        parents = await self._statuses(await self._evidence.parents(since))
-        readings = [*found, *(answer for answer in parents.values() if isinstance(answer, OrderReading))]
-        return {number for reading in readings for number in reading.spawned}
+    async def _without_spawned(self, findings: Findings, suspects: Sequence[Suspect], since: float) -> Findings:
+        """Without the orders that drip-feeds and subscriptions made: ours, and no row's.
+
+        Parents are read after what was found, so that they know of it; those among the suspects, wherever they may lie.
+        """
+        parents = await self._evidence.parents(since)
+        listed = await self._statuses(parents)
+        maybe = self._numbers(suspect for suspect in suspects if suspect.is_parent)
+        said = _sorted_out(await self._statuses(_texts(maybe)))
+        read = [answer for answer in listed.values() if isinstance(answer, OrderReading)]
+        spawned = {number for reading in [*read, *said.found.values()] for number in reading.spawned}
+        unread = [number_of(parent) or 0 for parent in parents if not isinstance(listed.get(parent), OrderReading)]
+        return replace(_with_known(findings, spawned), unread_above=unread_above(suspects, said, unread))
 
     async def _without_known(self, findings: Findings) -> Findings:
-        numbers = await self._evidence.known([str(number) for number in findings.found])
-        known = frozenset(int(number) for number in numbers)
-        found: Mapping[int, OrderReading] = {n: r for n, r in findings.found.items() if n not in known}
-        return Findings(found, findings.absent, findings.known | known)
+        return _with_known(findings, await self._evidence.known(_texts(findings.found)))
 
-    def _widened(self, verdict: Verdict, suspect: Suspect | None) -> Verdict:
+    def _widened(self, verdict: Verdict, suspect: Suspect) -> Verdict:
         """The doubt by its true name, where the gap is wider than may be asked about."""
-        if verdict != Undecided(Doubt.NOT_ALL_ANSWERED) or suspect is None:
+        if verdict != Undecided(Doubt.NOT_ALL_ANSWERED):
             return verdict
-        wide = suspect.low is None or suspect.high is None or suspect.high - suspect.low - 1 > self._rules.max_ids
-        return Undecided(Doubt.GAP_TOO_WIDE) if wide else verdict
+        return (
+            Undecided(Doubt.GAP_TOO_WIDE)
+            if len(suspect.numbers(self._rules.max_ids + 1)) > self._rules.max_ids
+            else verdict
+        )
 
     async def _settle(self, question: OpenQuestion, verdict: Verdict) -> None:
         change = await self._evidence.settle(question, verdict, suggest_only=self._rules.suggest_only)
@@ -183,6 +159,23 @@ class Reconcile:
             _log.warning("order_undecided", **about)
 
 
-def _is_denial(answer: OrderReading | ItemError) -> bool:
-    """Whether the panel said in so many words that this isn't an order of ours. Any other error is no proof of it."""
-    return isinstance(answer, ItemError) and answer.reason is Reason.NOT_FOUND
+def _sorted_out(answers: Mapping[str, OrderReading | ItemError]) -> Findings:
+    """Only "not an order of yours", in so many words, is a denial: any other error is no proof of it."""
+    return Findings(
+        {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReading)},
+        frozenset(
+            int(number)
+            for number, answer in answers.items()
+            if isinstance(answer, ItemError) and answer.reason is Reason.NOT_FOUND
+        ),
+    )
+
+
+def _with_known(findings: Findings, numbers: Collection[str]) -> Findings:
+    known = frozenset(int(number) for number in findings.found if str(number) in numbers)
+    found = {number: reading for number, reading in findings.found.items() if number not in known}
+    return replace(findings, found=found, known=findings.known | known)
+
+
+def _texts(numbers: Iterable[int]) -> list[str]:
+    return [str(number) for number in sorted(numbers)]

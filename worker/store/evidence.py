@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
-from decimal import Decimal
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.evidence import KnownOrder, Verdict
+from worker.domain.evidence import KnownOrder, OpenQuestion, Verdict
 from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, record_of, write
@@ -86,26 +84,6 @@ _EXAMINED = text("""
 """)
 
 _FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """An order that may have been bought, or is being bought. Times are seconds of the database's clock.
-
-    `token` is its submission's; `ended_at` is None while the call goes on. `due`: it may be examined again.
-    """
-
-    order_id: int
-    token: int
-    state: OrderState
-    expected_charge: Decimal | None
-    units: int | None
-    is_parent: bool
-    replied: bool
-    began_at: float
-    ended_at: float | None
-    now: float
-    due: bool
 
 
 class Evidence:
