@@ -53,7 +53,7 @@ async def made_by_the_worker(database_url: str) -> None:
     """Order 1 was refused by the panel, order 2 had no answer."""
     engine = make_engine(database_url, pool_size=2)
     try:
-        orders = Orders(engine, first_look=30)
+        orders = Orders(engine, first_look=30, settle=300)
         claim = await orders.claim("default", await Workers(engine, "test:1").begin(), 2, send_all)
         first, second = claim.sendable
         await orders.settle([(first, Refused(Reason.LINK_REFUSED, "Bad Link")), (second, Unknown("timed out"))])

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -117,7 +118,7 @@ def test_what_is_open_may_be_empty_and_what_is_over_delivered_negative(database:
 
 
 def test_one_open_submission_an_order(database: Database) -> None:
-    about = {"order_id": 1, "panel": "default", "worker_id": "00000000-0000-0000-0000-000000000001"}
+    about = {"order_id": 1, "panel": "default", "worker_id": UUID(int=1), "is_parent": False}
     database.insert("submissions", **about)
     with pytest.raises(psycopg.errors.UniqueViolation):
         database.insert("submissions", **about)

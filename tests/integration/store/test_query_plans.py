@@ -39,8 +39,8 @@ FILL = f"""
     FROM generate_series(1, {CLOSED}) n;
     INSERT INTO order_events (order_id, kind, state_after)
     SELECT id, kind, state FROM orders, unnest(ARRAY['submitting', 'submitted', 'status']) kind;
-    INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, panel_order_id)
-    SELECT id, panel, '{DEAD}', now(), 'accepted', panel_order_id FROM orders;
+    INSERT INTO submissions (order_id, panel, worker_id, is_parent, ended_at, outcome, panel_order_id)
+    SELECT id, panel, '{DEAD}', false, now(), 'accepted', panel_order_id FROM orders;
     INSERT INTO polls SELECT id, panel, now() + interval '1 day', now() FROM orders;
     INSERT INTO refills (order_id, state) SELECT id, 'completed' FROM orders WHERE id % 5 = 0;
     INSERT INTO cancels (order_id, state) SELECT id, 'accepted' FROM orders WHERE id % 5 = 0;
@@ -49,8 +49,8 @@ FILL = f"""
     INSERT INTO cancels (order_id) SELECT id FROM orders WHERE state = 'pending' AND id % 10 = 0;
     INSERT INTO orders (service, panel) SELECT n, 'unknown' FROM generate_series(1, {OPEN}) n;
     INSERT INTO orders (service, state, attempts) SELECT n, 'submitting', 1 FROM generate_series(1, {OPEN}) n;
-    INSERT INTO submissions (order_id, panel, worker_id)
-    SELECT id, panel, CASE WHEN id % 2 = 0 THEN uuid '{DEAD}' ELSE '{LIVING}' END
+    INSERT INTO submissions (order_id, panel, worker_id, is_parent)
+    SELECT id, panel, CASE WHEN id % 2 = 0 THEN uuid '{DEAD}' ELSE '{LIVING}' END, false
     FROM orders WHERE state = 'submitting';
     INSERT INTO orders (service, state) SELECT n, 'unconfirmed' FROM generate_series(1, {OPEN}) n;
     INSERT INTO orders (service, state, panel_order_id)
@@ -90,7 +90,10 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
     "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": 1.0}),
     "orders.settle": (orders._SUBMISSIONS, TOKENS),
-    "orders.close": (orders._CLOSE, TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50}),
+    "orders.close": (
+        orders._CLOSE,
+        TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50, "replied": [False] * 50},
+    ),
     "orders.expired_workers": (orders._EXPIRED_WORKERS, {}),
     "orders.orphaned": (orders.ORPHANED, {}),
     "orders.panels_waiting": (orders.PANELS_WAITING, {}),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from worker.domain.requests import AddRequest, OrderRequest, check
-from worker.domain.services import TYPES, Service, rule_of
+from worker.domain.services import TYPES, Billing, Service, rule_of
 
 LINK = "https://example.com/p/1"
 RATE = Decimal("1.2345")
@@ -67,7 +67,32 @@ def test_an_order_with_all_that_its_type_needs_is_sent(rule):
     sent = {"link": LINK} if rule.takes_link else {}
     sent |= {"quantity": "300"} if rule.takes_quantity else {}
     sent |= {name: VALUES[name] for name in rule.required}
-    assert check(_order(rule), _service(rule)) == AddRequest("7", sent, CHARGES.get(rule.name, RATE * 300 / 1000))
+    request = check(_order(rule), _service(rule))
+    assert isinstance(request, AddRequest)
+    assert (request.service, request.parameters) == ("7", sent)
+    assert request.expected_charge == CHARGES.get(rule.name, RATE * 300 / 1000)
+
+
+@every_type
+def test_what_remains_counts_down_from_is_known_where_it_counts_units(rule):
+    request = check(_order(rule), _service(rule))
+    assert isinstance(request, AddRequest)
+    match rule.billing:
+        case Billing.QUANTITY:
+            assert (request.units, request.is_parent) == (300, False)
+        case Billing.LINES:
+            assert (request.units, request.is_parent) == (VALUES[rule.counted_list].count("\n") + 1, False)
+        case Billing.PACKAGE:
+            assert (request.units, request.is_parent) == (None, False)
+        case Billing.SPAWNED:
+            assert (request.units, request.is_parent) == (None, True)
+
+
+def test_a_drip_feed_is_a_parent():
+    default = next(rule for rule in TYPES if rule.takes_drip_feed)
+    request = check(_order(default, runs=2, interval_minutes=5), _service(default))
+    assert isinstance(request, AddRequest)
+    assert (request.units, request.is_parent) == (None, True)
 
 
 @pytest.mark.parametrize(("rule", "name"), NEEDS)

@@ -164,7 +164,7 @@ def test_an_order_id_beside_an_error_tells_nothing(received, status, body):
     ],
 )
 def test_the_text_says_what_came_instead(received, body, status, text):
-    assert read_add(received(body, status)) == Unknown(text)
+    assert read_add(received(body, status)) == Unknown(text, replied=status == 200)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>slow down</html>", b"null", b'{"order": 0}', b'{"message": "no"}'])
