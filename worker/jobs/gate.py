@@ -14,6 +14,10 @@ from worker.store.budget import Budget, Paused, Resumed, Slots, Wait
 
 _log = structlog.get_logger()
 
+#: Seconds by which a call may start after its slot. One that is later takes another slot: its own has passed, and those
+#: of other workers follow it.
+LATE = 0.05
+
 Outcome = Accepted | Answered[Any] | Refused | NotSent | Unknown
 
 
@@ -37,9 +41,10 @@ class Pass:
         return self.next_at is None
 
     async def __aenter__(self) -> Self:
-        delay = self._start_at - asyncio.get_running_loop().time()
-        if delay > 0:
-            await asyncio.sleep(delay)
+        clock = asyncio.get_running_loop().time
+        if not self.probe and clock() > self._start_at + LATE:
+            self._start_at = await self._gate.later_start()
+        await asyncio.sleep(max(self._start_at - clock(), 0))
         return self
 
     async def __aexit__(
@@ -121,6 +126,20 @@ class Gate:
                 # What probes a pause of all calls needs no more than one failure to prolong an outage.
                 in_a_row = OUTAGE_AFTER if probe and not adding else self._failures_in_a_row
                 return trouble_of(outcome, in_a_row, adding=adding)
+
+    async def later_start(self) -> float:
+        """When a call may start whose slot has passed. It is decided on, so a pause doesn't hold it back any more."""
+        clock = asyncio.get_running_loop().time
+        try:
+            while True:
+                match await self._budget.take(1, ()):
+                    case Slots(first_in=first_in):
+                        return clock() + first_in
+                    case Wait(seconds) | Paused(seconds=seconds):
+                        await asyncio.sleep(min(seconds, 1.0))
+        except Exception:  # noqa: BLE001 - an order that is claimed must go its way without a budget, too
+            _log.exception("no_later_slot", panel=self._panel)
+            return clock()
 
     async def _acquire(self, want: int, *, adding: bool) -> int:
         if adding:

@@ -1,7 +1,7 @@
 """A panel's request budget, and its pauses: one for all workers together, taken before a call.
 
 The budget is a row with the first slot that nobody has taken (the generic cell rate algorithm, without a burst): slots
-lie 1/rate apart, so no second holds more of them than the rate allows, whoever takes them.
+lie so far apart that no second holds more of them than the rate allows, whoever takes them.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.trouble import Pause, PauseReason, PauseScope
 
-#: How far ahead a slot may be taken, in seconds. Long enough that none is lost between two takings, and short enough
-#: that a pause is felt at once.
-HORIZON = 0.1
+#: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
+#: before its time has come; short enough that a pause is soon felt.
+HORIZON = 0.3
+
+#: The share of the limit that is used. What left evenly arrives less evenly, and arrivals are what a panel counts.
+SHARE = 0.95
 
 #: For how long a probe has a half-open pause to itself, in seconds.
 PROBE = 60.0
@@ -153,7 +156,7 @@ class Budget:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._transactions = engine
         self._panel = panel
-        self._gap = 1 / requests_per_second
+        self._gap = 1 / (requests_per_second * SHARE)
 
     async def open(self) -> None:
         async with self._engine.connect() as connection:

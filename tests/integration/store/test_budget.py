@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.domain.trouble import PASSING, Pause, PauseReason, PauseScope, low_balance
-from worker.store.budget import HORIZON, PROBE, Budget, Paused, Resumed, Slots, Wait
+from worker.store.budget import HORIZON, PROBE, SHARE, Budget, Paused, Resumed, Slots, Wait
 
 RATE = 50.0
+GAP = 1 / (RATE * SHARE)
 SECONDS = 2.5
 
 ADD = (PauseScope.ADD, PauseScope.ALL)
@@ -73,7 +74,7 @@ async def test_no_second_holds_more_than_the_rate_and_little_is_left(engine: Asy
 async def test_slots_lie_one_after_the_other(budget: Budget) -> None:
     first = await budget.take(3, ALL)
     assert isinstance(first, Slots)
-    assert (first.count, first.gap, first.probe) == (3, 1 / RATE, False)
+    assert (first.count, first.gap, first.probe) == (3, GAP, False)
     assert 0 <= first.first_in <= HORIZON
     second = await budget.take(1, ALL)
     assert isinstance(second, Slots)
@@ -83,7 +84,7 @@ async def test_slots_lie_one_after_the_other(budget: Budget) -> None:
 async def test_no_slot_is_taken_that_is_further_than_the_horizon(budget: Budget) -> None:
     taken = await budget.take(1000, ALL)
     assert isinstance(taken, Slots)
-    assert taken.count == int(HORIZON * RATE) + 1
+    assert taken.count == int(HORIZON / GAP) + 1
 
 
 async def test_who_has_to_wait_is_told_how_long(engine: AsyncEngine) -> None:
@@ -94,7 +95,7 @@ async def test_who_has_to_wait_is_told_how_long(engine: AsyncEngine) -> None:
     assert taken.count == 1
     wait = await budget.take(1, ALL)
     assert isinstance(wait, Wait)
-    assert 90 < wait.seconds <= 100
+    assert 90 < wait.seconds <= 100 / SHARE
 
 
 async def test_what_is_given_back_can_be_taken_again(engine: AsyncEngine) -> None:
