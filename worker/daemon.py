@@ -52,6 +52,9 @@ VITAL_POOL = 3
 #: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.
 OFFER_EVERY = 15.0
 
+#: The same for the balance, which a pause may call for at any time.
+OFFER_BALANCE_EVERY = 2.0
+
 SWEEP_EVERY = 10.0
 
 #: Seconds for which a claimed look or request is held, beyond the panel's own timeout.
@@ -224,7 +227,7 @@ def _add_shared_jobs(works: _Works, upstream: Upstream, budget: Budget, work: As
             min(schedule.reconcile, OFFER_EVERY), "reconcile", _reconcile(upstream, work, settings).run, panel=name
         )
     works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name)
-    works.add(min(schedule.balance, OFFER_EVERY), "balance", balance.run, panel=name)
+    works.add(min(schedule.balance, OFFER_BALANCE_EVERY), "balance", balance.run, panel=name)
 
 
 def _reconcile(upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:

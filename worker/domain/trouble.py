@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from worker.domain.outcome import Failure, NotSent, Reason, Refused, Unknown
+from worker.domain.outcome import Accepted, Answered, Failure, NotSent, Reason, Refused, Unknown
 
 #: So many calls in a row without any answer are an outage.
 OUTAGE_AFTER = 5
@@ -24,8 +25,11 @@ class PauseReason(StrEnum):
     LOW_BALANCE = "low_balance"
 
 
-#: What an answer proves to be over. A low balance is over when the balance says so.
+#: What an answered call can prove to be over. A low balance is over when the balance says so.
 PASSING = (PauseReason.NOT_ENOUGH_FUNDS, PauseReason.BAD_KEY, PauseReason.RATE_LIMITED, PauseReason.OUTAGE)
+
+#: Seconds between two looks at the balance while there isn't enough money: whoever tops up shouldn't have to wait.
+WATCH_MONEY_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,19 @@ def trouble_of(failure: Failure, failures_in_a_row: int, *, adding: bool) -> Pau
             if failures_in_a_row < OUTAGE_AFTER:
                 return None
             return Pause(PauseScope.ALL, PauseReason.OUTAGE, text, first=5, longest=60)
+
+
+def proven_over(outcome: Accepted | Answered[Any] | Failure) -> tuple[PauseReason, ...]:
+    """The troubles that a call's end proves to be over. A refusal is an answer too, yet says nothing of money."""
+    match outcome:
+        case Accepted() | Answered():
+            return PASSING
+        case Refused(Reason.BAD_KEY | Reason.RATE_LIMITED):
+            return (PauseReason.OUTAGE,)
+        case Refused():
+            return (PauseReason.BAD_KEY, PauseReason.RATE_LIMITED, PauseReason.OUTAGE)
+        case NotSent() | Unknown():
+            return ()
 
 
 def low_balance(detail: str) -> Pause:

@@ -1,4 +1,8 @@
-"""The history of a panel's balance, and no more orders while it is too low."""
+"""The history of a panel's balance, and no more orders while it is too low.
+
+While a panel is paused its balance is asked for sooner. It is the call that is always there to probe with, and buys
+nothing; and more money in it ends the want of money at once.
+"""
 
 from decimal import Decimal
 
@@ -6,7 +10,8 @@ import structlog
 
 from worker.domain.outcome import Answered, NotSent, Refused, Unknown
 from worker.domain.status import Balance as PanelBalance
-from worker.domain.trouble import PauseReason, PauseScope, low_balance
+from worker.domain.trouble import WATCH_MONEY_EVERY, PauseReason, PauseScope, low_balance
+from worker.jobs.gate import tell_resumed
 from worker.jobs.periodic import call_when_due
 from worker.jobs.upstream import Upstream
 from worker.store.balances import Balances
@@ -34,15 +39,30 @@ class Balance:
         self._lowest = lowest
 
     async def run(self) -> None:
+        spent = await self._see_to_pauses()
         match await call_when_due(self._job, self._upstream.gate, self._upstream.client.balance):
             case Answered(balance):
                 await self._balances.record(balance)
                 await self._job.succeeded()
                 await self._heed(balance)
+                if spent is not None and balance.amount > spent:
+                    resumed = await self._budget.resume(PauseScope.ADD, (PauseReason.NOT_ENOUGH_FUNDS,))
+                    tell_resumed(self._upstream.name, resumed)
             case Refused(_, text) | NotSent(text) | Unknown(text):
                 _log.warning("balance_not_read", panel=self._upstream.name, error=text)
             case None:
                 pass
+
+    async def _see_to_pauses(self) -> Decimal | None:
+        """Have the balance asked for when a pause calls for it; returns the lowest read while money was wanting."""
+        spent = None
+        for pause in await self._budget.standing():
+            if pause.scope is PauseScope.ALL and pause.lasts <= 0:
+                await self._job.hasten(0)
+            if pause.reason is PauseReason.NOT_ENOUGH_FUNDS:
+                spent = await self._balances.lowest_since(pause.since)
+                await self._job.hasten(0 if spent is None else WATCH_MONEY_EVERY)
+        return spent
 
     async def _heed(self, balance: PanelBalance) -> None:
         about = {"panel": self._upstream.name, "balance": balance.amount, "currency": balance.currency}
@@ -55,7 +75,4 @@ class Balance:
                 )
             return
         _log.debug("balance_read", **about)
-        for resumed in await self._budget.resume((PauseScope.ADD,), (PauseReason.LOW_BALANCE,)):
-            _log.info(
-                "panel_resumed", panel=self._upstream.name, reason=resumed.reason, paused_for=round(resumed.lasted, 1)
-            )
+        tell_resumed(self._upstream.name, await self._budget.resume(PauseScope.ADD, (PauseReason.LOW_BALANCE,)))

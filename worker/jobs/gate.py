@@ -1,17 +1,22 @@
 """The way through to one panel: a slot of this worker's, and a turn in the budget that all workers share."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 
-from worker.domain.outcome import Accepted, Answered, NotSent, Refused, Scope, Unknown
-from worker.domain.trouble import OUTAGE_AFTER, PASSING, PauseScope, trouble_of
-from worker.store.budget import Budget, Paused, Slots, Wait
+from worker.domain.outcome import Accepted, Answered, NotSent, Refused, Unknown
+from worker.domain.trouble import OUTAGE_AFTER, Pause, PauseScope, proven_over, trouble_of
+from worker.store.budget import Budget, Paused, Resumed, Slots, Wait
 
 _log = structlog.get_logger()
+
+#: Seconds by which a call may start after its slot. One that is later takes another slot: its own has passed, and those
+#: of other workers follow it.
+LATE = 0.05
 
 Outcome = Accepted | Answered[Any] | Refused | NotSent | Unknown
 
@@ -36,9 +41,10 @@ class Pass:
         return self.next_at is None
 
     async def __aenter__(self) -> Self:
-        delay = self._start_at - asyncio.get_running_loop().time()
-        if delay > 0:
-            await asyncio.sleep(delay)
+        clock = asyncio.get_running_loop().time
+        if not self.probe and clock() > self._start_at + LATE:
+            self._start_at = await self._gate.later_start()
+        await asyncio.sleep(max(self._start_at - clock(), 0))
         return self
 
     async def __aexit__(
@@ -87,7 +93,7 @@ class Gate:
         self.release(len(passes), adding=adding)
         next_at = passes[0].next_at
         if next_at is None:
-            await self._budget.give_back_probe(_scopes(adding=adding))
+            await self._budget.give_back_probe(_probed(adding=adding))
         else:
             await self._budget.give_back(len(passes), next_at)
 
@@ -98,26 +104,42 @@ class Gate:
                 self._add_slots.release()
 
     async def report(self, outcome: Outcome, *, adding: bool, probe: bool) -> None:
+        pause = self._trouble(outcome, adding=adding, probe=probe)
+        if probe:
+            tell_resumed(self._panel, await self._budget.resume(_probed(adding=adding), proven_over(outcome)))
+        if pause is not None and await self._budget.pause(pause, probe=probe):
+            _log.warning("panel_paused", panel=self._panel, reason=pause.reason, scope=pause.scope, error=pause.detail)
+        if probe:
+            failed = None if pause is None else pause.reason
+            await self._budget.give_back_probe(_probed(adding=adding), failed)
+
+    def _trouble(self, outcome: Outcome, *, adding: bool, probe: bool) -> Pause | None:
         match outcome:
             case Accepted() | Answered():
-                await self._answered(adding=adding, probe=probe)
-            case Refused(reason) if reason.scope is not Scope.PANEL:
-                await self._answered(adding=adding, probe=probe)
-            case Refused() | NotSent() | Unknown():
-                self._failures_in_a_row += not isinstance(outcome, Refused)
-                in_a_row = max(self._failures_in_a_row, OUTAGE_AFTER if probe else 0)
-                pause = trouble_of(outcome, in_a_row, adding=adding)
-                if pause is not None and await self._budget.pause(pause, probe=probe):
-                    _log.warning(
-                        "panel_paused", panel=self._panel, reason=pause.reason, scope=pause.scope, error=pause.detail
-                    )
+                self._failures_in_a_row = 0
+                return None
+            case Refused():
+                self._failures_in_a_row = 0
+                return trouble_of(outcome, 0, adding=adding)
+            case NotSent() | Unknown():
+                self._failures_in_a_row += 1
+                # What probes a pause of all calls needs no more than one failure to prolong an outage.
+                in_a_row = OUTAGE_AFTER if probe and not adding else self._failures_in_a_row
+                return trouble_of(outcome, in_a_row, adding=adding)
 
-    async def _answered(self, *, adding: bool, probe: bool) -> None:
-        self._failures_in_a_row = 0
-        if not probe:
-            return
-        for resumed in await self._budget.resume(_scopes(adding=adding), PASSING):
-            _log.info("panel_resumed", panel=self._panel, reason=resumed.reason, paused_for=round(resumed.lasted, 1))
+    async def later_start(self) -> float:
+        """When a call may start whose slot has passed. It is decided on, so a pause doesn't hold it back any more."""
+        clock = asyncio.get_running_loop().time
+        try:
+            while True:
+                match await self._budget.take(1, ()):
+                    case Slots(first_in=first_in):
+                        return clock() + first_in
+                    case Wait(seconds) | Paused(seconds=seconds):
+                        await asyncio.sleep(min(seconds, 1.0))
+        except Exception:  # noqa: BLE001 - an order that is claimed must go its way without a budget, too
+            _log.exception("no_later_slot", panel=self._panel)
+            return clock()
 
     async def _acquire(self, want: int, *, adding: bool) -> int:
         if adding:
@@ -145,5 +167,16 @@ class Gate:
         return Closed()
 
 
+def tell_resumed(panel: str, resumed: Iterable[Resumed]) -> None:
+    for pause in resumed:
+        _log.info("panel_resumed", panel=panel, reason=pause.reason, paused_for=round(pause.lasted, 1))
+
+
 def _scopes(*, adding: bool) -> tuple[PauseScope, ...]:
+    """The pauses that hold a call back."""
     return (PauseScope.ADD, PauseScope.ALL) if adding else (PauseScope.ALL,)
+
+
+def _probed(*, adding: bool) -> PauseScope:
+    """The pauses that a call can probe."""
+    return PauseScope.ADD if adding else PauseScope.ALL

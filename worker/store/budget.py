@@ -1,20 +1,25 @@
 """A panel's request budget, and its pauses: one for all workers together, taken before a call.
 
 The budget is a row with the first slot that nobody has taken (the generic cell rate algorithm, without a burst): slots
-lie 1/rate apart, so no second holds more of them than the rate allows, whoever takes them.
+lie so far apart that no second holds more of them than the rate allows, whoever takes them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.trouble import Pause, PauseReason, PauseScope
 
-#: How far ahead a slot may be taken, in seconds. Long enough that none is lost between two takings, and short enough
-#: that a pause is felt at once.
-HORIZON = 0.1
+#: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
+#: before its time has come; short enough that a pause is soon felt.
+HORIZON = 0.3
+
+#: The share of the limit that is used. What left evenly arrives less evenly, and arrivals are what a panel counts.
+SHARE = 0.95
 
 #: For how long a probe has a half-open pause to itself, in seconds.
 PROBE = 60.0
@@ -51,10 +56,15 @@ _GIVE_BACK = text("""
 _OPEN_BUDGET = text("INSERT INTO budgets (panel, next_at) VALUES (:panel, now()) ON CONFLICT DO NOTHING")
 
 _PAUSES = text("""
-    SELECT reason, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
+    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
     FROM pauses WHERE panel = :panel AND scope = ANY(:scopes)
-    ORDER BY until DESC LIMIT 1
+    ORDER BY scope, reason
     FOR UPDATE
+""")
+
+_STANDING = text("""
+    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
+    FROM pauses WHERE panel = :panel
 """)
 
 _PROBE = text("""
@@ -77,13 +87,15 @@ _PAUSE = text("""
     RETURNING failures
 """)
 
-_UNUSED_PROBE = text("""
-    UPDATE pauses SET until = clock_timestamp() WHERE panel = :panel AND scope = ANY(:scopes)
+#: Not what is paused until somebody lifts it.
+_GIVE_BACK_PROBE = text("""
+    UPDATE pauses SET until = clock_timestamp()
+    WHERE panel = :panel AND scope = :scope AND reason IS DISTINCT FROM :failed
         AND until <= clock_timestamp() + make_interval(secs => :probe)
 """)
 
 _RESUME = text("""
-    DELETE FROM pauses WHERE panel = :panel AND scope = ANY(:scopes) AND reason = ANY(:reasons)
+    DELETE FROM pauses WHERE panel = :panel AND scope = :scope AND reason = ANY(:reasons)
     RETURNING reason, extract(epoch FROM clock_timestamp() - since)::float8 AS lasted
 """)
 
@@ -122,6 +134,16 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A pause in force, for `lasts` seconds more; below 0: one call may try."""
+
+    scope: PauseScope
+    reason: PauseReason
+    since: datetime
+    lasts: float
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
     reason: str
     lasted: float
@@ -134,14 +156,17 @@ class Budget:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._transactions = engine
         self._panel = panel
-        self._gap = 1 / requests_per_second
+        self._gap = 1 / (requests_per_second * SHARE)
 
     async def open(self) -> None:
         async with self._engine.connect() as connection:
             await connection.execute(_OPEN_BUDGET, {"panel": self._panel})
 
     async def take(self, want: int, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
-        """Take up to `want` slots for a call that pauses of these scopes hold back."""
+        """Take up to `want` slots for a call that pauses of these scopes hold back.
+
+        A pause of all calls isn't probed by an `add`: one that is lost in an outage would leave an order in doubt.
+        """
         async with self._engine.connect() as connection:
             taken = await connection.execute(
                 _TAKE,
@@ -161,10 +186,13 @@ class Budget:
     async def _why_not(self, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
         about = {"panel": self._panel, "scopes": list(scopes)}
         async with self._transactions.begin() as connection:
-            pause = (await connection.execute(_PAUSES, about)).one_or_none()
-            if pause is not None:
-                if pause.lasts > 0:
-                    return Paused(pause.reason, pause.lasts)
+            pauses = _standing(await connection.execute(_PAUSES, about))
+            if pauses:
+                longest = max(pauses, key=lambda pause: pause.lasts)
+                if longest.lasts > 0:
+                    return Paused(longest.reason, longest.lasts)
+                if PauseScope.ADD in scopes and any(pause.scope is PauseScope.ALL for pause in pauses):
+                    return Paused(longest.reason, 0.0)
                 await connection.execute(_PROBE, about | {"probe": PROBE})
                 return Slots(1, 0.0, self._gap, next_at=None)
             next_in = await connection.scalar(_NEXT_SLOT, {"panel": self._panel})
@@ -179,10 +207,16 @@ class Budget:
                 _GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap, "next_at": next_at}
             )
 
-    async def give_back_probe(self, scopes: tuple[PauseScope, ...]) -> None:
-        """A probe that wasn't used after all: somebody else may try at once."""
+    async def give_back_probe(self, scope: PauseScope, failed: PauseReason | None = None) -> None:
+        """A probe that wasn't used, or proved nothing but `failed`: of the rest, somebody else may try at once."""
+        about = {"panel": self._panel, "scope": scope, "failed": failed, "probe": PROBE}
         async with self._engine.connect() as connection:
-            await connection.execute(_UNUSED_PROBE, {"panel": self._panel, "scopes": list(scopes), "probe": PROBE})
+            await connection.execute(_GIVE_BACK_PROBE, about)
+
+    async def standing(self) -> list[Standing]:
+        """The pauses in force."""
+        async with self._engine.connect() as connection:
+            return _standing(await connection.execute(_STANDING, {"panel": self._panel}))
 
     async def pause(self, pause: Pause, *, probe: bool) -> bool:
         """Hold calls back, for all workers. `probe`: a probe found it justified. Returns whether this pause is new."""
@@ -202,10 +236,12 @@ class Budget:
             )
             return bool(failures == 1)
 
-    async def resume(self, scopes: tuple[PauseScope, ...], reasons: tuple[PauseReason, ...]) -> list[Resumed]:
+    async def resume(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
         """Lift these pauses; returns those that there were."""
         async with self._engine.connect() as connection:
-            rows = await connection.execute(
-                _RESUME, {"panel": self._panel, "scopes": list(scopes), "reasons": list(reasons)}
-            )
+            rows = await connection.execute(_RESUME, {"panel": self._panel, "scope": scope, "reasons": list(reasons)})
             return [Resumed(row.reason, row.lasted) for row in rows]
+
+
+def _standing(rows: Iterable[Row[Any]]) -> list[Standing]:
+    return [Standing(PauseScope(row.scope), PauseReason(row.reason), row.since, row.lasts) for row in rows]

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.domain.trouble import PASSING, Pause, PauseReason, PauseScope, low_balance
-from worker.store.budget import HORIZON, PROBE, Budget, Paused, Resumed, Slots, Wait
+from worker.store.budget import HORIZON, PROBE, SHARE, Budget, Paused, Resumed, Slots, Wait
 
 RATE = 50.0
+GAP = 1 / (RATE * SHARE)
 SECONDS = 2.5
 
 ADD = (PauseScope.ADD, PauseScope.ALL)
@@ -73,7 +74,7 @@ async def test_no_second_holds_more_than_the_rate_and_little_is_left(engine: Asy
 async def test_slots_lie_one_after_the_other(budget: Budget) -> None:
     first = await budget.take(3, ALL)
     assert isinstance(first, Slots)
-    assert (first.count, first.gap, first.probe) == (3, 1 / RATE, False)
+    assert (first.count, first.gap, first.probe) == (3, GAP, False)
     assert 0 <= first.first_in <= HORIZON
     second = await budget.take(1, ALL)
     assert isinstance(second, Slots)
@@ -83,7 +84,7 @@ async def test_slots_lie_one_after_the_other(budget: Budget) -> None:
 async def test_no_slot_is_taken_that_is_further_than_the_horizon(budget: Budget) -> None:
     taken = await budget.take(1000, ALL)
     assert isinstance(taken, Slots)
-    assert taken.count == int(HORIZON * RATE) + 1
+    assert taken.count == int(HORIZON / GAP) + 1
 
 
 async def test_who_has_to_wait_is_told_how_long(engine: AsyncEngine) -> None:
@@ -94,7 +95,7 @@ async def test_who_has_to_wait_is_told_how_long(engine: AsyncEngine) -> None:
     assert taken.count == 1
     wait = await budget.take(1, ALL)
     assert isinstance(wait, Wait)
-    assert 90 < wait.seconds <= 100
+    assert 90 < wait.seconds <= 100 / SHARE
 
 
 async def test_what_is_given_back_can_be_taken_again(engine: AsyncEngine) -> None:
@@ -167,17 +168,24 @@ class TestPauses:
         assert paused.reason == "low_balance"
         assert paused.seconds > 10 * 365 * 86_400
 
-    @pytest.mark.parametrize("scopes", [ADD, ALL])
+    @pytest.mark.parametrize(("scope", "scopes"), [(PauseScope.ADD, ADD), (PauseScope.ALL, ALL)])
     async def test_exactly_one_probes_when_it_is_over(
-        self, budget: Budget, database: Database, scopes: tuple[PauseScope, ...]
+        self, budget: Budget, scope: PauseScope, scopes: tuple[PauseScope, ...]
     ) -> None:
-        await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
+        await budget.pause(pause(scope, first=0), probe=False)
         answers = await asyncio.gather(*(budget.take(5, scopes) for _ in range(8)))
         probes = [answer for answer in answers if isinstance(answer, Slots)]
         assert [(probe.count, probe.probe) for probe in probes] == [(1, True)]
         others = [answer for answer in answers if isinstance(answer, Paused)]
         assert len(others) == 7
         assert all(PROBE - 10 < other.seconds <= PROBE for other in others)
+
+    async def test_an_add_does_not_probe_a_pause_of_all_calls(self, budget: Budget) -> None:
+        await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
+        assert await budget.take(1, ADD) == Paused("outage", 0.0)
+        probe = await budget.take(1, ALL)
+        assert isinstance(probe, Slots)
+        assert probe.probe
 
     async def test_only_a_probe_doubles_the_wait_up_to_its_longest(self, budget: Budget, database: Database) -> None:
         outage = Pause(PauseScope.ALL, PauseReason.OUTAGE, "down", first=100, longest=350)
@@ -196,29 +204,48 @@ class TestPauses:
         await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
         assert isinstance(await budget.take(1, ALL), Slots)
         assert isinstance(await budget.take(1, ALL), Paused)
-        await budget.give_back_probe(ALL)
+        await budget.give_back_probe(PauseScope.ALL)
         answer = await budget.take(1, ALL)
         assert isinstance(answer, Slots)
         assert answer.probe
+
+    async def test_a_probe_that_fails_otherwise_is_free_for_the_rest(self, budget: Budget, database: Database) -> None:
+        await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS, first=0), probe=False)
+        assert isinstance(await budget.take(1, ADD), Slots)
+        await budget.pause(pause(PauseScope.ADD, PauseReason.RATE_LIMITED, first=20), probe=True)
+        await budget.give_back_probe(PauseScope.ADD, PauseReason.RATE_LIMITED)
+        paused = await budget.take(1, ADD)
+        assert isinstance(paused, Paused)
+        assert paused.reason == "rate_limited"
+        assert 10 < paused.seconds <= 20
+
+    async def test_what_stands_is_told(self, budget: Budget, database: Database) -> None:
+        assert await budget.standing() == []
+        await budget.pause(pause(PauseScope.ALL), probe=False)
+        (standing,) = await budget.standing()
+        since = database.scalar("SELECT since FROM pauses")
+        assert (standing.scope, standing.reason, standing.since) == (PauseScope.ALL, PauseReason.OUTAGE, since)
+        assert 50 < standing.lasts <= 60
 
     async def test_resuming_lifts_what_an_answer_proves_to_be_over(self, budget: Budget) -> None:
         await budget.pause(pause(PauseScope.ALL, PauseReason.OUTAGE), probe=False)
         await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS), probe=False)
         await budget.pause(low_balance("0.10 left"), probe=False)
-        assert [resumed.reason for resumed in await budget.resume(ALL, PASSING)] == ["outage"]
+        assert [resumed.reason for resumed in await budget.resume(PauseScope.ALL, PASSING)] == ["outage"]
         assert isinstance(await budget.take(1, ALL), Slots)
-        (resumed,) = await budget.resume(ADD, PASSING)
+        (resumed,) = await budget.resume(PauseScope.ADD, PASSING)
         assert resumed == Resumed("not_enough_funds", resumed.lasted)
         assert 0 <= resumed.lasted < 60
         assert isinstance(await budget.take(1, ADD), Paused)
-        assert [r.reason for r in await budget.resume((PauseScope.ADD,), (PauseReason.LOW_BALANCE,))] == ["low_balance"]
+        lifted = await budget.resume(PauseScope.ADD, (PauseReason.LOW_BALANCE,))
+        assert [resumed.reason for resumed in lifted] == ["low_balance"]
         assert isinstance(await budget.take(1, ADD), Slots)
-        assert await budget.resume(ADD, PASSING) == []
+        assert await budget.resume(PauseScope.ADD, PASSING) == []
 
     async def test_a_pause_after_a_resumption_begins_anew(self, budget: Budget, database: Database) -> None:
         outage = Pause(PauseScope.ALL, PauseReason.OUTAGE, "down", first=100, longest=350)
         await budget.pause(outage, probe=False)
         await budget.pause(outage, probe=True)
-        await budget.resume(ALL, PASSING)
+        await budget.resume(PauseScope.ALL, PASSING)
         assert await budget.pause(outage, probe=False) is True
         assert 90 < lasts(database) <= 100

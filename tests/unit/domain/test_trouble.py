@@ -2,8 +2,17 @@
 
 import pytest
 
-from worker.domain.outcome import NotSent, Reason, Refused, Scope, Unknown
-from worker.domain.trouble import OUTAGE_AFTER, PASSING, Pause, PauseReason, PauseScope, low_balance, trouble_of
+from worker.domain.outcome import Accepted, Answered, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.trouble import (
+    OUTAGE_AFTER,
+    PASSING,
+    Pause,
+    PauseReason,
+    PauseScope,
+    low_balance,
+    proven_over,
+    trouble_of,
+)
 
 CALLS = pytest.mark.parametrize("adding", [True, False], ids=["add", "other"])
 
@@ -62,3 +71,26 @@ def test_a_low_balance_holds_add_back_until_the_balance_says_otherwise():
     pause = low_balance("the balance is 3, below 10")
     assert (pause.scope, pause.reason, pause.first) == (PauseScope.ADD, PauseReason.LOW_BALANCE, None)
     assert set(PauseReason) - set(PASSING) == {PauseReason.LOW_BALANCE}
+
+
+@pytest.mark.parametrize("outcome", [Accepted("1"), Answered({})], ids=["accepted", "answered"])
+def test_an_answer_ends_whatever_can_pass(outcome):
+    assert proven_over(outcome) == PASSING
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is not Scope.PANEL])
+def test_a_refusal_of_one_order_says_nothing_of_money(reason):
+    """Panels look at the link, the service and the quantity before they look at the balance."""
+    assert set(PASSING) - set(proven_over(Refused(reason, "no"))) == {PauseReason.NOT_ENOUGH_FUNDS}
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is Scope.PANEL])
+def test_no_refusal_ends_its_own_trouble_and_each_ends_an_outage(reason):
+    over = proven_over(Refused(reason, "no"))
+    assert PauseReason(reason) not in over
+    assert PauseReason.OUTAGE in over
+
+
+@pytest.mark.parametrize("failure", [NotSent("refused"), Unknown("timeout")], ids=["not sent", "unknown"])
+def test_silence_proves_nothing_to_be_over(failure):
+    assert proven_over(failure) == ()
