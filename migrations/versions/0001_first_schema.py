@@ -239,6 +239,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome IS NULL"),
     )
     op.create_index(
+        "submissions_accepted_idx",
+        "submissions",
+        ["panel", "began_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'accepted'"),
+    )
+    op.create_index(
         "submissions_parents_idx",
         "submissions",
         ["panel"],

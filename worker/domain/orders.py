@@ -276,7 +276,7 @@ def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News
     What the answer leaves out stays as it was: missing is no news. Without a status, the state stays too.
     An order that isn't on the panel by our own record is left alone, whatever is said of the id that it had.
     """
-    if before.state not in ON_PANEL:
+    if before.state not in ON_PANEL or before.panel_order_id is None:
         return News(None, Recognition.KNOWN)
     state, recognition = (
         (before.state, Recognition.KNOWN) if reading.status is None else read_order_status(reading.status)

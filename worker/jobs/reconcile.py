@@ -81,7 +81,7 @@ class Reconcile:
         return [
             suspect_of(
                 question,
-                await self._evidence.neighbours(question.token, question.last_at(settle)),
+                await self._evidence.neighbours(question.began_at, question.last_at(settle)),
                 settle=settle,
                 asked_at=asked_at,
             )

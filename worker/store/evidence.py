@@ -37,17 +37,16 @@ BEFORE = text("""
     SELECT s.panel_order_id,
         extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
     FROM submissions s
-    WHERE s.id < :token AND s.panel = :panel AND s.outcome = 'accepted'
-    ORDER BY s.id DESC LIMIT :at_most
+    WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at < to_timestamp(:began_at)
+    ORDER BY s.began_at DESC LIMIT :at_most
 """)
 
 AFTER = text("""
     SELECT s.panel_order_id,
         extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
     FROM submissions s
-    WHERE s.id > :token AND s.panel = :panel AND s.outcome = 'accepted'
-        AND s.began_at > to_timestamp(:last_at)
-    ORDER BY s.id LIMIT :at_most
+    WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at > to_timestamp(:last_at)
+    ORDER BY s.began_at LIMIT :at_most
 """)
 
 _KNOWN = text("SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)")
@@ -119,9 +118,9 @@ class Evidence:
                 for row in rows
             ]
 
-    async def neighbours(self, token: int, last_at: float) -> list[KnownOrder]:
-        """Known orders that were sent shortly before this one, and after it could still have been taken."""
-        about = {"panel": self._panel, "token": token, "last_at": last_at, "at_most": NEIGHBOURS}
+    async def neighbours(self, began_at: float, last_at: float) -> list[KnownOrder]:
+        """Known orders that were sent shortly before one began, and after it could still have been taken."""
+        about = {"panel": self._panel, "began_at": began_at, "last_at": last_at, "at_most": NEIGHBOURS}
         async with self._engine.connect() as connection:
             rows = [*(await connection.execute(BEFORE, about)), *(await connection.execute(AFTER, about))]
         return [KnownOrder(row.panel_order_id, row.began_at, row.ended_at) for row in rows]

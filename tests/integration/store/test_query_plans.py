@@ -11,7 +11,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql import dialect
 
 from worker.domain.states import OrderState
-from worker.store import budget, catalogue, changes, orders, overview, periodic, polls, requests, workers
+from worker.store import budget, catalogue, changes, evidence, orders, overview, periodic, polls, requests, workers
 from worker.store.lookup import Search, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
@@ -39,8 +39,10 @@ FILL = f"""
     FROM generate_series(1, {CLOSED}) n;
     INSERT INTO order_events (order_id, kind, state_after)
     SELECT id, kind, state FROM orders, unnest(ARRAY['submitting', 'submitted', 'status']) kind;
-    INSERT INTO submissions (order_id, panel, worker_id, is_parent, ended_at, outcome, panel_order_id)
-    SELECT id, panel, '{DEAD}', false, now(), 'accepted', panel_order_id FROM orders;
+    INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, panel_order_id, is_parent)
+    SELECT id, panel, '{DEAD}', now(), 'accepted', panel_order_id, id % 1000 = 0 FROM orders;
+    INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, panel_order_id, is_parent)
+    SELECT id, 'few', '{DEAD}', now(), 'accepted', panel_order_id, false FROM orders WHERE id <= 10;
     INSERT INTO polls SELECT id, panel, now() + interval '1 day', now() FROM orders;
     INSERT INTO refills (order_id, state) SELECT id, 'completed' FROM orders WHERE id % 5 = 0;
     INSERT INTO cancels (order_id, state) SELECT id, 'accepted' FROM orders WHERE id % 5 = 0;
@@ -53,6 +55,8 @@ FILL = f"""
     SELECT id, panel, CASE WHEN id % 2 = 0 THEN uuid '{DEAD}' ELSE '{LIVING}' END, false
     FROM orders WHERE state = 'submitting';
     INSERT INTO orders (service, state) SELECT n, 'unconfirmed' FROM generate_series(1, {OPEN}) n;
+    INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, is_parent)
+    SELECT id, panel, '{DEAD}', now(), 'unknown', false FROM orders WHERE state = 'unconfirmed';
     INSERT INTO orders (service, state, panel_order_id)
     SELECT n, 'submitted', 'open ' || n FROM generate_series(1, {OPEN}) n;
     INSERT INTO polls SELECT id, panel, now(), now() FROM orders WHERE state = 'submitted';
@@ -72,6 +76,9 @@ CLAIM = PANEL | {"at_most": 50, "lease": 90.0}
 OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
 SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
 TOKENS = {"token": OPEN_IDS}
+LONG_AGO, FAR_AHEAD = 0.0, 4e9
+NEIGHBOURS = PANEL | {"at_most": 200}
+OF_FEW = {"panel": "few", "at_most": 200}
 
 WRITE = {
     "order_id": OPEN_IDS,
@@ -117,6 +124,16 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "cancels.reject_pointless": (requests._reject_pointless("cancels"), {"code": "c", "error": "e"}),
     "cancels.cancel_unsent": (requests._CANCELABLE_HERE, {}),
     "cancels.accept": (requests._ACCEPT, {"cancel_id": OPEN_IDS}),
+    "evidence.questions": (evidence.SUSPECTS, PANEL),
+    "evidence.before": (evidence.BEFORE, NEIGHBOURS | {"began_at": FAR_AHEAD}),
+    "evidence.before the first": (evidence.BEFORE, NEIGHBOURS | {"began_at": LONG_AGO}),
+    "evidence.before on a panel with few orders": (evidence.BEFORE, OF_FEW | {"began_at": FAR_AHEAD}),
+    "evidence.after": (evidence.AFTER, NEIGHBOURS | {"last_at": LONG_AGO}),
+    "evidence.after the last": (evidence.AFTER, NEIGHBOURS | {"last_at": FAR_AHEAD}),
+    "evidence.after on a panel with few orders": (evidence.AFTER, OF_FEW | {"last_at": LONG_AGO}),
+    "evidence.known": (evidence._KNOWN, PANEL | {"numbers": [str(n) for n in range(200)]}),
+    "evidence.parents": (evidence.PARENTS, PANEL | {"since": 0.0}),
+    "evidence.lock": (evidence._LOCK, {"order_id": CLOSED + 3 * OPEN + 1, "token": CLOSED + OPEN + 1}),
     "budget.take": (
         budget._TAKE,
         PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},

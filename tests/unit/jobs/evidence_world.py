@@ -148,7 +148,7 @@ class World:
         for token, row in enumerate(sorted(self.rows, key=lambda row: (row.began, row.tie)), start=1):
             row.token = token
         self._ticks = cycle(self.steps)
-        self.neighbours_of: dict[int, list[tuple[str, float, float]]] = {}  #: by token, instead of the true ones
+        self.neighbours_of: dict[float, list[tuple[str, float, float]]] = {}  #: by `began_at`, instead of the true ones
         self._calls = 0
         self._runs = 0
         self.verdicts: list[tuple[Row, Any]] = []
@@ -248,13 +248,15 @@ class World:
             if row.began <= self.now and self._known_number(row) is None and not row.is_pending
         ]
 
-    async def neighbours(self, token: int, last_at: float) -> list[KnownOrder]:
+    async def neighbours(self, began_at: float, last_at: float) -> list[KnownOrder]:
         self.tick()
-        if token in self.neighbours_of:
-            return [KnownOrder(*of) for of in self.neighbours_of[token]]
-        heard = sorted((row for row in self.rows if row.heard and row.ended <= self.now), key=lambda row: row.token)
-        before = [row for row in heard if row.token < token][-self.neighbours_seen :]
-        after = [row for row in heard if row.token > token and row.began > last_at][: self.neighbours_seen]
+        if began_at in self.neighbours_of:
+            return [KnownOrder(*of) for of in self.neighbours_of[began_at]]
+        heard = sorted(
+            (row for row in self.rows if row.heard and row.ended <= self.now), key=lambda row: (row.began, row.token)
+        )
+        before = [row for row in heard if row.began < began_at][-self.neighbours_seen :]
+        after = [row for row in heard if row.began > last_at][: self.neighbours_seen]
         return [KnownOrder(str(row.truth), row.began, row.ended) for row in [*before[::-1], *after]]
 
     async def known(self, numbers: Collection[str]) -> set[str]:

@@ -131,7 +131,7 @@ def test_a_twin_of_which_the_ids_say_nothing():
     """Around it the ids don't increase, so it may lie anywhere, and in the other's gap too."""
     twin, never = lost(began=-50.0, ended=-49.0, taken_at=None), lost(taken_at=0.5)
     it = world(twin, never)
-    it.neighbours_of = {twin.token: [("900", -60.0, -59.0), ("800", -58.0, -57.0)]}
+    it.neighbours_of = {twin.began: [("900", -60.0, -59.0), ("800", -58.0, -57.0)]}
     it.run(at=80)
     assert verdicts_on(it, twin) == [Undecided(Doubt.IDS_NOT_INCREASING)]
     assert verdicts_on(it, never) == [Undecided(Doubt.AMBIGUOUS, (never.truth,))]
