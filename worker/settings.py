@@ -1,4 +1,4 @@
-"""Typed settings (contract, section 4). `load` is the way in; whatever is wrong ends as one `SettingsError`."""
+"""Typed settings (README, "Settings"). `load` is the way in; whatever is wrong ends as one `SettingsError`."""
 
 import math
 import os

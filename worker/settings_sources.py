@@ -1,4 +1,4 @@
-"""Where settings come from: the environment and a TOML file, read into texts by name (contract, section 4).
+"""Where settings come from: the environment and a TOML file, read into texts by name.
 
 Nothing here knows what a value must look like; `worker.settings` does.
 """

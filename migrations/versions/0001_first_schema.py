@@ -1,4 +1,4 @@
-"""The first schema: the tables of the contract, the worker's own, and the wake-ups."""
+"""The first schema: the producers' tables, the worker's own, and the wake-ups."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How a command fails: one plain line on stderr, and an exit code (contract, section 5)."""
+"""How a command fails: one plain line on stderr, and an exit code (README, "Commands")."""
 
 from typing import IO, Any
 

@@ -14,7 +14,7 @@ from worker.domain.status import CancelTaken, ItemError, Recognition, read_refil
 NO_PANEL_ORDER = "no_panel_order"
 NO_PANEL_ORDER_TEXT = "the order never reached the panel"
 
-#: Seconds. A panel may not know an order of its own for some minutes after it took it (panel-api.md, section 3).
+#: Seconds. A panel may not know an order of its own for some minutes after it took it.
 UNKNOWN_YET = 600.0
 
 

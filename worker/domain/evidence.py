@@ -1,4 +1,4 @@
-"""What a panel's ids prove about orders whose `add` was never answered (contract, promise 3).
+"""What a panel's ids prove about orders whose `add` was never answered (README, promise 3).
 
 One sequence of ids runs through the whole panel, and only our own orders answer with a status. So whatever answers
 between two known orders of ours, and is none that we know, came of an unconfirmed one; and where everything was asked
@@ -192,7 +192,7 @@ def fit(suspect: Suspect, reading: OrderReading) -> Fit:
 
 
 def _is_parents(reading: OrderReading) -> bool:
-    """Whether it has the shape of a drip-feed's or a subscription's: no numbers (panel-api.md, "Statuses")."""
+    """Whether it has the shape of a drip-feed's or a subscription's parent: no numbers."""
     return reading.charge is None and reading.remains is None and reading.start_count is None
 
 

@@ -20,7 +20,7 @@ class Scope(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a panel refused: stable codes of ours, written to `error_code` (texts seen: panel-api.md, "Errors")."""
+    """Why a panel refused: stable codes of ours, written to `error_code` (the README has them all)."""
 
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"

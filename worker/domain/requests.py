@@ -1,6 +1,6 @@
 """From a row to what `add` is sent: everything that the catalogue can tell is told here, before any call.
 
-Follows panel-api.md, section 2. Codes of refusals are part of the contract with producers.
+Follows the panels' own documents. Codes of refusals are part of the interface: producers rely on them.
 """
 
 from collections.abc import Mapping

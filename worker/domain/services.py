@@ -1,4 +1,4 @@
-"""The 17 service types of the panel API: what `add` takes for each, and what it bills (panel-api.md, section 2)."""
+"""The 17 service types of the panel API: what `add` takes for each, and what it bills."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ class Service:
     raw: Mapping[str, Any] | None = None
 
 
-#: The fields whose change is news to a reseller (contract: service_changes).
+#: The fields whose change is news to a reseller (the table service_changes).
 WATCHED = ("rate", "min", "max", "name")
 
 

@@ -1,4 +1,4 @@
-"""The states of an order, a refill and a cancel, and which may follow which (contract, section 2)."""
+"""The states of an order, a refill and a cancel, and which may follow which (README, "States")."""
 
 from enum import StrEnum
 

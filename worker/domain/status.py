@@ -1,4 +1,4 @@
-"""What a panel says of an order or a refill, and what its words mean (panel-api.md, section 3, "Statuses")."""
+"""What a panel says of an order or a refill, and what its words mean (CONTRIBUTING.md, "What panels do")."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Trouble of a whole panel: what pauses it, how far, and for how long (contract, promise 5)."""
+"""Trouble of a whole panel: what pauses it, how far, and for how long (README, promise 5)."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""How panels' words are compared (panel-api.md, sections 2 and 3)."""
+"""How panels' words are compared: their names of types, and of statuses."""
 
 
 def plain(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, or a line for a person; secrets taken out of either (contract, section 6)."""
+"""Logs: one JSON object a line on stderr, or a line for a person; secrets taken out of either (README, "Logs")."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What may never be seen: keys and passwords, taken out of any text or nested value (contract, promise 8)."""
+"""What may never be seen: keys and passwords, taken out of any text or nested value (README, promise 8)."""
 
 import html
 import json

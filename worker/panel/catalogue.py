@@ -1,4 +1,4 @@
-"""The list of services as panels send it (panel-api.md, section 3, "Services")."""
+"""The list of services as panels send it, wrapped or not."""
 
 from typing import Any
 

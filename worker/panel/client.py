@@ -1,4 +1,4 @@
-"""The ten calls of the panel API v2, typed in and out (panel-api.md, section 1)."""
+"""The ten calls of the panel API v2, typed in and out."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

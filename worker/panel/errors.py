@@ -1,4 +1,4 @@
-"""Which reason a panel's error text stands for (panel-api.md, section 3, "Errors")."""
+"""Which reason a panel's error text stands for (CONTRIBUTING.md, "What panels do")."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Replies about several ids, and about one: every shape that panels give them (panel-api.md, section 3, "Batches").
+"""Replies about several ids, and about one: every shape that panels give them.
 
 A reply about one id is read like one about many: panels answer either question in either shape.
 """

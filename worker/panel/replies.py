@@ -1,4 +1,4 @@
-"""What a whole reply comes to: the body is read first, the HTTP status after (panel-api.md, section 3, "Errors")."""
+"""What a whole reply comes to: the body is read first, the HTTP status after."""
 
 import json
 from collections.abc import Callable, Mapping

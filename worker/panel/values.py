@@ -1,6 +1,6 @@
 """Single values of a panel's JSON, read tolerantly: each reader takes anything, and gives None for what it can't read.
 
-Numbers arrive as numbers or as texts; both are read the same way (panel-api.md, section 3, "Numbers and flags").
+Numbers arrive as numbers or as texts; both are read the same way.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-#: Panels count to the fifth decimal (panel-api.md, "After the end").
+#: Panels count to the fifth decimal.
 SMALLEST = Decimal("0.00001")
 
 

@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, and what of that the document doesn't allow. Keys are never kept."""
+"""What was asked of the sandbox, and what of that panels' documents don't allow. Keys are never kept."""
 
 import asyncio
 import time

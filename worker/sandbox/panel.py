@@ -1,4 +1,4 @@
-"""The panel behind the interface: one account, and the document's answer to each action (panel-api.md, section 1)."""
+"""The panel behind the interface: one account, and the answer that panels' documents give for each action."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +57,7 @@ class Panel:
                 raise RefusedError(INCORRECT_REQUEST)
 
     def status_of(self, order: Order) -> dict[str, Any]:
-        """An order as `status` answers it; parents have a shape of their own (panel-api.md, "Statuses")."""
+        """An order as `status` answers it; parents have a shape of their own."""
         if order.spawning:
             spawned = [str(number) for number in order.spawning.orders]
             if not order.spawning.posts:

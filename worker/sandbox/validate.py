@@ -1,7 +1,7 @@
-"""The strict reading of a request: what the document allows, and nothing else (panel-api.md, sections 1 and 2).
+"""The strict reading of a request: what panels' documents allow, and nothing else.
 
 What a panel would overlook is a violation: it is recorded, and the request is carried out. What a panel would refuse is
-refused with the document's words.
+refused with the documents' words.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ _SUBSCRIPTION_OPTIONS = ("posts", "old_posts", "delay", "expiry")
 
 
 class Violation(NamedTuple):
-    """One thing that the document doesn't allow. `kind` is stable; `detail` holds names, never values of a key."""
+    """One thing that panels' documents don't allow. `kind` is stable; `detail` holds names, never values of a key."""
 
     kind: str
     detail: str

@@ -1,4 +1,4 @@
-"""How a change of orders is written: state, charge and event in one transaction (contract, promise 4).
+"""How a change of orders is written: state, charge and event in one transaction (README, promise 4).
 
 Every writer follows one order: it locks the rows by id, decides, writes them, and writes the events last. The events'
 trigger then takes the lock that puts events in the order of their ids, so nobody who holds that lock waits for a row.

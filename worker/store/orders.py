@@ -1,5 +1,5 @@
 """The way of an order out to the panel: claimed with its intent, and settled with its outcome. Two commits, none open
-during the call (design: "Two commits around every add").
+during the call (CONTRIBUTING.md, "What must not break").
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The tables (contract, section 1). Alembic's revisions in `migrations/` build them; a test holds the two together."""
+"""The tables. Alembic's revisions in `migrations/` build them; a test holds the two together."""
 
 from enum import StrEnum
 

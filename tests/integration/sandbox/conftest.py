@@ -22,7 +22,7 @@ class Answer:
 
 
 class Client:
-    """A client that believes everything the document says."""
+    """A client that believes everything that a panel documents."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self._sandbox = sandbox

@@ -1,4 +1,4 @@
-"""What an INSERT refuses and what it leaves to the defaults (contract, section 1)."""
+"""What an INSERT refuses and what it leaves to the defaults."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far a refusal reaches (panel-api.md, section 3, "Errors"; contract, promise 5)."""
+"""How far a refusal reaches (README, "Bad rows and error codes", and promise 5)."""
 
 import pytest
 

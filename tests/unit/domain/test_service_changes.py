@@ -1,4 +1,4 @@
-"""What is news about a catalogue (contract: service_changes), and which catalogue can be believed."""
+"""What is news about a catalogue (the table service_changes), and which catalogue can be believed."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The table of service types, written once more, from panel-api.md, section 2."""
+"""The table of service types, written once more, from the panels' own documents."""
 
 import pytest
 from hypothesis import given

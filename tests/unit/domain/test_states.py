@@ -1,4 +1,4 @@
-"""The diagram of the contract, section 2, edge by edge."""
+"""The README's diagram of states, edge by edge."""
 
 from itertools import product
 
@@ -84,6 +84,6 @@ def test_final_states_are_those_that_are_looked_at_again():
     assert {state for state in OrderState if state.is_final} == {"completed", "partial", "canceled"}
 
 
-def test_the_words_are_the_contracts():
+def test_the_words_of_refills_and_cancels():
     assert set(RefillState) == {"pending", "submitted", "completed", "rejected"}
     assert set(CancelState) == {"pending", "accepted", "rejected"}

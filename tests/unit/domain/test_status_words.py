@@ -1,4 +1,4 @@
-"""The panels' words (panel-api.md, section 3, "Statuses"): those that are known, and all the others."""
+"""The panels' words (CONTRIBUTING.md, "What panels do"): those that are known, and all the others."""
 
 import re
 

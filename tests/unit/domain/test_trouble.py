@@ -1,4 +1,4 @@
-"""What pauses a panel, how far, and for how long (contract, promise 5)."""
+"""What pauses a panel, how far, and for how long (README, promise 5)."""
 
 import pytest
 

@@ -9,7 +9,7 @@ KEY = "sandbox-key"
 LINK = "https://example.com/me"
 LINES = "first\nsecond\nthird"
 
-#: Each type with what panel-api.md, section 2, says is sent for it, and what that costs here.
+#: Each type with what panels' documents say is sent for it, and what that costs here.
 ORDERS = {
     "Default": ({"link": LINK, "quantity": "1000"}, "0.90000"),
     "Package": ({"link": LINK}, "4.50000"),

@@ -1,4 +1,4 @@
-"""Settings: every variable of the contract, where it may come from, and what is said of a wrong one."""
+"""Settings: every variable of the README, where it may come from, and what is said of a wrong one."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +37,7 @@ def problem(environ: dict[str, str], **needs: bool) -> str:
 
 
 class TestDefaults:
-    def test_are_those_of_the_contract(self) -> None:
+    def test_are_those_of_the_readme(self) -> None:
         settings = load(NEEDED)
         panel = settings.panels["default"]
         assert (panel.requests_per_second, panel.concurrency, panel.timeout, panel.low_balance) == (10, 16, 30, 0)

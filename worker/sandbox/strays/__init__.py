@@ -1,4 +1,4 @@
-"""The ways in which panels were seen to stray from the document (panel-api.md, section 3), each under a name."""
+"""The ways in which panels were seen to stray from their document, each under a name."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Shapes of batches (panel-api.md, "Batches")."""
+"""Shapes of batches."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Shapes of errors, and what stands in front of the JSON (panel-api.md, "Errors" and "No JSON at all")."""
+"""Shapes of errors, and what stands in front of the JSON."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Order ids that are no numbers (panel-api.md, "Numbers and flags").
+"""Order ids that are no numbers.
 
 Inside, the sandbox goes on counting; only what is said and heard is rewritten. An id asked for without the prefix is
 nobody's, and is marked so that it can be said back as it came.

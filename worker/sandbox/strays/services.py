@@ -1,4 +1,4 @@
-"""Shapes of the catalogue (panel-api.md, "Services", and the spellings of section 2)."""
+"""Shapes of the catalogue, and spellings of its types."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Words of statuses (panel-api.md, "Statuses" and "Just after `add`")."""
+"""Words of statuses, and orders that aren't known just after `add`."""
 
 from collections.abc import Callable, Mapping
 
