@@ -106,8 +106,10 @@ class _Session:
                 self.transaction.append(self.prepared.get(name, ""))
             case b"Q" if payload == b"COMMIT\0":
                 self.committing = self._name()
-            case b"Q":
+            case b"Q" if payload == b"BEGIN\0":
                 self.transaction = []
+            case b"Q":
+                self.transaction.append(" ".join(payload[:-1].decode().split()))
 
     def _name(self) -> str | None:
         for name, part in TRANSACTIONS.items():

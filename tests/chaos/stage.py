@@ -1,4 +1,4 @@
-"""What the tests of this folder are played on: a database, a sandbox, a relay to each, and workers one after another."""
+"""What these tests are played on: a database, a sandbox, a relay to each, and workers one after the other."""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.conftest import Tables, differences
-from tests.acceptance.daemon import Daemon, launched, settings_for, worker
+from tests.acceptance.daemon import Daemon, launched, settings_for
 from tests.acceptance.samples import insert
-from tests.chaos.points import CutError, Instant, Point
+from tests.chaos.points import CutError, Instant, Point, Watch, let_pass
 from tests.chaos.relays import PanelRelay, PostgresRelay, panel_relay, postgres_relay
 from worker.sandbox import Sandbox, SandboxOptions, ledger
 
@@ -51,9 +51,10 @@ class Stage:
     panel: PanelRelay
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()  #: what is run in place of `order-sync run`
     workers: int = 0
 
-    def watch(self, watch: Any) -> None:
+    def watch(self, watch: Watch) -> None:
         self.postgres.watch = self.panel.watch = watch
 
     def _log(self) -> Path:
@@ -62,13 +63,14 @@ class Stage:
 
     @asynccontextmanager
     async def worker(self, **settings: str) -> AsyncIterator[Daemon]:
-        async with worker(self.settings | settings, self._log()) as daemon:
+        async with self.launched(**settings) as daemon:
+            await daemon.said("worker_started")
             yield daemon
 
     @asynccontextmanager
     async def launched(self, **settings: str) -> AsyncIterator[Daemon]:
         """A worker that may not live to tell that it has started."""
-        async with launched(self.settings | settings, self._log()) as daemon:
+        async with launched(self.settings | settings, self._log(), *self.command) as daemon:
             yield daemon
 
     def end_leases(self) -> None:
@@ -104,7 +106,7 @@ class Stage:
 
     async def finish(self) -> None:
         """Have a worker bring everything to its end, whatever it was left with."""
-        self.watch(_let_pass)
+        self.watch(let_pass)
         self.end_leases()
         await self.sandbox.idle()
         async with self.worker() as daemon:
@@ -176,10 +178,6 @@ class Stage:
 
 def _order(number: int, quantity: int) -> dict[str, Any]:
     return {"service": SERVICE, "link": f"https://example.com/{number}", "quantity": quantity}
-
-
-async def _let_pass(_: Point) -> None:
-    pass
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.daemon import Daemon
 from tests.chaos.points import Instant, Point
-from tests.chaos.stage import NOTHING_IN_HAND, Killer, Stage, stage
+from tests.chaos.stage import Killer, Stage, stage
 
 ASKED, HALF_ASKED, DONE, HALF_ANSWERED, ANSWERED = Instant
 
@@ -60,7 +60,7 @@ async def test_killed_once(point: Point, database_url: str, tmp_path: Path) -> N
         assert it.untrue() == []
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda point: str(point))
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=str)
 async def test_killed_twice(first: Point, second: Point, database_url: str, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path) as it:
         await first_life(it, first)
@@ -88,7 +88,7 @@ async def first_life(it: Stage, point: Point) -> None:
         killer = Killer(point, daemon.process.pid)
         it.watch(killer.watch)
         it.work()
-        await asyncio.wait_for(daemon.process.wait(), 30)
+        await asyncio.wait_for(daemon.process.wait(), 60)
         assert killer.struck
 
 
@@ -98,7 +98,7 @@ async def killed(it: Stage, daemon: Daemon, point: Point) -> None:
     it.watch(killer.watch)
     settling = asyncio.create_task(it.settle())
     ended = asyncio.create_task(daemon.process.wait())
-    await asyncio.wait({settling, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    await asyncio.wait({settling, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
     settling.cancel()
     await asyncio.gather(settling, return_exceptions=True)
     if daemon.process.returncode is None:
