@@ -13,7 +13,7 @@ import logging
 import re
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,11 +51,31 @@ class HttpReply:
 class _Wire:
     """How far one request came."""
 
+    may_send: Callable[[], bool]
     connected: bool = False
+    withdrawn: bool = False
     status: int | None = None  #: of the reply, once its head has come
 
 
 _wire: ContextVar[_Wire] = ContextVar("wire")
+
+
+class _WithdrawnError(Exception):
+    """There is a connection, and the request is not to be sent any more."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """Asks once more, at the last instant at which a request can be withdrawn: its head and body go next.
+
+    Between the question and the first byte lies no wait, from Python 3.12 on; before, one turn of the event loop.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        wire = _wire.get()
+        if not wire.may_send():
+            wire.withdrawn = True
+            raise _WithdrawnError
+        return await super().send(conn)
 
 
 class _UnusableReplyError(Exception):
@@ -85,9 +105,14 @@ class Transport:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def post(self, form: Mapping[str, str]) -> HttpReply | NotSent | Unknown:
-        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError."""
-        wire = _Wire()
+    async def post(
+        self, form: Mapping[str, str], may_send: Callable[[], bool] = lambda: True
+    ) -> HttpReply | NotSent | Unknown:
+        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError.
+
+        `may_send` is asked once there is a connection, right before the first byte.
+        """
+        wire = _Wire(may_send)
         token = _wire.set(wire)
         try:
             async with (
@@ -124,6 +149,8 @@ class Transport:
     def _failed(self, wire: _Wire, failure: Exception) -> NotSent | Unknown:
         if not wire.connected:
             return NotSent(_why_not_sent(failure, self._timeout))
+        if wire.withdrawn:
+            return NotSent("withdrawn before its first byte")
         replied = wire.status == HTTPStatus.OK
         match failure:
             case _UnusableReplyError():
@@ -165,6 +192,7 @@ def _session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE, ssl=tls),
         cookie_jar=aiohttp.DummyCookieJar(),
+        request_class=_Request,
         trace_configs=[_trace()],
     )
 
