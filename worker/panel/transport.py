@@ -13,7 +13,8 @@ import logging
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,9 @@ from worker.domain.outcome import NotSent, Unknown
 
 #: Seconds. Shorter than what web servers keep (nginx 75, Apache 5): we should be the ones to close.
 KEEP_ALIVE = 4.0
+
+#: Seconds, after a deadline, in which what has arrived by then is still read.
+GRACE = 0.1
 
 #: Bounds of `Retry-After`, in seconds: no busy loop, and no panel that is left alone for a week.
 SHORTEST_WAIT = 1.0
@@ -116,7 +120,7 @@ class Transport:
         token = _wire.set(wire)
         try:
             async with (
-                asyncio.timeout(self._timeout),
+                _deadline(self._timeout),
                 self._http.stream("POST", self._url, data=form) as response,
             ):
                 wire.status = response.status_code
@@ -162,6 +166,21 @@ class Transport:
                 return Unknown("the connection was lost before a reply came")
             case _:
                 return Unknown("the reply broke off", replied)
+
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, after which what has arrived is read all the same.
+
+    To a process that was frozen, its deadline and the reply in its socket come at once, and the deadline first.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        last_look = loop.call_later(seconds, lambda: timeout.reschedule(loop.time() + GRACE))
+        try:
+            yield
+        finally:
+            last_look.cancel()
 
 
 def tls_context() -> ssl.SSLContext:

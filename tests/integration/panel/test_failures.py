@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -392,6 +393,18 @@ async def test_a_connection_lost_after_a_tls_handshake_is_unknown(monkeypatch):
 
     assert {type(outcome) for outcome in outcomes.values()} == {Unknown}
     assert len(panel.asked) == len(CALLS)
+
+
+async def test_a_reply_that_came_while_the_process_was_frozen_is_read(call):
+    """The deadline is over by then too."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.reply(b'{"error": "Incorrect request"}')
+        time.sleep(TIMEOUT + 0.1)  # noqa: ASYNC251 - client and panel share this process
+
+    async with serve(script) as panel, PanelClient(panel.url, KEY, timeout=TIMEOUT) as client:
+        assert isinstance(await call(client), Refused | Answered)
 
 
 class TestKeptAliveConnections:
