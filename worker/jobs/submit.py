@@ -92,10 +92,11 @@ class Submit:
             began = clock()
             outcome = await self._outcome(claimed, worker_id)
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
+            written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
             try:
                 await leave.report(outcome)
             finally:
-                await self._recorder.put(result)
+                await written
                 self._sending.discard(claimed.token)
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
