@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
+from worker.domain.orders import outcome_detail
 from worker.domain.pace import Pace, back_off
 from worker.jobs.balance import Balance
 from worker.jobs.cancels import Cancels
@@ -89,23 +90,24 @@ class _Works:
                 runner.wake()
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
-    A database that goes away, at any time, is waited for.
+    A database that goes away, at any time, is waited for; when draining, for as long as that may take. Returns how many
+    results could not be written.
     """
     url = settings.database_url.get_secret_value()
     work, vital = make_engine(url, pool_size=WORK_POOL), make_engine(url, pool_size=VITAL_POOL)
     try:
         works = _assemble(settings, work, vital)
-        await _work(works, vital, settings)
+        return await _work(works, vital, settings)
     finally:
         for engine in (work, vital):
             with suppress(Exception):
                 await engine.dispose()
 
 
-async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
+async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> int:
     stop = _stop_signal()
     await _renew_once(works.lease)
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
@@ -116,7 +118,7 @@ async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
     try:
         await stop.wait()
         _log.info("worker_stopping", drain=settings.drain)
-        await _drain(works, turning, settings.drain)
+        unwritten = await _drain(works, turning, settings.drain)
     finally:
         works.scheduler.shutdown(wait=False)
         for task in [*turning, *vital_tasks, recording]:
@@ -125,10 +127,14 @@ async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> None:
         for upstream in works.upstreams:
             await upstream.client.aclose()
     _log.info("worker_stopped")
+    return unwritten
 
 
-async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: float) -> None:
-    """Begin nothing new, finish what is in flight, and write it: within so many seconds."""
+async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: float) -> int:
+    """Begin nothing new, finish what is in flight, and write it: within so many seconds.
+
+    Returns how many results couldn't be written. Each is told in full: nobody else may know of that order.
+    """
     works.scheduler.pause()
     for upstream in works.upstreams:
         upstream.gate.close()
@@ -149,8 +155,9 @@ async def _drain(works: _Works, turning: list[asyncio.Task[None]], seconds: floa
             order_id=result.claimed.order_id,
             panel=result.panel,
             token=result.claimed.token,
-            outcome=str(result.outcome),
+            **outcome_detail(result.outcome),
         )
+    return len(works.recorder.unwritten)
 
 
 def _assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> _Works:

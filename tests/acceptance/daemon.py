@@ -72,14 +72,21 @@ class Daemon:
 @asynccontextmanager
 async def worker(settings: dict[str, str], log: Path) -> AsyncIterator[Daemon]:
     """A daemon that has started; it is killed at the end, should it still run."""
+    async with launched(settings, log) as daemon:
+        await daemon.said("worker_started")
+        yield daemon
+
+
+@asynccontextmanager
+async def launched(settings: dict[str, str], log: Path, *command: str) -> AsyncIterator[Daemon]:
+    """The same, whether or not it comes to start. `command`: in place of `python -m worker run`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker", "run", env=inherited | settings, stderr=stderr
+            sys.executable, *(command or ("-m", "worker", "run")), env=inherited | settings, stderr=stderr
         )
     daemon = Daemon(process, log)
     try:
-        await daemon.said("worker_started")
         yield daemon
     finally:
         if process.returncode is None:

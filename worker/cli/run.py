@@ -40,7 +40,10 @@ def run(embedded: Path | None) -> None:
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
         check_schema(settings)
-        asyncio.run(daemon.run(settings))
+        if unwritten := asyncio.run(daemon.run(settings)):
+            raise CommandError(
+                f"{unwritten} results could not be written to the database: each is in the log as result_not_written"
+            )
 
 
 def _start_postgres(directory: Path, stack: ExitStack) -> str:

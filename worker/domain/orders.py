@@ -142,18 +142,22 @@ def _requeued(order_id: int, before: OrderRecord, code: str, text: str, retry_in
     return Change(order_id, EventKind.REQUEUED, before, after, retry_in=retry_in)
 
 
-def too_late(order_id: int, outcome: AddOutcome, record: OrderRecord) -> Change:
-    """What a call came to, where its order has gone on without it: kept for a person, and for the evidence."""
+def outcome_detail(outcome: AddOutcome) -> dict[str, Any]:
+    """What a call came to, as an event or a log line tells it."""
     match outcome:
         case Accepted(panel_order_id):
-            detail = {"outcome": "accepted", "panel_order_id": panel_order_id}
+            return {"outcome": "accepted", "panel_order_id": panel_order_id}
         case Refused(reason, text):
-            detail = {"outcome": "refused", "error_code": reason, "error": text}
+            return {"outcome": "refused", "error_code": reason, "error": text}
         case NotSent(text):
-            detail = {"outcome": "not_sent", "error": text}
+            return {"outcome": "not_sent", "error": text}
         case Unknown(text):
-            detail = {"outcome": "unknown", "error": text}
-    return Change(order_id, EventKind.LATE_RESULT, record, record, detail=detail)
+            return {"outcome": "unknown", "error": text}
+
+
+def too_late(order_id: int, outcome: AddOutcome, record: OrderRecord) -> Change:
+    """What a call came to, where its order has gone on without it: kept for a person, and for the evidence."""
+    return Change(order_id, EventKind.LATE_RESULT, record, record, detail=outcome_detail(outcome))
 
 
 def verdict_detail(verdict: Verdict) -> dict[str, Any]:

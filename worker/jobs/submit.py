@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -97,17 +98,17 @@ class Submit:
             began = clock()
             outcome = await self._outcome(claimed, worker_id)
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
+            written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
             try:
                 await leave.report(outcome)
             finally:
-                await self._recorder.put(result)
+                await written
                 self._sending.discard(claimed.token)
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
-        if not self._lease.holds(worker_id):
-            return NotSent("the worker's lease ran out before the order was sent")
         try:
-            return await self._upstream.client.add(claimed.request)
+            # Asked when the connection is there: a worker may be frozen while it waits for that.
+            return await self._upstream.client.add(claimed.request, may_send=partial(self._lease.holds, worker_id))
         except Exception:  # noqa: BLE001 - whatever it is, the order must not be lost by it
             # The client has no such way out. Should it have one after all, the order must not be taken for unsent.
             _log.exception("add_failed", order_id=claimed.order_id, panel=self._upstream.name)

@@ -90,9 +90,12 @@ class PanelClient:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def add(self, request: AddRequest) -> AddOutcome:
-        """Buy. `Unknown` means that it may have been bought; whoever repeats it then may buy twice."""
-        return await self._call("add", {**request.parameters, "service": request.service}, read_add)
+    async def add(self, request: AddRequest, *, may_send: Callable[[], bool] = lambda: True) -> AddOutcome:
+        """Buy. `Unknown` means that it may have been bought; whoever repeats it then may buy twice.
+
+        `may_send` is asked at the last instant before the first byte; after its False, the outcome is `NotSent`.
+        """
+        return await self._call("add", {**request.parameters, "service": request.service}, read_add, may_send)
 
     async def status(self, order_id: str) -> Reply[OrderReading | ItemError]:
         reply = await self._call("status", {"order": order_id}, partial(read_statuses, asked=[order_id]))
@@ -150,12 +153,16 @@ class PanelClient:
         return Answered(found)
 
     async def _call(
-        self, action: str, fields: Mapping[str, str], read: Callable[[Received], OutcomeT]
+        self,
+        action: str,
+        fields: Mapping[str, str],
+        read: Callable[[Received], OutcomeT],
+        may_send: Callable[[], bool] = lambda: True,
     ) -> OutcomeT | NotSent | Unknown:
         started = time.monotonic()
         outcome: OutcomeT | NotSent | Unknown = Unknown("the call was cut short")
         try:
-            reply = await self._transport.post({**fields, "key": self._key, "action": action})
+            reply = await self._transport.post({**fields, "key": self._key, "action": action}, may_send)
             if isinstance(reply, NotSent | Unknown):
                 outcome = reply
             else:

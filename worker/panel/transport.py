@@ -13,7 +13,8 @@ import logging
 import re
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,9 @@ from worker.domain.outcome import NotSent, Unknown
 
 #: Seconds. Shorter than what web servers keep (nginx 75, Apache 5): we should be the ones to close.
 KEEP_ALIVE = 4.0
+
+#: Seconds, after a deadline, in which what has arrived by then is still read.
+GRACE = 0.1
 
 #: Bounds of `Retry-After`, in seconds: no busy loop, and no panel that is left alone for a week.
 SHORTEST_WAIT = 1.0
@@ -51,11 +55,31 @@ class HttpReply:
 class _Wire:
     """How far one request came."""
 
+    may_send: Callable[[], bool]
     connected: bool = False
+    withdrawn: bool = False
     status: int | None = None  #: of the reply, once its head has come
 
 
 _wire: ContextVar[_Wire] = ContextVar("wire")
+
+
+class _WithdrawnError(Exception):
+    """There is a connection, and the request is not to be sent any more."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """Asks once more, at the last instant at which a request can be withdrawn: its head and body go next.
+
+    Between the question and the first byte lies no wait, from Python 3.12 on; before, one turn of the event loop.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        wire = _wire.get()
+        if not wire.may_send():
+            wire.withdrawn = True
+            raise _WithdrawnError
+        return await super().send(conn)
 
 
 class _UnusableReplyError(Exception):
@@ -85,13 +109,18 @@ class Transport:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def post(self, form: Mapping[str, str]) -> HttpReply | NotSent | Unknown:
-        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError."""
-        wire = _Wire()
+    async def post(
+        self, form: Mapping[str, str], may_send: Callable[[], bool] = lambda: True
+    ) -> HttpReply | NotSent | Unknown:
+        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError.
+
+        `may_send` is asked once there is a connection, right before the first byte.
+        """
+        wire = _Wire(may_send)
         token = _wire.set(wire)
         try:
             async with (
-                asyncio.timeout(self._timeout),
+                _deadline(self._timeout),
                 self._http.stream("POST", self._url, data=form) as response,
             ):
                 wire.status = response.status_code
@@ -124,6 +153,8 @@ class Transport:
     def _failed(self, wire: _Wire, failure: Exception) -> NotSent | Unknown:
         if not wire.connected:
             return NotSent(_why_not_sent(failure, self._timeout))
+        if wire.withdrawn:
+            return NotSent("withdrawn before its first byte")
         replied = wire.status == HTTPStatus.OK
         match failure:
             case _UnusableReplyError():
@@ -135,6 +166,21 @@ class Transport:
                 return Unknown("the connection was lost before a reply came")
             case _:
                 return Unknown("the reply broke off", replied)
+
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, after which what has arrived is read all the same.
+
+    To a process that was frozen, its deadline and the reply in its socket come at once, and the deadline first.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        last_look = loop.call_later(seconds, lambda: timeout.reschedule(loop.time() + GRACE))
+        try:
+            yield
+        finally:
+            last_look.cancel()
 
 
 def tls_context() -> ssl.SSLContext:
@@ -165,6 +211,7 @@ def _session(tls: ssl.SSLContext, connections: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE, ssl=tls),
         cookie_jar=aiohttp.DummyCookieJar(),
+        request_class=_Request,
         trace_configs=[_trace()],
     )
 

@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -116,6 +117,43 @@ class TestNotSent:
     async def test_a_form_that_cannot_be_encoded(self):
         async with PanelClient("http://127.0.0.1:9/", KEY) as client:
             assert isinstance(await client.add(AddRequest("1", {"link": "\ud800"})), NotSent)
+
+    async def test_an_order_whose_time_is_over_once_there_is_a_connection(self, monkeypatch):
+        received = bytearray()
+        over = asyncio.Event()
+
+        async def script(connection: Connection) -> None:
+            received.extend(await connection._reader.read())
+
+        async with serve(script) as panel, PanelClient(panel.url.replace("127.0.0.1", "panel.invalid"), KEY) as client:
+            port = int(panel.url.split(":")[2].split("/")[0])
+
+            async def resolve(*_, **__):
+                over.set()  # as for a worker that was frozen while it waited for the name
+                about = {"hostname": "panel.invalid", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
+                return [{"host": "127.0.0.1", **about}]
+
+            monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+            monkeypatch.setattr(aiohttp.connector.DefaultResolver, "resolve", resolve)
+            outcome = await client.add(AddRequest("7"), may_send=lambda: not over.is_set())
+
+            assert outcome == NotSent("withdrawn before its first byte")
+            assert panel.connections == 1
+        assert received == b""
+
+    async def test_one_whose_time_is_over_takes_no_connection_from_the_next(self):
+        async def script(connection: Connection) -> None:
+            while True:
+                await connection.request()
+                await connection.reply(b'{"order": 1}')
+
+        async with serve(script) as panel, PanelClient(panel.url, KEY, connections=1) as client:
+            outcomes = [
+                await client.add(AddRequest("7"), may_send=may.pop) for may in [[True], [False], [True], [False]]
+            ]
+
+        assert [type(outcome) for outcome in outcomes] == [Accepted, NotSent, Accepted, NotSent]
+        assert len(panel.asked) == 2
 
 
 async def reset_before_the_request_is_read(connection: Connection) -> None:
@@ -355,6 +393,18 @@ async def test_a_connection_lost_after_a_tls_handshake_is_unknown(monkeypatch):
 
     assert {type(outcome) for outcome in outcomes.values()} == {Unknown}
     assert len(panel.asked) == len(CALLS)
+
+
+async def test_a_reply_that_came_while_the_process_was_frozen_is_read(call):
+    """The deadline is over by then too."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.reply(b'{"error": "Incorrect request"}')
+        time.sleep(TIMEOUT + 0.1)  # noqa: ASYNC251 - client and panel share this process
+
+    async with serve(script) as panel, PanelClient(panel.url, KEY, timeout=TIMEOUT) as client:
+        assert isinstance(await call(client), Refused | Answered)
 
 
 class TestKeptAliveConnections:

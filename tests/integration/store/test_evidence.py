@@ -28,7 +28,7 @@ DETAIL = {"verdict": "undecided", "doubt": "ambiguous", "candidates": ["101", "1
 
 @pytest.fixture
 def evidence(engine: AsyncEngine) -> Evidence:
-    return Evidence(engine, "default", first_look=FIRST_LOOK)
+    return Evidence(engine, "default", first_look=FIRST_LOOK, examine_again=60)
 
 
 @pytest.fixture

@@ -1,0 +1,177 @@
+"""The database goes away in every way there is, in the middle of work: what was bought is known when it is back."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.daemon import Daemon
+from tests.chaos.points import CutError, Instant, Point
+from tests.chaos.stage import NOTHING_IN_HAND, Stage, stage
+from worker.sandbox import ledger
+from worker.store.embedded import embedded_postgres
+from worker.store.migrate import migrate
+
+#: Seconds. What a statement and a lock are waited for: less than by default, so that the tests needn't.
+IMPATIENT = "&options=-c%20statement_timeout%3D1000%20-c%20lock_timeout%3D500"
+
+ORDERS = 150
+
+Trouble = Callable[[Stage, Path], Awaitable[None]]
+
+
+@pytest.fixture
+def own_postgres(postgres_directory: Path) -> Iterator[str]:
+    with embedded_postgres(postgres_directory) as url:
+        migrate(url)
+        yield url
+
+
+@asynccontextmanager
+async def working(url: str, directory: Path, **settings: str) -> AsyncIterator[tuple[Stage, Daemon]]:
+    """A worker in the middle of its work."""
+    slow = {"PANELS__DEFAULT__REQUESTS_PER_SECOND": "60"} | settings
+    async with stage(url, directory, **slow) as it:
+        it.settings["ORDER_SYNC_DATABASE_URL"] += IMPATIENT
+        async with it.worker() as daemon:
+            await it.base()
+            it.work(ORDERS)
+            await asyncio.wait_for(it.sandbox.journal.reached("add", 20), 30)
+            yield it, daemon
+
+
+def postmaster(directory: Path) -> int:
+    return int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+async def crash(it: Stage, directory: Path) -> None:
+    """Postgres stops as if the power had gone, and starts again."""
+    for _ in range(3):
+        os.kill(postmaster(directory), signal.SIGQUIT)
+        await asyncio.sleep(0.5)
+        with embedded_postgres(directory):  # starts it; the outer one keeps it
+            pass
+        await asyncio.sleep(0.3)
+
+
+async def disconnect(it: Stage, directory: Path) -> None:
+    for _ in range(5):
+        it.tables.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        await asyncio.sleep(0.3)
+
+
+async def hang(it: Stage, directory: Path) -> None:
+    """Whatever touches an order waits, until its timeout."""
+    with held_up(it.tables.url):
+        await asyncio.sleep(3)
+
+
+async def freeze(it: Stage, directory: Path) -> None:
+    """Every backend stands still, and goes on later with what it was asked for."""
+    pids = [
+        row["pid"] for row in it.tables.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'order-sync'")
+    ]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(2)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def fill_the_disk(it: Stage, directory: Path) -> None:
+    it.tables.rows(
+        """
+        CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$
+        """
+    )
+    it.tables.rows(
+        "CREATE TRIGGER disk_full BEFORE INSERT ON order_events FOR EACH STATEMENT EXECUTE FUNCTION disk_full()"
+    )
+    await asyncio.sleep(2)
+    it.tables.rows("DROP TRIGGER disk_full ON order_events")
+
+
+@contextmanager
+def held_up(url: str) -> Iterator[None]:
+    """Nothing about an order can be written meanwhile."""
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE orders, submissions")
+        yield
+
+
+@pytest.mark.parametrize("trouble", [crash, disconnect, hang, freeze, fill_the_disk])
+async def test_work_goes_on_when_it_is_back(
+    trouble: Trouble, own_postgres: str, postgres_directory: Path, tmp_path: Path
+) -> None:
+    async with working(own_postgres, tmp_path) as (it, daemon):
+        await trouble(it, postgres_directory)
+        await it.settle()
+        assert daemon.process.returncode is None
+        assert await daemon.stop() == 0
+        assert daemon.events("result_not_written") == []
+        await it.finish()
+        assert it.untrue() == []
+
+
+@pytest.mark.parametrize("what", ["claim", "settle", "look record", "refill record", "cancel record", "cancel here"])
+async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_path: Path) -> None:
+    """It took effect, and the worker, which lives on, doesn't know."""
+    lost = asyncio.Event()
+
+    async def lose(point: Point) -> None:
+        if point == Point(what, Instant.DONE) and not lost.is_set():
+            lost.set()
+            raise CutError
+
+    async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        async with it.worker() as daemon:
+            await it.base()
+            it.watch(lose)
+            it.work()
+            await asyncio.wait_for(lost.wait(), 30)
+            await it.tables.until(NOTHING_IN_HAND)
+            # It was certain all the time that these were not sent, or what became of them.
+            assert it.tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'") == 0
+            assert await daemon.stop() == 0
+        await it.finish()
+        assert it.untrue() == []
+
+
+async def test_a_drain_waits_for_the_database(own_postgres: str, postgres_directory: Path, tmp_path: Path) -> None:
+    async with working(own_postgres, tmp_path) as (it, daemon):
+        with held_up(it.tables.url):
+            stopping = asyncio.create_task(daemon.stop())
+            await daemon.said("results_not_written")
+        assert await stopping == 0
+        assert daemon.events("result_not_written") == []
+        await it.finish()
+        assert it.untrue() == []
+
+
+async def test_a_drain_that_ends_without_the_database_tells_what_it_knows(
+    own_postgres: str, postgres_directory: Path, tmp_path: Path
+) -> None:
+    async with working(own_postgres, tmp_path, DRAIN="2") as (it, daemon):
+        with held_up(it.tables.url):
+            await daemon.said("results_not_written")
+            assert await daemon.stop() == 1
+        told = daemon.events("result_not_written")
+        links = {row["id"]: row["link"] for row in it.tables.rows("SELECT id, link FROM orders")}
+        tokens = {row["id"]: row["order_id"] for row in it.tables.rows("SELECT id, order_id FROM submissions")}
+        taken = {entry["id"]: entry["link"] for entry in ledger.orders(it.sandbox.panel)}
+        assert told
+        for line in told:
+            assert line["outcome"] == "accepted"
+            assert taken[line["panel_order_id"]] == links[line["order_id"]]
+            assert tokens[line["token"]] == line["order_id"]
+        await it.finish()
+        assert it.untrue() == []
