@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from tests import readme
 from worker.cli import COMMANDS
 from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
-from worker.domain.orders import EventKind
+from worker.domain.evidence import Doubt
+from worker.domain.orders import Change, EventKind, OrderRecord, ResolvedAs, resolved
 from worker.domain.outcome import Reason
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, OrderState, RefillState
+from worker.domain.trouble import PauseReason
 from worker.sandbox import FaultKind
 from worker.settings import Address, PanelSettings, Settings, load
 from worker.settings_sources import CONFIG
@@ -127,7 +129,10 @@ TAKES_A_CODE = {"_RefusedError": 0, "_requeued": 2, "unconfirmed": 2}
 
 def test_every_error_code():
     rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).error_code
-    assert set(readme.column("code")) == {*Reason, *_codes_given(), NO_PANEL_ORDER, rejected_later}
+    given_up = resolved(1, OrderRecord(OrderState.UNCONFIRMED), ResolvedAs(OrderState.REJECTED), who="me", why="so")
+    assert isinstance(given_up, Change)
+    by_hand = given_up.after.error_code
+    assert set(readme.column("code")) == {*Reason, *_codes_given(), NO_PANEL_ORDER, rejected_later, by_hand}
 
 
 def _codes_given() -> Iterator[str]:
@@ -146,6 +151,14 @@ def _codes_given() -> Iterator[str]:
 
 def test_every_kind_of_event_of_an_order():
     assert readme.column("`order_events.kind`") == list(EventKind)
+
+
+def test_every_doubt():
+    assert readme.column("doubt") == list(Doubt)
+
+
+def test_every_pause():
+    assert sorted(readme.column("pause")) == sorted(PauseReason)
 
 
 def test_every_state():

@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from worker.domain.evidence import Absent, Doubt, Linked, Undecided
 from worker.domain.orders import (
     Change,
+    Declined,
     EventKind,
     OrderRecord,
     PendingOrder,
@@ -21,6 +22,7 @@ from worker.domain.orders import (
     read_news,
     reconciled,
     resolved,
+    retried,
     settled,
     too_late,
     unconfirmed,
@@ -188,13 +190,19 @@ class OrdersAndTheirPanel(RuleBasedStateMachine):
     def an_operator_decides(self, row, decision):
         if row.state is OrderState.UNCONFIRMED:
             row.an_operator_spoke = True
-            row.write(resolved(row.order_id, row.record, decision, who="ann", why="asked the panel"))
+            change = resolved(row.order_id, row.record, decision, who="ann", why="asked the panel")
+            assert isinstance(change, Change)
+            row.write(change)
 
     @rule(row=rows)
     def an_operator_retries(self, row):
         """A rejected row goes out again: nothing was bought, so that nobody takes a risk."""
         if row.state is OrderState.REJECTED:
-            row.write(resolved(row.order_id, row.record, ResolvedAs(OrderState.PENDING), who="ann", why="mended"))
+            risky = row.an_operator_spoke
+            change = retried(row.order_id, row.record, may_have_been_taken=risky, who="ann", why="mended")
+            assert isinstance(change, Declined if risky else Change)
+            if isinstance(change, Change):
+                row.write(change)
 
     # What holds whatever happened.
 

@@ -1,4 +1,4 @@
-"""Numbers and flags, and charges that are rewritten after the end."""
+"""Numbers and flags, and charges after the end."""
 
 import re
 from collections.abc import Callable, Mapping
