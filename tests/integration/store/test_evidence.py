@@ -1,8 +1,8 @@
 """What is on record about orders whose reply was lost, and how a verdict on one is written."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -40,13 +40,12 @@ def nothing_is_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def claim(orders: Orders, database: Database, worker_id: UUID) -> Callable[..., Any]:
-    """Claim one new order of a panel, with what its request is expected to look like."""
+    """Claim one new order of a panel; no two have the same charge, unless they are told to."""
+    charges = count(1)
 
-    async def claim(
-        expected: str | None = "0.9", units: int | None = 100, *, is_parent: bool = False, panel: str = "default"
-    ) -> Claimed:
+    async def claim(request: AddRequest | None = None, *, is_parent: bool = False, panel: str = "default") -> Claimed:
         database.add_order(panel=panel)
-        request = AddRequest("1", {}, None if expected is None else Decimal(expected), units, is_parent)
+        request = request or AddRequest("1", {}, Decimal(next(charges)), 100, is_parent)
         (claimed,) = (await orders.claim(panel, worker_id, 1, lambda *_: request)).sendable
         return claimed
 
@@ -86,8 +85,8 @@ class TestQuestions:
     async def test_what_was_lost_and_what_is_under_way(
         self, evidence: Evidence, database: Database, claim: Callable[..., Any], lost: Callable[..., Any]
     ) -> None:
-        gone = await lost("0.123456789", 137, replied=True)
-        parent = await lost(None, None, is_parent=True)
+        gone = await lost(AddRequest("1", {}, Decimal("0.123456789"), 137), replied=True)
+        parent = await lost(AddRequest("1", {}, None, None, is_parent=True))
         out = await claim()
         first, second, third = await evidence.questions()
         for question, claimed in zip((first, second, third), (gone, parent, out), strict=True):
@@ -126,14 +125,14 @@ class TestQuestions:
     async def test_of_an_order_that_was_sent_again_the_last_call_counts(
         self, *, evidence: Evidence, orders: Orders, database: Database, worker_id: UUID, lost: Callable[..., Any]
     ) -> None:
-        first = await lost("0.9")
+        first = await lost()
         database.execute("UPDATE orders SET state = 'pending', retry_at = NULL")
-        request = AddRequest("1", {}, Decimal("1.1"), 100)
+        request = AddRequest("1", {}, Decimal("9.9"), 100)
         (again,) = (await orders.claim("default", worker_id, 1, lambda *_: request)).sendable
         for state in (OrderState.SUBMITTING, OrderState.UNCONFIRMED):
             question = await only(evidence)
             assert (question.order_id, question.token, question.state) == (first.order_id, again.token, state)
-            assert question.expected_charge == Decimal("1.1")
+            assert question.expected_charge == Decimal("9.9")
             if state is OrderState.SUBMITTING:
                 await orders.settle([(again, Unknown("timeout"))])
 
@@ -340,5 +339,5 @@ class TestSettle:
         claimed = Claimed(question.order_id, question.token, 1, AddRequest("1"))
         await orders.settle([(claimed, Accepted("101"))])
         for verdict in (Linked("102"), Absent()):
-            assert await evidence.settle(replace(question), verdict, suggest_only=False) is None
+            assert await evidence.settle(question, verdict, suggest_only=False) is None
         assert database.order(question.order_id).panel_order_id == "101"
