@@ -7,6 +7,7 @@ on the wires hold a message back while something is done to the worker. They hit
 the worker knows of them.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,14 @@ class Point:
 
 class CutError(Exception):
     """Raised by a watch: both sides of the relay are to be cut off."""
+
+
+class LateError(Exception):
+    """Raised by a watch of a COMMIT that is asked for: the worker is cut off at once, and it is passed on later."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+        self.passed_on = asyncio.Event()
 
 
 #: Told of each point as it is reached; the message is held back until it returns.

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from tests.chaos.points import CutError, Instant, Point, Watch, let_pass
+from tests.chaos.points import CutError, Instant, LateError, Point, Watch, let_pass
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -125,14 +125,24 @@ class PostgresRelay(Relay):
         session = _Session()
         length = await worker[0].readexactly(4)
         postgres[1].write(length + await worker[0].readexactly(int.from_bytes(length) - 4))  # the startup message
-        await _either(self._requests(session, worker[0], postgres[1]), self._answers(session, postgres[0], worker[1]))
+        await _either(
+            self._requests(session, worker[0], postgres[1], worker[1].transport.abort),
+            self._answers(session, postgres[0], worker[1]),
+        )
 
-    async def _requests(self, session: _Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _requests(
+        self, session: _Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: Callable[[], None]
+    ) -> None:
         while True:
             kind, message = await _message(reader)
             session.heard(kind, message[5:])
             if session.committing:
-                await self.reached(session.committing, Instant.ASKED)
+                try:
+                    await self.reached(session.committing, Instant.ASKED)
+                except LateError as late:
+                    session.committing = None
+                    cut()
+                    await late.passed_on.wait()
             writer.write(message)
             await writer.drain()
 

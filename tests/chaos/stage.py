@@ -73,10 +73,10 @@ class Stage:
         async with launched(self.settings | settings, self._log(), *self.command) as daemon:
             yield daemon
 
-    def end_leases(self) -> None:
+    async def end_leases(self) -> None:
         """The dead workers' leases are made to end now, instead of waiting for it."""
-        for update in LEASES:
-            self.tables.rows(update)
+        for update in LEASES:  # in a thread: it may wait for a transaction that goes through a relay of this one
+            await asyncio.to_thread(self.tables.rows, update)
 
     async def base(self) -> None:
         """Orders that the panel has, before anything happens: half of them closed. Needs a worker."""
@@ -107,7 +107,7 @@ class Stage:
     async def finish(self) -> None:
         """Have a worker bring everything to its end, whatever it was left with."""
         self.watch(let_pass)
-        self.end_leases()
+        await self.end_leases()
         await self.sandbox.idle()
         async with self.worker() as daemon:
             await self.settle()

@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.acceptance.daemon import Daemon
-from tests.chaos.points import CutError, Instant, Point
+from tests.chaos.points import CutError, Instant, LateError, Point
 from tests.chaos.stage import NOTHING_IN_HAND, Stage, stage
 from worker.sandbox import ledger
 from worker.store.embedded import embedded_postgres
@@ -70,7 +70,7 @@ async def disconnect(it: Stage, directory: Path) -> None:
 
 async def hang(it: Stage, directory: Path) -> None:
     """Whatever touches an order waits, until its timeout."""
-    with held_up(it.tables.url):
+    async with held_up(it.tables.url):
         await asyncio.sleep(3)
 
 
@@ -86,25 +86,24 @@ async def freeze(it: Stage, directory: Path) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
+DISK_FULL = """
+    CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER disk_full BEFORE INSERT ON order_events FOR EACH STATEMENT EXECUTE FUNCTION disk_full();
+"""
+
+
 async def fill_the_disk(it: Stage, directory: Path) -> None:
-    it.tables.rows(
-        """
-        CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$
-        """
-    )
-    it.tables.rows(
-        "CREATE TRIGGER disk_full BEFORE INSERT ON order_events FOR EACH STATEMENT EXECUTE FUNCTION disk_full()"
-    )
+    await asyncio.to_thread(it.tables.rows, DISK_FULL)
     await asyncio.sleep(2)
-    it.tables.rows("DROP TRIGGER disk_full ON order_events")
+    await asyncio.to_thread(it.tables.rows, "DROP TRIGGER disk_full ON order_events")
 
 
-@contextmanager
-def held_up(url: str) -> Iterator[None]:
+@asynccontextmanager
+async def held_up(url: str) -> AsyncIterator[None]:
     """Nothing about an order can be written meanwhile."""
-    with psycopg.connect(url) as connection:
-        connection.execute("LOCK TABLE orders, submissions")
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("LOCK TABLE orders, submissions")
         yield
 
 
@@ -146,9 +145,35 @@ async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_p
         assert it.untrue() == []
 
 
+async def test_a_commit_that_takes_effect_after_its_connection_was_lost(database_url: str, tmp_path: Path) -> None:
+    """As when a server's process was standing still: the claim that wasn't there when it was looked for is there."""
+    late = LateError()
+
+    async def delay(point: Point) -> None:
+        if point == Point("claim", Instant.ASKED) and not late.lost.is_set():
+            late.lost.set()
+            raise late
+
+    async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        async with it.worker() as daemon:
+            await it.base()
+            it.watch(delay)
+            it.work()
+            await asyncio.wait_for(late.lost.wait(), 30)
+            await daemon.said("job_failed")
+            await asyncio.sleep(1.5)  # it has looked for it since, or waits until it can
+            late.passed_on.set()
+            await it.tables.until("SELECT EXISTS (SELECT FROM orders WHERE attempts = 2)")
+            await it.tables.until(NOTHING_IN_HAND)
+            assert it.tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'") == 0
+            assert await daemon.stop() == 0
+        await it.finish()
+        assert it.untrue() == []
+
+
 async def test_a_drain_waits_for_the_database(own_postgres: str, postgres_directory: Path, tmp_path: Path) -> None:
     async with working(own_postgres, tmp_path) as (it, daemon):
-        with held_up(it.tables.url):
+        async with held_up(it.tables.url):
             stopping = asyncio.create_task(daemon.stop())
             await daemon.said("results_not_written")
         assert await stopping == 0
@@ -161,7 +186,7 @@ async def test_a_drain_that_ends_without_the_database_tells_what_it_knows(
     own_postgres: str, postgres_directory: Path, tmp_path: Path
 ) -> None:
     async with working(own_postgres, tmp_path, DRAIN="2") as (it, daemon):
-        with held_up(it.tables.url):
+        async with held_up(it.tables.url):
             await daemon.said("results_not_written")
             assert await daemon.stop() == 1
         told = daemon.events("result_not_written")

@@ -46,7 +46,7 @@ async def freeze(it: Stage, pid: int, point: Point, messages: int) -> None:
     await asyncio.wait_for(holder.full.wait(), 30)
     os.kill(pid, signal.SIGSTOP)
     holder.let_go.set()
-    it.end_leases()
+    await it.end_leases()
 
 
 @pytest.mark.parametrize("settled_meanwhile", [False, True])

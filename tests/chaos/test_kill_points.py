@@ -64,7 +64,7 @@ async def test_killed_once(point: Point, database_url: str, tmp_path: Path) -> N
 async def test_killed_twice(first: Point, second: Point, database_url: str, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path) as it:
         await first_life(it, first)
-        it.end_leases()
+        await it.end_leases()
         async with it.launched() as daemon:
             await killed(it, daemon, second)
         await it.finish()

@@ -45,6 +45,11 @@ CLAIM = text(f"""
     FOR NO KEY UPDATE OF o SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
+#: Nobody may claim under a lease that has ended. Held to the commit, so that `open_claims` can wait for that.
+_UNDER_LEASE = text("SELECT id FROM workers WHERE id = :worker_id AND ended_at IS NULL FOR KEY SHARE")
+
+_CLAIMS_ARE_OVER = text("SELECT FROM workers WHERE id = :worker_id FOR UPDATE")
+
 _INTENTS = text("""
     INSERT INTO submissions (order_id, panel, worker_id, expected_charge, units, is_parent)
     SELECT c.order_id, :panel, :worker_id, c.expected_charge, c.units, c.is_parent
@@ -198,9 +203,12 @@ class Orders:
     async def claim(self, panel: str, worker_id: UUID, at_most: int, decide: Decide) -> Claim:
         """Commit 1: decide about up to `at_most` rows, and put down the intent to send those that may be sent.
 
-        `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now.
+        `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. A worker whose
+        lease has ended claims nothing.
         """
         async with self._engine.begin() as connection:
+            if (await connection.execute(_UNDER_LEASE, {"worker_id": worker_id})).one_or_none() is None:
+                return Claim((), (), 0)
             rows = (await connection.execute(CLAIM, {"panel": panel, "at_most": at_most})).all()
             intents: list[tuple[PendingOrder, AddRequest]] = []
             refused: list[Change] = []
@@ -296,8 +304,12 @@ class Orders:
             return list((await connection.execute(PANELS_WAITING)).scalars())
 
     async def open_claims(self, panel: str, worker_id: UUID) -> list[Claimed]:
-        """The claims of a worker whose outcome isn't written yet. What they were to send isn't told."""
-        async with self._engine.connect() as connection:
+        """The claims of a worker whose outcome isn't written yet. What they were to send isn't told.
+
+        A claim that is still being committed, with nobody there for its answer, is waited for.
+        """
+        async with self._engine.begin() as connection:
+            await connection.execute(_CLAIMS_ARE_OVER, {"worker_id": worker_id})
             rows = await connection.execute(_OPEN_CLAIMS, {"panel": panel, "worker_id": worker_id})
             return [Claimed(row.order_id, row.token, row.attempts, AddRequest(row.service)) for row in rows]
 
