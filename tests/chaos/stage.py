@@ -92,7 +92,7 @@ class Stage:
             """
             WITH fresh AS (
                 INSERT INTO orders (service, link, quantity, priority)
-                SELECT %s, 'https://example.com/work/' || n, 100 + n, n %% 3 FROM generate_series(1, %s) n
+                SELECT %s, 'https://example.com/job/' || n, 100 + n, n %% 3 FROM generate_series(1, %s) n
                 RETURNING id, quantity
             ), asked AS (
                 INSERT INTO refills (order_id) SELECT id FROM orders WHERE state = 'completed'

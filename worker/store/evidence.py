@@ -58,12 +58,6 @@ PARENTS = text("""
         AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:since))
 """)
 
-_BALANCES = text("""
-    SELECT
-        (SELECT balance FROM balances WHERE panel = :panel AND at < to_timestamp(:began_at) ORDER BY at DESC LIMIT 1),
-        (SELECT balance FROM balances WHERE panel = :panel AND at > to_timestamp(:last_at) ORDER BY at LIMIT 1)
-""")
-
 _LOCK = text(f"""
     SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
