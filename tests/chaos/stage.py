@@ -32,6 +32,10 @@ NOTHING_OPEN = """
         AND NOT EXISTS (SELECT FROM cancels WHERE state = 'pending')
         AND NOT EXISTS (SELECT FROM refills WHERE state IN ('pending', 'submitted'))
 """
+NOTHING_TO_ASK = """
+    SELECT NOT EXISTS (SELECT FROM cancels WHERE state = 'pending')
+        AND NOT EXISTS (SELECT FROM refills WHERE state = 'pending')
+"""
 NOTHING_IN_HAND = "SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))"
 
 #: What dead workers had claimed, and nobody may touch for a while yet.
@@ -111,6 +115,7 @@ class Stage:
         await self.sandbox.idle()
         async with self.worker() as daemon:
             await self.settle()
+            await self.tables.until(NOTHING_TO_ASK)  # or it would be asked of orders that are closed by then
             self.sandbox.clock.advance(DAY)
             await self.tables.until(NOTHING_OPEN)
             assert await daemon.stop() == 0
