@@ -59,7 +59,7 @@ OFFER_BALANCE_EVERY = 2.0
 SWEEP_EVERY = 10.0
 
 #: Seconds for which a claimed look or request is held, beyond the panel's own timeout.
-LEASE_MARGIN = 60.0
+LEASE_MARGIN = 20.0
 
 #: Which jobs a row that a producer inserts is for.
 WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
