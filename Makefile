@@ -1,7 +1,8 @@
 # Every target makes the virtual environment that it needs from the lock: nothing has to be set up first.
 
 PYTHON ?= python3
-TEST_WORKERS ?= 2
+# Most tests wait for processes of their own more than they compute.
+TEST_WORKERS ?= 4
 COVERAGE_FLOOR ?= 80
 ARGS ?=
 
