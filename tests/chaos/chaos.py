@@ -34,6 +34,11 @@ LOSSES = (FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.CUT, Fau
 
 TIMEOUT = 2.0
 SETTLE = 3.0
+RECONCILE = 2.0
+
+#: Seconds without any news after which nothing more is settled: an undecided order is examined again after ten times
+#: RECONCILE at the latest.
+PATIENCE = 10 * RECONCILE + 2 * SETTLE
 
 #: What one service of the sandbox takes, so that each order of varied quantities has a charge of its own.
 SERVICE, LEAST, MOST = "3", 100, 900_000
@@ -152,7 +157,7 @@ async def run(plan: Plan, directory: Path) -> Figures:
                 url,
                 sandbox.url,
                 RECONCILE__SETTLE=str(SETTLE),
-                SCHEDULE__RECONCILE="2",
+                SCHEDULE__RECONCILE=str(RECONCILE),
                 PANELS__DEFAULT__TIMEOUT=str(TIMEOUT),
                 PANELS__DEFAULT__CONCURRENCY="8",
             )
@@ -243,7 +248,7 @@ async def _calm(tables: Tables, sandbox: Sandbox) -> None:
     number = 10**6
     still, last = 0, -1
     async with asyncio.timeout(240):
-        while still < 4 * SETTLE:
+        while still < PATIENCE:
             insert(tables.url, [_order(number, MOST + number - 10**6)])
             number += 1
             await asyncio.sleep(1)
