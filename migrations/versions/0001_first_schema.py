@@ -246,6 +246,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome = 'accepted'"),
     )
     op.create_index(
+        "submissions_accepted_late_idx",
+        "submissions",
+        ["panel", "panel_order_id"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'accepted_late'"),
+    )
+    op.create_index(
         "submissions_parents_idx",
         "submissions",
         ["panel"],

@@ -209,8 +209,8 @@ def _consequence(order_id: int, decision: ResolvedAs) -> str:
 
 
 def _check_free(settings: Settings, dossier: Dossier, panel_order_id: str) -> None:
-    panel = dossier.order["panel"]
-    holder = on_database(settings, lambda engine: Lookup(engine).holder(panel, panel_order_id))
+    panel, order_id = dossier.order["panel"], dossier.order["id"]
+    holder = on_database(settings, lambda engine: Lookup(engine).holder(panel, panel_order_id, order_id=order_id))
     if holder is not None:
         raise CommandError(f"panel order {harmless(panel_order_id)} is order {holder}'s already")
 

@@ -1,6 +1,6 @@
 """The lease of this worker, kept alive."""
 
-import asyncio
+import time
 from uuid import UUID
 
 import structlog
@@ -13,6 +13,14 @@ _log = structlog.get_logger()
 RENEW_EVERY = LEASE / 4
 
 
+#: A clock that goes on while the machine is suspended, as the database's does.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
+
+
 class Lease:
     """Says under which id this worker may begin something, and whether an id is still good."""
 
@@ -22,7 +30,7 @@ class Lease:
         self._good_until = 0.0
 
     async def begin(self) -> None:
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = _now()
         self._worker_id = await self._workers.begin()
         self._good_until = asked_at + LEASE
 
@@ -32,14 +40,14 @@ class Lease:
 
     def holds(self, worker_id: UUID) -> bool:
         """Whether a claim under this id is certainly still ours, by our own clock since the last renewal."""
-        return worker_id == self._worker_id and asyncio.get_running_loop().time() < self._good_until
+        return worker_id == self._worker_id and _now() < self._good_until
 
     async def renew(self) -> None:
         """One renewal. A lease that was lost is begun anew, under a new id: what the old one held is no longer ours."""
         if self._worker_id is None:
             await self.begin()
             return
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = _now()
         if await self._workers.renew(self._worker_id):
             self._good_until = asked_at + LEASE
         else:

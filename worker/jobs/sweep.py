@@ -16,10 +16,11 @@ class Sweep:
         self._panels = panels
 
     async def run(self) -> None:
-        for change in await self._orders.take_over():
+        for panel, change in await self._orders.take_over():
             _log.warning(
                 "order_unconfirmed",
                 order_id=change.order_id,
+                panel=panel,
                 state=change.after.state,
                 error_code=change.after.error_code,
                 error=change.after.error,

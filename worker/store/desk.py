@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, Declined, ResolvedAs, resolved, retried
+from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, record_of, write
-from worker.store.orders import watch
+from worker.store.orders import ACCEPTED_LATE, refute, watch
 
 _LOCK = text(f"""
     SELECT o.id, o.panel, {RECORD_COLUMNS} FROM orders o WHERE o.id = ANY(:order_id)
@@ -19,15 +20,15 @@ _LOCK = text(f"""
 
 #: Read after the lock is had, so that nothing is missed that was written while it was waited for. What an earlier call
 #: left open was refuted before the order could be sent again; an acceptance never is.
-_CALLS = text("""
+_CALLS = text(f"""
     SELECT
         s.order_id, max(s.id) AS newest,
-        bool_or(s.outcome = 'accepted')
+        bool_or(s.outcome IN ('accepted', '{ACCEPTED_LATE}'))
             OR (array_agg(coalesce(s.outcome, 'open') ORDER BY s.id DESC))[1] IN ('open', 'unknown', 'lease_ended')
             AS may_have_been_taken
     FROM submissions s WHERE s.order_id = ANY(:order_id)
     GROUP BY s.order_id
-""")
+""")  # noqa: S608 - our own word
 
 _FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
 
@@ -83,6 +84,8 @@ class Desk:
         if order_id in calls and calls[order_id].newest != token:
             return Declined(order_id, "was sent again meanwhile: look at it anew")
         await connection.execute(_FORGET, {"order_id": order_id})
+        if token is not None and result.after.state is OrderState.PENDING:
+            await refute(connection, token)
         await watch(connection, [result], {order_id: rows[order_id].panel}, first_look=0.0)
         await write(connection, [result])
         return result

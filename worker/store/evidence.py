@@ -7,11 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.evidence import KnownOrder, OpenQuestion, Verdict
+from worker.domain.evidence import Absent, KnownOrder, OpenQuestion, Verdict
 from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, record_of, write
-from worker.store.orders import watch
+from worker.store.orders import ACCEPTED_LATE, refute, watch
 
 #: How many known orders before and after one are looked at for its bounds.
 NEIGHBOURS = 200
@@ -49,7 +49,13 @@ AFTER = text("""
     ORDER BY s.began_at LIMIT :at_most
 """)
 
-_KNOWN = text("SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)")
+#: Also what was taken for an order that had gone on without it: that is no other order's.
+KNOWN = text(f"""
+    SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)
+    UNION ALL
+    SELECT panel_order_id FROM submissions
+    WHERE panel = :panel AND outcome = '{ACCEPTED_LATE}' AND panel_order_id = ANY(:numbers)
+""")  # noqa: S608 - our own word
 
 PARENTS = text("""
     SELECT DISTINCT o.panel_order_id
@@ -122,7 +128,7 @@ class Evidence:
     async def known(self, numbers: Collection[str]) -> set[str]:
         """Those of these ids that are orders of ours on record."""
         async with self._engine.connect() as connection:
-            return set((await connection.execute(_KNOWN, {"panel": self._panel, "numbers": list(numbers)})).scalars())
+            return set((await connection.execute(KNOWN, {"panel": self._panel, "numbers": list(numbers)})).scalars())
 
     async def parents(self, since: float) -> list[str]:
         """Our orders that may have spawned others after this time."""
@@ -165,6 +171,8 @@ class Evidence:
             change = evidence_noted(question.order_id, record, verdict)
         else:
             await connection.execute(_FORGET, {"order_id": question.order_id})
+            if isinstance(verdict, Absent):
+                await refute(connection, question.token)
             await watch(connection, [change], {question.order_id: self._panel}, self._first_look)
         await write(connection, [change])
         return change

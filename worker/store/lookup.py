@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.orders import OrderRecord
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, record_of
+from worker.store.orders import ACCEPTED_LATE
 
 #: A row by the names of its columns.
 Columns: TypeAlias = Mapping[str, Any]
@@ -56,7 +57,14 @@ _EVENTS = text("""
 
 _VERDICT = text("SELECT verdict FROM examinations WHERE order_id = :order_id")
 
-_HOLDER = text("SELECT id FROM orders WHERE panel = :panel AND panel_order_id = :panel_order_id")
+#: Also the order for which it was taken, though that had gone on without it.
+_HOLDER = text(f"""
+    SELECT id FROM orders WHERE panel = :panel AND panel_order_id = :panel_order_id
+    UNION ALL
+    SELECT order_id FROM submissions
+    WHERE panel = :panel AND panel_order_id = :panel_order_id AND outcome = '{ACCEPTED_LATE}' AND order_id <> :order_id
+    LIMIT 1
+""")  # noqa: S608 - our own word
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +144,11 @@ class Lookup:
                 await connection.scalar(_VERDICT, about),
             )
 
-    async def holder(self, panel: str, panel_order_id: str) -> int | None:
-        """The order that has this id on the panel."""
+    async def holder(self, panel: str, panel_order_id: str, *, order_id: int) -> int | None:
+        """The order that has this id on the panel, or, other than this one, would have it."""
         async with self._engine.connect() as connection:
-            row = await connection.execute(_HOLDER, {"panel": panel, "panel_order_id": panel_order_id})
-            return row.scalar_one_or_none()
+            about = {"panel": panel, "panel_order_id": panel_order_id, "order_id": order_id}
+            return (await connection.execute(_HOLDER, about)).scalar_one_or_none()
 
 
 async def _all(connection: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> tuple[Columns, ...]:

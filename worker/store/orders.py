@@ -158,6 +158,14 @@ _OPEN_CLAIMS = text("""
 #: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
 LEASE_ENDED = "lease_ended"
 
+#: What was open is certain now: nothing was bought. Only an answer that says otherwise still replaces it.
+REFUTED = "refuted"
+
+#: The panel took it, and its order had gone on without it: the id is that of no row.
+ACCEPTED_LATE = "accepted_late"
+
+_REFUTE = text(f"UPDATE submissions SET outcome = '{REFUTED}' WHERE id = :token")  # noqa: S608 - our own word
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -291,9 +299,15 @@ class Orders:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
         async with self._engine.begin() as connection:
             rows = (await connection.execute(_SUBMISSIONS, {"token": list(by_token)})).all()
-            unwritten = [row for row in rows if row.outcome in (None, LEASE_ENDED)]
-            changes = [change for row in unwritten if (change := _settled(row, *by_token[row.token])) is not None]
-            await _close(connection, {row.token: by_token[row.token][1] for row in unwritten})
+            news = {
+                row.token: _settled(row, *by_token[row.token])
+                for row in rows
+                if _is_news(by_token[row.token][1], row.outcome)
+            }
+            changes = [change for change in news.values() if change is not None]
+            await _close(
+                connection, {token: (by_token[token][1], _word(by_token[token][1], news[token])) for token in news}
+            )
             await watch(connection, changes, {row.order_id: row.panel for row in rows}, self._first_look)
             await write(connection, changes)
         return changes
@@ -313,8 +327,11 @@ class Orders:
             rows = await connection.execute(_OPEN_CLAIMS, {"panel": panel, "worker_id": worker_id})
             return [Claimed(row.order_id, row.token, row.attempts, AddRequest(row.service)) for row in rows]
 
-    async def take_over(self) -> list[Change]:
-        """Make `unconfirmed` what workers that died left in `submitting`: whether they sent it, nobody knows."""
+    async def take_over(self) -> list[tuple[str, Change]]:
+        """Make `unconfirmed` what workers that died left in `submitting`: whether they sent it, nobody knows.
+
+        Returns the changes, each with the order's panel.
+        """
         async with self._engine.begin() as connection:
             await connection.execute(_EXPIRED_WORKERS)
             rows = (await connection.execute(ORPHANED)).all()
@@ -323,9 +340,10 @@ class Orders:
                 for row in rows
                 if row.state == OrderState.SUBMITTING
             ]
-            await _close(connection, dict.fromkeys((row.token for row in rows), None))
+            await _close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
             await write(connection, changes)
-        return changes
+        panels = {row.order_id: row.panel for row in rows}
+        return [(panels[change.order_id], change) for change in changes]
 
 
 async def watch(
@@ -339,6 +357,16 @@ async def watch(
         )
 
 
+async def refute(connection: AsyncConnection, token: int) -> None:
+    """Put down that a call, whose order is locked, certainly bought nothing."""
+    await connection.execute(_REFUTE, {"token": token})
+
+
+def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
+    """Whether a result says more than what stands there of its call."""
+    return on_record in (None, LEASE_ENDED) or (on_record == REFUTED and not isinstance(outcome, Unknown))
+
+
 def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | None:
     record = record_of(row)
     match record.state:
@@ -350,16 +378,17 @@ def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | N
             return too_late(claimed.order_id, outcome, record)
 
 
-async def _close(connection: AsyncConnection, outcomes: Mapping[int, AddOutcome | None]) -> None:
+async def _close(connection: AsyncConnection, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
+    """For each token, what its call came to, and the word for that."""
     await connection.execute(
         _CLOSE,
         {
             "token": list(outcomes),
-            "outcome": [_word(outcome) for outcome in outcomes.values()],
+            "outcome": [word for _, word in outcomes.values()],
             "panel_order_id": [
-                outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome in outcomes.values()
+                outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome, _ in outcomes.values()
             ],
-            "replied": [_replied(outcome) for outcome in outcomes.values()],
+            "replied": [_replied(outcome) for outcome, _ in outcomes.values()],
         },
     )
 
@@ -374,8 +403,10 @@ def _replied(outcome: AddOutcome | None) -> bool:
             return False
 
 
-def _word(outcome: AddOutcome | None) -> str:
+def _word(outcome: AddOutcome, change: Change | None) -> str:
     match outcome:
+        case Accepted(panel_order_id) if change is not None and change.after.panel_order_id != panel_order_id:
+            return ACCEPTED_LATE
         case Accepted():
             return "accepted"
         case Refused():
@@ -384,8 +415,6 @@ def _word(outcome: AddOutcome | None) -> str:
             return "not_sent"
         case Unknown():
             return "unknown"
-        case None:
-            return LEASE_ENDED
 
 
 def _request(row: Row[Any]) -> OrderRequest:

@@ -259,6 +259,12 @@ submissions = Table(
     CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended"),
     Index("submissions_order_id_idx", "order_id", "id"),
     Index("submissions_accepted_idx", "panel", "began_at", postgresql_where=text("outcome = 'accepted'")),
+    Index(
+        "submissions_accepted_late_idx",
+        "panel",
+        "panel_order_id",
+        postgresql_where=text("outcome = 'accepted_late'"),
+    ),
     Index("submissions_parents_idx", "panel", postgresql_where=text("is_parent")),
     Index("submissions_open_key", "order_id", unique=True, postgresql_where=text("outcome IS NULL")),
     Index("submissions_open_worker_idx", "worker_id", postgresql_where=text("outcome IS NULL")),

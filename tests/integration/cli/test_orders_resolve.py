@@ -55,6 +55,7 @@ def test_not_taken_or_given_up(
     assert order.finished_at == (None if state == "pending" else order.updated_at)
     (event,) = database.events(order_id)
     assert (event.detail["who"], event.detail["why"]) == ("Bob", "asked the panel")
+    assert database.scalar("SELECT outcome FROM submissions") == ("refuted" if state == "pending" else "unknown")
     assert database.all("SELECT FROM polls") == []
 
 
@@ -78,6 +79,15 @@ def test_an_id_that_another_row_has(order_sync: OrderSync, database: Database) -
     assert ended.code == 1
     assert ended.err == f"order-sync: panel order 23501 is order {other}'s already\n"
     assert database.order(order_id).state == "unconfirmed"
+
+
+def test_an_id_that_was_taken_for_another_order_too_late(order_sync: OrderSync, database: Database) -> None:
+    other, order_id = add_unconfirmed(database), add_unconfirmed(database)
+    add_submission(database, other, "accepted_late", panel_order_id="23501")
+    ended = resolve(order_sync, order_id, "--panel-order-id", "23501", "--no-check")
+    assert ended.err == f"order-sync: panel order 23501 is order {other}'s already\n"
+    assert resolve(order_sync, other, "--panel-order-id", "23501", "--no-check").code == 0
+    assert database.order(other).panel_order_id == "23501"
 
 
 def test_an_id_that_another_panels_row_has(order_sync: OrderSync, database: Database) -> None:

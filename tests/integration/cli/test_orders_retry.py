@@ -35,7 +35,10 @@ def test_any_other_is_left_alone(order_sync: OrderSync, database: Database, stat
     assert database.events(order_id) == []
 
 
-@pytest.mark.parametrize("outcomes", [["unknown"], ["lease_ended"], [None], ["accepted", "refused"]])
+@pytest.mark.parametrize(
+    "outcomes",
+    [["unknown"], ["lease_ended"], [None], ["accepted", "refused"], ["accepted_late", "refused"]],
+)
 def test_one_that_the_panel_may_have_taken_is_left_alone(
     order_sync: OrderSync, database: Database, outcomes: list[str | None]
 ) -> None:
@@ -46,6 +49,14 @@ def test_one_that_the_panel_may_have_taken_is_left_alone(
     assert ended.code == 1
     assert "the panel may have taken it" in ended.err
     assert database.order(order_id).state == "rejected"
+
+
+def test_one_that_was_refuted_and_then_refused_goes_back(order_sync: OrderSync, database: Database) -> None:
+    """The panel certainly hadn't taken it; then our own check refused it, with no call in between."""
+    order_id = database.add_order(state="rejected", error_code="unknown_service")
+    add_submission(database, order_id, "refuted")
+    assert order_sync("orders", "retry", str(order_id)).code == 0
+    assert database.order(order_id).state == "pending"
 
 
 def test_each_for_itself(order_sync: OrderSync, database: Database) -> None:

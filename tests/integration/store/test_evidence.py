@@ -246,6 +246,23 @@ class TestSettle:
         (again,) = (await orders.claim("default", worker_id, 1, lambda *_: AddRequest("1"))).sendable
         assert (again.order_id, again.attempt) == (order.id, 2)
 
+    async def test_absent_refutes_the_call_and_an_acceptance_is_heard_all_the_same(
+        self, evidence: Evidence, orders: Orders, database: Database, question: OpenQuestion
+    ) -> None:
+        """A frozen worker may come back with the answer long after; the same answer twice says no more than once."""
+        await evidence.settle(question, Absent(), suggest_only=False)
+        assert database.submission(question.token).outcome == "refuted"
+        claimed = Claimed(question.order_id, question.token, 1, AddRequest("1"))
+        assert await orders.settle([(claimed, Unknown("timeout"))]) == []
+        assert database.submission(question.token).outcome == "refuted"
+        assert await evidence.known(["101"]) == set()
+        (change,) = await orders.settle([(claimed, Accepted("101"))])
+        assert change.kind == "late_result"
+        assert database.order(question.order_id).panel_order_id is None
+        assert database.submission(question.token).outcome == "accepted_late"
+        assert await evidence.known(["101", "102"]) == {"101"}  # so it is never taken for another order's
+        assert await orders.settle([(claimed, Accepted("101"))]) == []
+
     async def test_undecided_is_told_when_it_changes(
         self, evidence: Evidence, database: Database, question: OpenQuestion
     ) -> None:

@@ -167,8 +167,8 @@ class TestLateNews:
     async def lost(self, orders: Orders, workers: Workers, worker_id: UUID, claim: Claim) -> Claimed:
         (claimed,) = await claim(1)
         await workers.end(worker_id)
-        (change,) = await orders.take_over()
-        assert change.order_id == claimed.order_id
+        ((panel, change),) = await orders.take_over()
+        assert (panel, change.order_id) == ("default", claimed.order_id)
         return claimed
 
     @pytest.mark.parametrize(
@@ -236,6 +236,8 @@ class TestLateNews:
         await orders.settle([(lost, ACCEPTED)])
         assert database.order(lost.order_id).state == "submitting"
         assert database.submission(again.token).outcome is None
+        late = database.submission(lost.token)
+        assert (late.outcome, late.panel_order_id) == ("accepted_late", "500")
         await orders.settle([(again, Accepted("501"))])
         assert database.order(lost.order_id).panel_order_id == "501"
         assert database.kinds(lost.order_id)[-3:] == ["submitting", "late_result", "submitted"]
@@ -273,7 +275,7 @@ class TestTakeOver:
         (kept,) = (await orders.claim("default", another, 1, send_all)).sendable
         database.execute(f"UPDATE workers SET {end} WHERE id = %s", [worker_id])  # noqa: S608 - a test's own words
         changes = await orders.take_over()
-        assert [change.order_id for change in changes] == [claimed.order_id for claimed in left]
+        assert [change.order_id for _, change in changes] == [claimed.order_id for claimed in left]
         for claimed in left:
             order = database.order(claimed.order_id)
             assert (order.state, order.error_code) == ("unconfirmed", "worker_lost")
@@ -299,7 +301,7 @@ class TestTakeOver:
         left = await claim(50)
         await workers.end(worker_id)
         taken = await asyncio.gather(*(orders.take_over() for _ in range(5)))
-        assert sorted(change.order_id for changes in taken for change in changes) == [one.order_id for one in left]
+        assert sorted(change.order_id for changes in taken for _, change in changes) == [one.order_id for one in left]
         assert database.scalar("SELECT count(*) FROM order_events WHERE kind = 'unconfirmed'") == 50
 
     async def test_take_over_beside_the_outcomes_themselves(

@@ -131,7 +131,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "evidence.after": (evidence.AFTER, NEIGHBOURS | {"last_at": LONG_AGO}),
     "evidence.after the last": (evidence.AFTER, NEIGHBOURS | {"last_at": FAR_AHEAD}),
     "evidence.after on a panel with few orders": (evidence.AFTER, OF_FEW | {"last_at": LONG_AGO}),
-    "evidence.known": (evidence._KNOWN, PANEL | {"numbers": [str(n) for n in range(200)]}),
+    "evidence.known": (evidence.KNOWN, PANEL | {"numbers": [str(n) for n in range(200)]}),
     "evidence.parents": (evidence.PARENTS, PANEL | {"since": 0.0}),
     "evidence.lock": (evidence._LOCK, {"order_id": CLOSED + 3 * OPEN + 1, "token": CLOSED + OPEN + 1}),
     "budget.take": (
