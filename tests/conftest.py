@@ -7,6 +7,7 @@ a running one, has that used instead. A test that kills Postgres makes its own w
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,8 @@ RUN = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell has its background jobs ignore Ctrl-C, and so would everything that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A worker of pytest-xdist is told the name of the run; whoever has none begins it.
     config.stash[RUN] = (
         getattr(config, "workerinput", {}).get("order_sync_run") or f"order_sync_test_{uuid4().hex[:12]}"

@@ -250,6 +250,7 @@ def _reconcile(upstream: Upstream, work: AsyncEngine, settings: Settings) -> Rec
             upstream.name,
             first_look=settings.polling.fastest,
             examine_again=settings.schedule.reconcile,
+            longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
         ),
         PeriodicJob(work, upstream.name, "reconcile", settings.schedule.reconcile),
         rules,

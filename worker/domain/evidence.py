@@ -6,7 +6,7 @@ about and nothing answers, nothing was bought.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -143,6 +143,7 @@ class Doubt(StrEnum):
     NOT_ALL_ANSWERED = "not_all_answered"  #: of some ids the panel said nothing
     AMBIGUOUS = "ambiguous"  #: what was found fits more than one order
     FITS_LOOSELY = "fits_loosely"  #: what was found might be it, and its charge doesn't say so
+    MONEY_IS_GONE = "money_is_gone"  #: nothing was found, and money left the account that nothing else explains
     MAYBE_SPAWNED = "maybe_spawned"  #: what was found may have been made by a drip-feed whose orders we don't know
     NOT_RECOGNIZED = "not_recognized"  #: the panel doesn't answer for the known orders around it either
     IDS_NOT_INCREASING = "ids_not_increasing"  #: this panel's ids say nothing of the order of things
@@ -218,7 +219,8 @@ class Findings:
     """What came of asking: `found` answered and are no order that we know, `absent` aren't ours, `known` are.
 
     `recognized` are known orders that the panel answered for in the same breath. What is above the id `unread_above`
-    may have been spawned by an order whose own answer we don't have; None: there is no such order.
+    may have been spawned by an order whose own answer we don't have; None: there is no such order. `unexplained`: by
+    order, what left the account while it may have been taken, less all that others may have cost; None: nobody can say.
     """
 
     found: Mapping[int, OrderReading]
@@ -226,6 +228,12 @@ class Findings:
     known: frozenset[int] = frozenset()
     recognized: frozenset[int] = frozenset()
     unread_above: int | None = None
+    unexplained: Mapping[int, Decimal | None] = field(default_factory=dict)
+
+    def was_paid(self, suspect: Suspect) -> bool:
+        """Whether the balance says that it was taken, whatever the panel says of its ids."""
+        gone, price = self.unexplained.get(suspect.order_id), suspect.expected_charge
+        return gone is not None and price is not None and price > 0 and (gone > price or _agree(gone, price))
 
     def covers(self, suspect: Suspect) -> bool:
         """Whether every id at which the order could lie was answered."""
@@ -301,7 +309,9 @@ def _verdict(
     if open_to_it:
         return Undecided(Doubt.AMBIGUOUS, open_to_it)
     if findings.covers(suspect):
-        return Absent() if suspect.is_over else Undecided(Doubt.TOO_YOUNG)
+        if not suspect.is_over:
+            return Undecided(Doubt.TOO_YOUNG)
+        return Undecided(Doubt.MONEY_IS_GONE) if findings.was_paid(suspect) else Absent()
     return Undecided(Doubt.NO_BOUNDS if None in {suspect.low, suspect.high} else Doubt.NOT_ALL_ANSWERED)
 
 

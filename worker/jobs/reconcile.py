@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from worker.domain.evidence import (
+    Absent,
     Doubt,
     Findings,
     OpenQuestion,
@@ -69,10 +70,11 @@ class Reconcile:
         if findings.found:
             findings = await self._without_spawned(findings, suspects, since=min(suspect.since for suspect in asked))
             findings = await self._without_known(findings)
-        verdicts = decide(suspects, findings)
+        questions = [question for question in questions if question.order_id in examined]
+        verdicts = await self._verdicts(suspects, findings, questions)
         by_order = {suspect.order_id: suspect for suspect in suspects}
         for question in questions:
-            if question.order_id in examined and question.order_id in verdicts:
+            if question.order_id in verdicts:
                 verdict = self._widened(verdicts[question.order_id], by_order[question.order_id])
                 await self._settle(question, verdict)
 
@@ -130,6 +132,18 @@ class Reconcile:
 
     async def _without_known(self, findings: Findings) -> Findings:
         return _with_known(findings, await self._evidence.known(_texts(findings.found)))
+
+    async def _verdicts(
+        self, suspects: Sequence[Suspect], findings: Findings, questions: Sequence[OpenQuestion]
+    ) -> dict[int, Verdict]:
+        """By order. Where the ids say that nothing was bought, the money is asked too."""
+        verdicts = decide(suspects, findings)
+        unexplained = {}
+        for question in questions:
+            if verdicts.get(question.order_id) == Absent():
+                last_at = question.last_at(self._rules.settle)
+                unexplained[question.order_id] = await self._evidence.unexplained(question, last_at)
+        return decide(suspects, replace(findings, unexplained=unexplained)) if unexplained else verdicts
 
     def _widened(self, verdict: Verdict, suspect: Suspect) -> Verdict:
         """The doubt by its true name, where the gap is wider than may be asked about."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from decimal import Decimal
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,9 @@ from worker.store.orders import ACCEPTED_LATE, refute, watch
 
 #: How many known orders before and after one are looked at for its bounds.
 NEIGHBOURS = 200
+
+#: Beside so many others, nobody adds up what one order may have cost.
+TOO_MANY = 1000
 
 SUSPECTS = text("""
     SELECT
@@ -64,6 +68,36 @@ PARENTS = text("""
         AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:since))
 """)
 
+#: What left the account between the last reading of its balance before an order was sent and the first after it could
+#: last be taken. All that others may have cost meanwhile is taken off: what was debited before, or given back since, is
+#: taken off too much. Nothing where nobody can say, or there were too many to be worth adding up.
+UNEXPLAINED = text("""
+    WITH before AS (
+        SELECT balance, currency, at - make_interval(secs => :longest_call) AS since FROM balances
+        WHERE panel = :panel AND at < to_timestamp(:began_at) ORDER BY at DESC LIMIT 1
+    ), after AS (
+        SELECT balance, currency, at FROM balances
+        WHERE panel = :panel AND at > to_timestamp(:last_at) + make_interval(secs => :longest_call)
+        ORDER BY at LIMIT 1
+    ), others AS (
+        SELECT greatest(o.charge, s.expected_charge) AS cost, s.is_parent
+        FROM before, after, submissions s JOIN orders o ON o.id = s.order_id
+        WHERE s.panel = :panel AND s.id <> :token
+            AND (s.outcome IS NULL OR s.outcome IN ('accepted', 'unknown', 'lease_ended', 'accepted_late'))
+            AND s.began_at > before.since - make_interval(secs => :longest_call) AND s.began_at < after.at
+            AND (s.ended_at IS NULL OR s.ended_at > before.since)
+        LIMIT :too_many
+    )
+    SELECT before.balance - after.balance - t.cost
+    FROM before
+    JOIN after ON after.currency IS NOT DISTINCT FROM before.currency
+    CROSS JOIN (
+        SELECT coalesce(sum(cost), 0) AS cost, count(*) AS number, bool_or(cost IS NULL OR is_parent) AS is_open
+        FROM others
+    ) t
+    WHERE t.is_open IS NOT TRUE AND t.number < :too_many
+""")
+
 _LOCK = text(f"""
     SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
@@ -88,15 +122,18 @@ _FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
 class Evidence:
     """The open questions of one panel."""
 
-    def __init__(self, engine: AsyncEngine, panel: str, *, first_look: float, examine_again: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, panel: str, *, first_look: float, examine_again: float, longest_call: float
+    ) -> None:
         """`first_look`: as for `Orders`. `examine_again`: seconds until an undecided order's next examination.
 
-        Each examination doubles it, up to ten times as much.
+        Each examination doubles it, up to ten times as much. `longest_call`: seconds that a call to the panel may take.
         """
         self._engine = engine
         self._panel = panel
         self._first_look = first_look
         self._examine_again = examine_again
+        self._longest_call = longest_call
 
     async def questions(self) -> list[OpenQuestion]:
         async with self._engine.connect() as connection:
@@ -134,6 +171,20 @@ class Evidence:
         """Our orders that may have spawned others after this time."""
         async with self._engine.connect() as connection:
             return list((await connection.execute(PARENTS, {"panel": self._panel, "since": since})).scalars())
+
+    async def unexplained(self, question: OpenQuestion, last_at: float) -> Decimal | None:
+        """How much money is gone that may be an order's own; None: nobody can say. See `Findings.unexplained`."""
+        about = {
+            "panel": self._panel,
+            "token": question.token,
+            "began_at": question.began_at,
+            "last_at": last_at,
+            "longest_call": self._longest_call,
+            "too_many": TOO_MANY,
+        }
+        async with self._engine.connect() as connection:
+            gone: Decimal | None = await connection.scalar(UNEXPLAINED, about)
+            return gone
 
     async def settle(self, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool) -> Change | None:
         """Write what the evidence makes of an order, unless it has gone on meanwhile; returns what is new.

@@ -23,13 +23,16 @@ from worker.store.orders import Orders
 
 TIMES = "extract(epoch FROM began_at)::float8 AS began_at, extract(epoch FROM ended_at)::float8 AS ended_at"
 
+#: Seconds that a call to the panel may take.
+CALL = 5.0
+
 UNDECIDED = Undecided(Doubt.AMBIGUOUS, (101, 102))
 DETAIL = {"verdict": "undecided", "doubt": "ambiguous", "candidates": ["101", "102"]}
 
 
 @pytest.fixture
 def evidence(engine: AsyncEngine) -> Evidence:
-    return Evidence(engine, "default", first_look=FIRST_LOOK, examine_again=60)
+    return Evidence(engine, "default", first_look=FIRST_LOOK, examine_again=60, longest_call=CALL)
 
 
 @pytest.fixture(autouse=True)
@@ -358,3 +361,96 @@ class TestSettle:
         for verdict in (Linked("102"), Absent()):
             assert await evidence.settle(question, verdict, suggest_only=False) is None
         assert database.order(question.order_id).panel_order_id == "101"
+
+
+class TestMoney:
+    """An order was lost between two readings of the balance: 100 before, and 99 after it."""
+
+    @pytest.fixture
+    async def gone(self, evidence: Evidence, database: Database, lost: Callable[..., Any]) -> Callable[[], Any]:
+        claimed = await lost(AddRequest("1", {}, Decimal("0.9"), 100))
+        database.execute(
+            "INSERT INTO balances (panel, at, balance, currency) VALUES"
+            " ('default', now() - interval '10 minutes', 1, 'USD'),"
+            " ('default', now() - interval '2 minutes', 100, 'USD'),"
+            " ('other', now() - interval '95 seconds', 1, 'USD'),"
+            " ('other', now() + interval '10 seconds', 1, 'USD'),"
+            " ('default', now() + interval '1 minute', 99, 'USD'),"
+            " ('default', now() + interval '2 minutes', 1, 'USD')"
+        )
+        database.execute("UPDATE submissions SET began_at = began_at - interval '90 seconds'")
+
+        async def gone() -> Decimal | None:
+            question = next(one for one in await evidence.questions() if one.order_id == claimed.order_id)
+            return await evidence.unexplained(question, question.last_at(0))
+
+        return gone
+
+    async def test_between_the_nearest_readings(self, gone: Callable[[], Any]) -> None:
+        assert await gone() == Decimal(1)
+
+    async def test_what_others_cost_is_explained(
+        self, gone: Callable[[], Any], heard: Callable[..., Any], lost: Callable[..., Any], database: Database
+    ) -> None:
+        await heard("101", request=AddRequest("1", {}, Decimal("0.2"), 100))
+        await lost(AddRequest("1", {}, Decimal("0.05"), 100))
+        assert await gone() == Decimal("0.75")
+        database.execute("UPDATE orders SET charge = 0.25 WHERE panel_order_id = '101'")
+        assert await gone() == Decimal("0.7")
+
+    @pytest.mark.parametrize("outcome", [NotSent("no route"), Refused(Reason.LINK_REFUSED, "no")])
+    async def test_what_was_not_bought_costs_nothing(
+        self, *, gone: Callable[[], Any], orders: Orders, claim: Callable[..., Any], outcome: NotSent | Refused
+    ) -> None:
+        await orders.settle([(await claim(AddRequest("1", {}, Decimal("0.2"), 100)), outcome)])
+        assert await gone() == Decimal(1)
+
+    async def test_another_panels_order_costs_nothing(self, gone: Callable[[], Any], heard: Callable[..., Any]) -> None:
+        await heard("101", request=AddRequest("1", {}, Decimal("0.2"), 100), panel="other")
+        assert await gone() == Decimal(1)
+
+    @pytest.mark.parametrize(
+        ("ended", "explained"), [("2 minutes", True), ("125.5 seconds", False), ("10 minutes", False)]
+    )
+    async def test_what_ended_before_the_reading_began_was_in_it(
+        self, *, gone: Callable[[], Any], heard: Callable[..., Any], database: Database, ended: str, explained: bool
+    ) -> None:
+        claimed = await heard("101", request=AddRequest("1", {}, Decimal("0.2"), 100))
+        database.execute(
+            "UPDATE submissions SET ended_at = now() - %s::interval, began_at = now() - %s::interval - interval '1 s'"
+            " WHERE id = %s",
+            [ended, ended, claimed.token],
+        )
+        assert await gone() == (Decimal("0.8") if explained else Decimal(1))
+
+    @pytest.mark.parametrize(
+        "request_", [AddRequest("1", {}, None, 100), AddRequest("1", {}, Decimal(1), 100, is_parent=True)]
+    )
+    async def test_beside_one_whose_cost_nobody_knows(
+        self, gone: Callable[[], Any], heard: Callable[..., Any], request_: AddRequest
+    ) -> None:
+        await heard("101", request=request_)
+        assert await gone() is None
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            "DELETE FROM balances WHERE at < now()",
+            "DELETE FROM balances WHERE at > now()",
+            "UPDATE balances SET currency = 'EUR' WHERE at > now()",
+            "UPDATE balances SET at = now() + interval '1 second' WHERE at > now()",
+        ],
+    )
+    async def test_without_a_reading_on_both_sides(
+        self, gone: Callable[[], Any], database: Database, spoil: str
+    ) -> None:
+        database.execute(spoil)
+        assert await gone() is None
+
+    async def test_among_too_many(
+        self, gone: Callable[[], Any], heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_evidence, "TOO_MANY", 1)
+        assert await gone() == Decimal(1)
+        await heard("101")
+        assert await gone() is None

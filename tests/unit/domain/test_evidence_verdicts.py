@@ -1,6 +1,7 @@
 """What is decided about several orders by what was found, all weighed together."""
 
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -27,6 +28,35 @@ def findings(found, *, silent=(), known=(), **more):
     absent = frozenset(range(101, 131)) - found.keys() - set(silent) - set(known)
     recognized = more.pop("recognized", frozenset(range(90, 131)))
     return Findings(found, absent, frozenset(known), recognized=recognized, **more)
+
+
+@pytest.mark.parametrize(
+    ("gone", "verdict"),
+    [
+        (None, Absent()),
+        ("0", Absent()),
+        ("-5", Absent()),
+        ("1.19", Absent()),
+        ("1.20", Undecided(Doubt.MONEY_IS_GONE)),  # the very price, as a balance of two decimals shows it
+        ("1.21", Undecided(Doubt.MONEY_IS_GONE)),
+        ("7.5", Undecided(Doubt.MONEY_IS_GONE)),
+    ],
+)
+def test_money_that_is_gone_is_no_absence(gone, verdict):
+    unexplained = {1: None if gone is None else Decimal(gone), 2: Decimal(100)}
+    assert decide([suspect(1, "1.205")], findings({}, unexplained=unexplained)) == {1: verdict}
+
+
+@pytest.mark.parametrize("charge", ["0", None])
+def test_of_what_costs_nothing_or_nobody_knows_what_the_money_says_nothing(charge):
+    free = replace(suspect(1), expected_charge=None if charge is None else Decimal(charge))
+    assert decide([free], findings({}, unexplained={1: Decimal(100)})) == {1: Absent()}
+
+
+def test_money_proves_no_link():
+    assert decide([suspect(1)], findings({105: PARENT}, unexplained={1: Decimal(1)})) == {
+        1: Undecided(Doubt.FITS_LOOSELY, (105,))
+    }
 
 
 def ambiguous(*candidates):

@@ -272,6 +272,9 @@ class World:
             if row.closed_at is None or row.closed_at > self.now or row.closed_at > since
         ]
 
+    async def unexplained(self, question: OpenQuestion, last_at: float) -> None:
+        """Nobody reads the balance here."""
+
     async def settle(self, question: OpenQuestion, verdict: Any, *, suggest_only: bool) -> Change | None:
         self.tick()
         (row,) = (row for row in self.rows if row.token == question.token)
