@@ -46,6 +46,16 @@ def _at(name: str, *, default: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=not default, server_default=_NOW if default else None)
 
 
+def _due_at() -> Column[object]:
+    return Column(
+        "due_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=_NOW,
+        comment="the worker's own: when it is next seen to",
+    )
+
+
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
@@ -131,13 +141,7 @@ refills = Table(
     _at("checked_at"),
     _at("finished_at"),
     _at("updated_at", default=True),
-    Column(
-        "due_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=_NOW,
-        comment="the worker's own: when it is next seen to",
-    ),
+    _due_at(),
     _one_of("state", RefillState),
     Index("refills_pending_idx", "due_at", postgresql_where=text("state = 'pending'")),
     Index("refills_submitted_idx", "due_at", postgresql_where=text("state = 'submitted'")),
@@ -155,13 +159,7 @@ cancels = Table(
     _at("created_at", default=True),
     _at("finished_at"),
     _at("updated_at", default=True),
-    Column(
-        "due_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=_NOW,
-        comment="the worker's own: when it is next seen to",
-    ),
+    _due_at(),
     _one_of("state", CancelState),
     Index("cancels_pending_idx", "due_at", postgresql_where=text("state = 'pending'")),
     Index("cancels_waiting_for_order_idx", "order_id", postgresql_where=text("state = 'pending'")),
