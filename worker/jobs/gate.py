@@ -68,6 +68,8 @@ class Gate:
         self._add_slots = asyncio.Semaphore(max(1, concurrency - 1))
         # Jobs take turns at the budget: none is crowded out by another that wants more.
         self._turn = asyncio.Lock()
+        self._late: list[asyncio.Future[float]] = []
+        self._serving: asyncio.Task[None] | None = None
         self._failures_in_a_row = 0
         self._closed = False
 
@@ -129,17 +131,34 @@ class Gate:
 
     async def later_start(self) -> float:
         """When a call may start whose slot has passed. It is decided on, so a pause doesn't hold it back any more."""
+        start: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._late.append(start)
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve_late())
+        return await start
+
+    async def _serve_late(self) -> None:
+        """One question for all that are late by now: a database that is slow isn't asked for each."""
+        while late := [start for start in self._late if not start.done()]:
+            starts = await self._later_starts(len(late))
+            for start, at in zip(late, starts, strict=False):
+                if not start.done():
+                    start.set_result(at)
+            self._late = [start for start in self._late if not start.done()]
+
+    async def _later_starts(self, want: int) -> list[float]:
         clock = asyncio.get_running_loop().time
         try:
             while True:
-                match await self._budget.take(1, ()):
-                    case Slots(first_in=first_in):
-                        return clock() + first_in
+                match await self._budget.take(want, ()):
+                    case Slots(count, first_in, gap):
+                        first = clock() + first_in
+                        return [first + i * gap for i in range(count)]
                     case Wait(seconds) | Paused(seconds=seconds):
                         await asyncio.sleep(min(seconds, 1.0))
         except Exception:  # noqa: BLE001 - an order that is claimed must go its way without a budget, too
             _log.exception("no_later_slot", panel=self._panel)
-            return clock()
+            return [clock()] * want
 
     async def _acquire(self, want: int, *, adding: bool) -> int:
         if adding:
