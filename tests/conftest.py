@@ -25,8 +25,9 @@ RUN = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell has its background jobs ignore Ctrl-C, and so would everything that is started here.
+    # A shell has its background jobs ignore Ctrl-C, nohup a hang-up; and so would everything that is started here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # A worker of pytest-xdist is told the name of the run; whoever has none begins it.
     config.stash[RUN] = (
         getattr(config, "workerinput", {}).get("order_sync_run") or f"order_sync_test_{uuid4().hex[:12]}"

@@ -17,6 +17,7 @@ _DOUBTS: Mapping[str, str] = {
     Doubt.NOT_ALL_ANSWERED: "The panel said nothing of some of the ids at which it could lie.",
     Doubt.AMBIGUOUS: "What was found fits more than one order.",
     Doubt.FITS_LOOSELY: "What was found may be it, but the charge differs from the one expected.",
+    Doubt.MONEY_IS_GONE: "Nothing was found, but more money left the account than all other orders can have cost.",
     Doubt.MAYBE_SPAWNED: "What was found may have been made by a drip-feed or subscription of ours.",
     Doubt.NOT_RECOGNIZED: "The panel doesn't answer for the known orders around it either.",
     Doubt.IDS_NOT_INCREASING: "This panel's ids don't increase with time, so they say nothing about this order.",

@@ -157,13 +157,23 @@ class _QuietHandler(logging.StreamHandler[TextIO]):
     """A log that nobody can take any more must not end the work."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        if isinstance(sys.exc_info()[1], OSError | ValueError):
+        error = sys.exc_info()[1]
+        if isinstance(error, BrokenPipeError):
+            self._give_up()
+        if isinstance(error, OSError | ValueError):
             return
         # A mistake of ours in a call: say so, without the values, which haven't been through the redaction.
         with suppress(OSError, ValueError):
             self.stream.write(
                 f'{{"level": "error", "event": "log_failed", "line": "{record.filename}:{record.lineno}"}}\n'
             )
+
+    def _give_up(self) -> None:
+        """Nobody will ever read it: what is still in the buffer must not fail the end of the process either."""
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
 
 
 def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
