@@ -14,6 +14,7 @@ import structlog
 from worker.domain.orders import Change, Claimed, EventKind
 from worker.domain.outcome import AddOutcome
 from worker.domain.pace import back_off
+from worker.observe.health import at_rest, beat
 from worker.store.orders import Orders
 
 _log = structlog.get_logger()
@@ -51,7 +52,9 @@ class Recorder:
     async def run(self) -> None:
         failures = 0
         while True:
-            await self._arrived.wait()
+            with at_rest():
+                await self._arrived.wait()
+            beat()
             bunch = list(islice(self._waiting, BUNCH))
             results = [result for result, _ in bunch]
             try:

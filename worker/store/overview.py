@@ -108,10 +108,10 @@ class BalanceStands:
 
 @dataclass(slots=True)
 class PanelStands:
-    """One panel. `oldest_...` are seconds; None: there is none.
+    """One panel. `oldest_...` are seconds; None: there is none. `services_at`: when they were last mirrored.
 
     `status_age_seconds`: since the panel last said anything of the open order whose next look is due first;
-    `status_overdue_seconds`: by how much the look that is due first is late. `services_at`: when they were last mirrored.
+    `status_overdue_seconds`: by how much the look that is due first is late.
     """
 
     panel: str
