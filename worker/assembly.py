@@ -106,12 +106,13 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works
     )
     works = Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
-        Recorder(orders),
+        Recorder(orders, metrics),
         InFlight(metrics),
         AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
         Health(),
         metrics,
     )
+    metrics.job_known("recorder", "")
     _measure(works, {"work": work, "vital": vital})
     works.add(CHECK_EVERY, "readiness", Readiness(partial(revision_of, vital), head(), works.health.readiness).run)
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(partial(overview, work, settings.panels.keys()), metrics).run)
@@ -128,6 +129,7 @@ def _measure(works: Works, pools: Mapping[str, AsyncEngine]) -> None:
     """What is read off this worker whenever somebody asks."""
     gauge, health = works.metrics.gauge, works.health
     gauge("ready", "Whether /readyz says so.", lambda: health.readiness.obstacle is None)
+    gauge("loops_standing_still", "Loops without a sign of life.", lambda: len(health.hearts.standing_still()))
     gauge("event_loop_lag_seconds", "The worst of the last minute.", lambda: health.lag.worst)
     gauge("lease_held", "Whether orders may be claimed.", lambda: works.lease.current() is not None)
     gauge("notifications_listening", "Whether inserts are announced to this worker.", lambda: works.listening)

@@ -31,6 +31,11 @@ class Scrape:
             if sample.name == f"order_sync_{name}" and labels.items() <= sample.labels.items()
         }
 
+    @property
+    def metrics(self) -> set[str]:
+        """The names, also of those that have no sample yet."""
+        return {line.split()[2] for line in self.text.splitlines() if line.startswith("# TYPE ")}
+
     def sum(self, name: str, **labels: str) -> float:
         return sum(self(name, **labels).values())
 

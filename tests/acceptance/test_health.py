@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import deploy
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.endpoints import ANY_PORT, Endpoints, Scrape
@@ -84,6 +85,7 @@ async def test_the_metrics_say_what_the_tables_and_the_panel_say(tables: Tables,
     assert min(told("job_last_success_timestamp_seconds").values()) > 0
     for name in ("ready", "lease_held", "notifications_listening"):
         assert told(name) == {"": 1}
+    assert deploy.metrics() <= told.metrics
     for secret in ("sandbox-key", sandbox.url, "hush"):
         assert secret not in first.text + told.text
 

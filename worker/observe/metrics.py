@@ -91,10 +91,11 @@ class Metrics:
         self._order_errors = counter("order_errors_total", "Changes of orders with an error code.", "panel", "code")
         self._charged = counter("charged_total", "By how much charges of orders rose.", "panel", "currency")
         self._refunded = counter("refunded_total", "By how much charges of orders fell.", "panel", "currency")
+        # Not `job`: Prometheus has a label of that name for what it scrapes.
         self._job_succeeded = gauge(
-            "job_last_success_timestamp_seconds", "When a run of the job last ended well; 0: never.", "job", "panel"
+            "job_last_success_timestamp_seconds", "When it last ended well; 0: never.", "job_name", "panel"
         )
-        self._job_failures = counter("job_failures_total", "Runs and calls of the job that failed.", "job", "panel")
+        self._job_failures = counter("job_failures_total", "Runs and calls that failed.", "job_name", "panel")
         self._limit = gauge("requests_per_second_limit", "REQUESTS_PER_SECOND, for all workers together.", "panel")
         self._pool_in_use = gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
         self._pool_limit = gauge("pool_connections_limit", "Most connections of the pool.", "pool")
