@@ -4,23 +4,25 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.unit.observe.conftest import Clock
 from worker.domain.trouble import PauseScope
 from worker.jobs.gate import Gate
 from worker.jobs.runner import Runner
 from worker.observe import health as health_module
 from worker.observe.endpoints import CannotListenError, serve
-from worker.observe.health import EventLoopLag, Health
+from worker.observe.health import EventLoopLag, Health, Hearts
 from worker.observe.metrics import Metrics
 from worker.store.budget import Slots
 
 #: Seconds within which a loop of these tests gives a sign of life.
-LONGEST = 0.2
+LONGEST = 10.0
 
 
 async def get(address: str, path: str) -> tuple[int, Any]:
@@ -28,19 +30,14 @@ async def get(address: str, path: str) -> tuple[int, Any]:
         return answer.status, json.loads(await answer.text())
 
 
-async def until(address: str, status: int) -> dict[str, Any]:
-    """What /healthz says as soon as it has this status."""
-    async with asyncio.timeout(10):
-        while True:
-            now, body = await get(address, "/healthz")
-            if now == status:
-                return dict(body)
-            await asyncio.sleep(0.02)
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def health() -> Health:
-    return Health()
+def health(clock: Clock) -> Health:
+    return Health(hearts=Hearts(clock))
 
 
 @pytest.fixture
@@ -48,45 +45,67 @@ def metrics() -> Metrics:
     return Metrics("1.2.3", ["shop"])
 
 
-async def watched(health: Health, metrics: Metrics, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-    """A job's runner at its work."""
+@asynccontextmanager
+async def watched(health: Health, metrics: Metrics, run: Callable[[], Awaitable[Any]]) -> AsyncIterator[Runner]:
+    """A job's runner at its work, woken once."""
     runner = Runner("submit", run, metrics, panel="shop")
     runner.wake()
-    return asyncio.create_task(health.hearts.watch("submit shop", LONGEST, runner.turn))
+    task = asyncio.create_task(health.hearts.watch("submit shop", LONGEST, runner.turn))
+    yield runner
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_loop_that_stands_still_is_named_until_it_goes_on(health: Health, metrics: Metrics) -> None:
-    goes_on = asyncio.Event()
-    async with serve("127.0.0.1", 0, health, metrics) as (address,):
-        task = await watched(health, metrics, goes_on.wait)
+async def test_a_job_that_runs_now_and_then_lives(health: Health, metrics: Metrics, clock: Clock) -> None:
+    ran = asyncio.Event()
+
+    async def run() -> None:
+        ran.set()
+
+    async with serve("127.0.0.1", 0, health, metrics) as (address,), watched(health, metrics, run) as runner:
+        for _ in range(3):
+            await ran.wait()
+            ran.clear()
+            clock.now += LONGEST
+            assert (await get(address, "/healthz"))[0] == 200
+            runner.wake()
+
+
+async def test_a_loop_that_stands_still_is_named_until_it_goes_on(
+    health: Health, metrics: Metrics, clock: Clock
+) -> None:
+    runs = asyncio.Semaphore(0)
+    async with serve("127.0.0.1", 0, health, metrics) as (address,), watched(health, metrics, runs.acquire) as runner:
         assert (await get(address, "/healthz"))[0] == 200
-        stuck = await until(address, 503)
-        assert stuck["stuck"] == ["submit shop"]
-        assert stuck["seconds_since_sign_of_life"]["submit shop"] > LONGEST
-        goes_on.set()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        clock.now += LONGEST + 1
+        status, body = await get(address, "/healthz")
+        assert (status, body["ok"], body["stuck"]) == (503, False, ["submit shop"])
+        assert body["seconds_since_sign_of_life"] == {"submit shop": LONGEST + 1}
+        runner.wake()
+        runs.release()
+        assert (await get(address, "/healthz"))[0] == 200
 
 
-async def test_waiting_for_a_slot_of_the_panel_is_no_standing_still(health: Health, metrics: Metrics) -> None:
+async def test_waiting_for_a_slot_of_the_panel_is_no_standing_still(
+    health: Health, metrics: Metrics, clock: Clock
+) -> None:
     gate = Gate("shop", OpenBudget(), concurrency=1)
-    waits = asyncio.Event()
+    passed = asyncio.Queue[None]()
 
     async def wants_two() -> None:
-        passes = await gate.enter()
-        assert isinstance(passes, list)
-        waits.set()
-        await gate.enter()
+        for _ in range(2):
+            assert isinstance(await gate.enter(), list)
+            passed.put_nowait(None)
 
-    async with serve("127.0.0.1", 0, health, metrics) as (address,):
-        task = await watched(health, metrics, wants_two)
-        await waits.wait()
-        await asyncio.sleep(3 * LONGEST)
+    async with serve("127.0.0.1", 0, health, metrics) as (address,), watched(health, metrics, wants_two):
+        await passed.get()
+        clock.now += 100 * LONGEST
         assert (await get(address, "/healthz"))[0] == 200
         gate.release(1, adding=False)
-        await until(address, 503)  # the second one is let through, and then nothing wakes the job
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await passed.get()
+        assert (await get(address, "/healthz"))[0] == 200
+        clock.now += LONGEST + 1
+        assert (await get(address, "/healthz"))[0] == 503
 
 
 class OpenBudget:

@@ -49,7 +49,12 @@ async def test_the_queue(snapshot: Any, database: Database) -> None:
     database.add_order(panel="shop", state="unconfirmed", updated_at=old)
     database.add_submitted("1", panel="shop")
     database.execute("UPDATE polls SET due_at = now() - interval '1 min', seen_at = now() - interval '1 h'")
-    database.add_order(panel="shop", state="completed", panel_order_id="2")
+    closed = database.add_submitted("2", panel="shop")
+    database.execute("UPDATE orders SET state = 'completed' WHERE id = %s", [closed])
+    database.execute(
+        "UPDATE polls SET due_at = now() - interval '2 min', seen_at = now() - interval '1 d' WHERE order_id = %s",
+        [closed],
+    )
 
     told = await snapshot()
     orders = {labels[1:]: value for labels, value in told.items() if labels[0] == "orders"}
@@ -63,7 +68,7 @@ async def test_the_queue(snapshot: Any, database: Database) -> None:
     assert told["unconfirmed", "shop"] == 1
     assert told["oldest_pending_seconds", "shop"] == told["oldest_pending_seconds", "(not configured)"] > 3600
     assert told["oldest_unconfirmed_seconds", "shop"] > 3600
-    assert 60 <= told["status_overdue_seconds", "shop"] < 120
+    assert 120 <= told["status_overdue_seconds", "shop"] < 180
     assert 3600 <= told["status_age_seconds", "shop"] < 3660
     for name in ("oldest_pending", "oldest_unconfirmed", "status_overdue", "status_age"):
         assert told[f"{name}_seconds", "idle"] == 0
