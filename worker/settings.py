@@ -182,6 +182,10 @@ class Address(_Frozen):
     host: str | None
     port: int
 
+    def __str__(self) -> str:
+        host = self.host or ""
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
 
 class PanelSettings(_Frozen):
     """One panel. `requests_per_second` holds for all workers together, `concurrency` for one; `timeout` in seconds."""

@@ -325,6 +325,13 @@ def upgrade() -> None:
             "due_at", sa.DateTime(timezone=True), nullable=False, comment="pushed ahead by whoever looks: a lease"
         ),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last had news"),
+        sa.Column(
+            "seen_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when the panel last said anything of the order",
+        ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
     )

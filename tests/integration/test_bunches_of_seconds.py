@@ -1,13 +1,12 @@
 """Seconds in one statement: whole numbers and fractions together, which psycopg doesn't take in one list."""
 
 import psycopg
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from worker.domain.aftercare import RequestChange
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState, RefillState
-from worker.store.changes import write
-from worker.store.engine import make_engine, sqlalchemy_url
+from worker.store.changes import changing
+from worker.store.engine import make_engine
 from worker.store.requests import Requests
 
 TWO_ORDERS = """
@@ -42,13 +41,13 @@ async def test_orders_that_wait_for_long_and_for_a_moment_are_written_together(d
         producer.execute("INSERT INTO orders (service, state) VALUES ('1', 'submitting'), ('1', 'submitting')")
         ids = [order_id for (order_id,) in producer.execute("SELECT id FROM orders ORDER BY id").fetchall()]
         before, after = OrderRecord(OrderState.SUBMITTING), OrderRecord(OrderState.PENDING)
-        engine = create_async_engine(sqlalchemy_url(database_url))
-        async with engine.begin() as connection:
+        engine = make_engine(database_url, pool_size=1)
+        async with changing(engine) as transaction:
             changes = [
                 Change(order_id, EventKind.REQUEUED, before, after, retry_in=seconds)
                 for order_id, seconds in zip(ids, (3600, 1.5), strict=True)
             ]
-            await write(connection, changes)
+            await transaction.write(changes)
         await engine.dispose()
         states = producer.execute("SELECT DISTINCT state FROM orders WHERE retry_at > now()").fetchall()
     assert states == [("pending",)]

@@ -9,9 +9,11 @@ from enum import Enum
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from tests import readme
+from worker.assembly import assemble
 from worker.cli import COMMANDS
 from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
 from worker.domain.evidence import Doubt
@@ -20,9 +22,11 @@ from worker.domain.outcome import Reason
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, OrderState, RefillState
 from worker.domain.trouble import PauseReason
+from worker.observe.metrics import Snapshot
 from worker.sandbox import FaultKind
 from worker.settings import Address, PanelSettings, Settings, load
 from worker.settings_sources import CONFIG
+from worker.store.engine import make_engine
 
 WORKER = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (readme.ROOT / "worker").rglob("*.py")}
 
@@ -159,6 +163,26 @@ def test_every_doubt():
 
 def test_every_pause():
     assert sorted(readme.column("pause")) == sorted(PauseReason)
+
+
+def test_every_metric_with_its_labels():
+    environ = {"DATABASE_URL": "postgresql://x", "PANELS__SHOP__URL": "http://x", "PANELS__SHOP__KEY": "x"}
+    settings = load({f"ORDER_SYNC_{name}": value for name, value in environ.items()})
+    engine = make_engine("postgresql://x", pool_size=1)
+    metrics = assemble(settings, engine, engine).metrics
+    told = {row[0]: set(filter(None, row[1].split(", "))) for row in readme.table("metric")}
+    of_all_orders = dict(_metrics(Snapshot().registry))
+    assert told == {
+        **{f"{name} *": labels for name, labels in of_all_orders.items()},
+        **dict(_metrics(metrics._registry)),
+    }
+
+
+def _metrics(registry: CollectorRegistry) -> Iterator[tuple[str, set[str]]]:
+    for collector in registry._collector_to_names:
+        for family in collector.collect():
+            name = family.name + ("_total" if family.type == "counter" else "")
+            yield name, set(getattr(collector, "_labelnames", ()))
 
 
 def test_every_state():

@@ -17,9 +17,9 @@ from worker.store.overview import MOST_UNCONFIRMED, Overview, PanelStands, overv
     "as_json",
     is_flag=True,
     help="For a script: {at, panels: [{panel, configured, pending, oldest_pending_seconds, submitting, unconfirmed, "
-    "oldest_unconfirmed_seconds, submitted, balance: {amount, currency, at}, pauses: [{scope, reason, detail, since, "
-    "until}]}], unconfirmed: [{order_id, panel, since, age_seconds, doubt}], workers: [{worker_id, name, started_at, "
-    "lease_until}]}.",
+    "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, balance: {amount, "
+    "currency, at}, pauses: [{scope, reason, detail, since, until}]}], unconfirmed: [{order_id, panel, since, "
+    "age_seconds, doubt}], workers: [{worker_id, name, started_at, lease_until}]}.",
 )
 def status(*, as_json: bool) -> None:
     """Open orders by panel and state, what waits longest, unconfirmed ones, pauses, balances, workers.

@@ -10,6 +10,7 @@ import structlog
 
 from worker.domain.outcome import Accepted, Answered, NotSent, Refused, Unknown
 from worker.domain.trouble import OUTAGE_AFTER, Pause, PauseScope, proven_over, trouble_of
+from worker.observe.health import at_rest
 from worker.store.budget import Budget, Paused, Resumed, Slots, Wait
 
 _log = structlog.get_logger()
@@ -79,12 +80,13 @@ class Gate:
 
     async def enter(self, want: int = 1, *, adding: bool = False) -> list[Pass] | Paused | Closed:
         """Passes for at least one and up to `want` calls, as soon as there are any. Unused ones must be given back."""
-        held = await self._acquire(want, adding=adding)
-        try:
-            passes = await self._take(held, adding=adding)
-        except BaseException:
-            self.release(held, adding=adding)
-            raise
+        with at_rest():
+            held = await self._acquire(want, adding=adding)
+            try:
+                passes = await self._take(held, adding=adding)
+            except BaseException:
+                self.release(held, adding=adding)
+                raise
         self.release(held - (len(passes) if isinstance(passes, list) else 0), adding=adding)
         return passes
 

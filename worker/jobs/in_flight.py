@@ -6,18 +6,21 @@ from typing import Any
 
 import structlog
 
+from worker.jobs.observer import JobObserver
+
 _log = structlog.get_logger()
 
 
 class InFlight:
     """Tasks that outlive the run of the job that began them. One that throws is reported, and stops no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: JobObserver) -> None:
+        self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def launch(self, work: Coroutine[Any, Any, None], **about: str) -> None:
-        """Begin work; `about` goes into the report, should it throw."""
-        task = asyncio.get_running_loop().create_task(self._reported(work, about))
+    def launch(self, work: Coroutine[Any, Any, None], *, panel: str, job: str) -> None:
+        """Begin work of a job for a panel, which are named in the report, should it throw."""
+        task = asyncio.get_running_loop().create_task(self._reported(work, panel, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -29,8 +32,9 @@ class InFlight:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _reported(self, work: Coroutine[Any, Any, None], about: dict[str, str]) -> None:
+    async def _reported(self, work: Coroutine[Any, Any, None], panel: str, job: str) -> None:
         try:
             await work
         except Exception:  # noqa: BLE001 - whatever it is, it is this call's own trouble
-            _log.exception("call_failed", **about)
+            _log.exception("call_failed", panel=panel, job=job)
+            self._observer.job_failed(job, panel)

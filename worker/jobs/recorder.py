@@ -14,6 +14,8 @@ import structlog
 from worker.domain.orders import Change, Claimed, EventKind
 from worker.domain.outcome import AddOutcome
 from worker.domain.pace import back_off
+from worker.jobs.observer import JobObserver
+from worker.observe.health import at_rest, beat
 from worker.store.orders import Orders
 
 _log = structlog.get_logger()
@@ -32,8 +34,9 @@ class Result:
 class Recorder:
     """Writes results, one bunch after the other."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, observer: JobObserver) -> None:
         self._orders = orders
+        self._observer = observer
         self._waiting: deque[tuple[Result, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
@@ -51,7 +54,9 @@ class Recorder:
     async def run(self) -> None:
         failures = 0
         while True:
-            await self._arrived.wait()
+            with at_rest():
+                await self._arrived.wait()
+            beat()
             bunch = list(islice(self._waiting, BUNCH))
             results = [result for result, _ in bunch]
             try:
@@ -59,9 +64,11 @@ class Recorder:
             except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
                 failures += 1
                 _log.exception("results_not_written", waiting=len(self._waiting))
+                self._observer.job_failed("recorder", "")
                 await asyncio.sleep(back_off(failures, first=0.2, longest=5))
                 continue
             failures = 0
+            self._observer.job_succeeded("recorder", "")
             _tell(results, changes)
             for _, written in bunch:
                 self._waiting.popleft()

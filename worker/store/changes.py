@@ -5,15 +5,19 @@ trigger then takes the lock that puts events in the order of their ids, so nobod
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState
 from worker.store.arrays import floats, texts
+
+#: Told of each change of an order's row once it is committed, with the panel that the order is for. Must not raise.
+OnChange: TypeAlias = Callable[[str, Change], None]
 
 #: The columns that make an OrderRecord, for a query on `orders o`.
 RECORD_COLUMNS = (
@@ -57,6 +61,7 @@ _UPDATE = text(f"""
         updated_at = now()
     FROM {_CHANGES}
     WHERE o.id = c.order_id
+    RETURNING o.id, o.panel
 """)  # noqa: S608 - no value is put into the text
 
 _EVENTS = text(f"""
@@ -85,16 +90,35 @@ def record_of(row: Row[Any]) -> OrderRecord:
     )
 
 
-async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Write changes of orders that this transaction has locked, and their events: the last thing before the commit.
+class Changing:
+    """A transaction in which orders change."""
 
-    A change that leaves its order as it is, such as a late result, is an event alone.
-    """
-    if not changes:
-        return
-    if altering := [change for change in changes if _alters_order(change)]:
-        await connection.execute(_UPDATE, _columns(altering))
-    await connection.execute(_EVENTS, _columns(changes))
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.written: list[tuple[str, Change]] = []
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        """Write changes of orders that this transaction has locked, and their events: the last thing before the commit.
+
+        A change that leaves its order as it is, such as a late result, is an event alone.
+        """
+        if not changes:
+            return
+        if altering := [change for change in changes if _alters_order(change)]:
+            rows = await self.connection.execute(_UPDATE, _columns(altering))
+            panels = {row.id: row.panel for row in rows}
+            self.written += [(panels[change.order_id], change) for change in altering]
+        await self.connection.execute(_EVENTS, _columns(changes))
+
+
+@asynccontextmanager
+async def changing(engine: AsyncEngine, on_change: OnChange | None = None) -> AsyncIterator[Changing]:
+    async with engine.begin() as connection:
+        transaction = Changing(connection)
+        yield transaction
+    if on_change is not None:
+        for panel, change in transaction.written:
+            on_change(panel, change)
 
 
 def _alters_order(change: Change) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, Declined, ResolvedAs, resolved, retried
 from worker.domain.states import OrderState
-from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.changes import RECORD_COLUMNS, Changing, changing, record_of
 from worker.store.orders import ACCEPTED_LATE, refute, watch
 
 _LOCK = text(f"""
@@ -39,8 +39,8 @@ class Desk:
 
     async def retry(self, order_ids: Collection[int], *, who: str, why: str | None) -> list[Change | Declined]:
         """Put rejected orders back, all in one transaction; for each id what was written, or why nothing was."""
-        async with self._engine.begin() as connection:
-            rows, calls = await _lock(connection, sorted(set(order_ids)))
+        async with changing(self._engine) as transaction:
+            rows, calls = await _lock(transaction.connection, sorted(set(order_ids)))
             results: list[Change | Declined] = []
             for order_id in sorted(set(order_ids)):
                 if order_id not in rows:
@@ -49,7 +49,7 @@ class Desk:
                 taken = order_id in calls and calls[order_id].may_have_been_taken
                 record = record_of(rows[order_id])
                 results.append(retried(order_id, record, may_have_been_taken=taken, who=who, why=why))
-            await write(connection, [result for result in results if isinstance(result, Change)])
+            await transaction.write([result for result in results if isinstance(result, Change)])
         return results
 
     async def resolve(
@@ -60,14 +60,14 @@ class Desk:
         Whoever came first stands: an order that has gone on meanwhile is left alone.
         """
         try:
-            async with self._engine.begin() as connection:
-                return await self._resolve(connection, order_id, decision, token=token, who=who, why=why)
+            async with changing(self._engine) as transaction:
+                return await self._resolve(transaction, order_id, decision, token=token, who=who, why=why)
         except IntegrityError:
             return Declined(order_id, f"isn't linked: panel order {decision.panel_order_id} is another order's by now")
 
     async def _resolve(
         self,
-        connection: AsyncConnection,
+        transaction: Changing,
         order_id: int,
         decision: ResolvedAs,
         *,
@@ -75,6 +75,7 @@ class Desk:
         who: str,
         why: str,
     ) -> Change | Declined:
+        connection = transaction.connection
         rows, calls = await _lock(connection, [order_id])
         if order_id not in rows:
             return Declined(order_id, "doesn't exist")
@@ -87,7 +88,7 @@ class Desk:
         if token is not None and result.after.state is OrderState.PENDING:
             await refute(connection, token)
         await watch(connection, [result], {order_id: rows[order_id].panel}, first_look=0.0)
-        await write(connection, [result])
+        await transaction.write([result])
         return result
 
 

@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 #: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
 _TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
@@ -77,3 +77,15 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
         connect_args=connect_args(address),
         hide_parameters=True,
     )
+
+
+def connections_in_use(engine: AsyncEngine) -> int:
+    """Of an engine of `make_engine`."""
+    pool = engine.pool
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+
+def most_connections(engine: AsyncEngine) -> int:
+    """The same engine's `pool_size`."""
+    pool = engine.pool
+    return pool.size() if isinstance(pool, QueuePool) else 0

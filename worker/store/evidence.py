@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence import Absent, KnownOrder, OpenQuestion, Verdict
 from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
 from worker.domain.states import OrderState
-from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
 from worker.store.orders import ACCEPTED_LATE, refute, watch
 
 #: How many known orders before and after one are looked at for its bounds.
@@ -123,7 +123,14 @@ class Evidence:
     """The open questions of one panel."""
 
     def __init__(
-        self, engine: AsyncEngine, panel: str, *, first_look: float, examine_again: float, longest_call: float
+        self,
+        engine: AsyncEngine,
+        panel: str,
+        *,
+        first_look: float,
+        examine_again: float,
+        longest_call: float,
+        on_change: OnChange | None = None,
     ) -> None:
         """`first_look`: as for `Orders`. `examine_again`: seconds until an undecided order's next examination.
 
@@ -134,6 +141,7 @@ class Evidence:
         self._first_look = first_look
         self._examine_again = examine_again
         self._longest_call = longest_call
+        self._on_change = on_change
 
     async def questions(self) -> list[OpenQuestion]:
         async with self._engine.connect() as connection:
@@ -192,14 +200,15 @@ class Evidence:
         `suggest_only`: the verdict is put down for a person, and the order left as it is.
         """
         try:
-            async with self._engine.begin() as connection:
-                return await self._settle(connection, question, verdict, suggest_only=suggest_only)
+            async with changing(self._engine, self._on_change) as transaction:
+                return await self._settle(transaction, question, verdict, suggest_only=suggest_only)
         except IntegrityError:  # the id has become another order's since it was looked for
             return None
 
     async def _settle(
-        self, connection: AsyncConnection, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
+        self, transaction: Changing, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
     ) -> Change | None:
+        connection = transaction.connection
         about = {"order_id": question.order_id, "token": question.token}
         row = (await connection.execute(_LOCK, about)).one_or_none()
         if row is None:
@@ -225,5 +234,5 @@ class Evidence:
             if isinstance(verdict, Absent):
                 await refute(connection, question.token)
             await watch(connection, [change], {question.order_id: self._panel}, self._first_look)
-        await write(connection, [change])
+        await transaction.write([change])
         return change

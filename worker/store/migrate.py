@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.store.engine import connection_to
 
@@ -38,6 +39,12 @@ def head() -> str:
 def current(connection: Connection) -> str | None:
     """The revision that the database is at; None for one that was never migrated."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+async def revision_of(engine: AsyncEngine) -> str | None:
+    """The same, while work goes on."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(current)
 
 
 def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:

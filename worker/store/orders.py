@@ -18,7 +18,7 @@ from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknow
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
 from worker.domain.states import OrderState
-from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
 #: Which rows may be sent now. A row that somebody has asked to cancel is left for the cancel.
 _RUNNABLE = """
@@ -194,7 +194,9 @@ class Claim:
 class Orders:
     """The orders that wait for their panel, or are on their way to it."""
 
-    def __init__(self, engine: AsyncEngine, *, first_look: float, settle: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, first_look: float, settle: float, on_change: OnChange | None = None
+    ) -> None:
         """`first_look`: seconds from an order's acceptance to the first look at its status.
 
         `settle`: seconds for which a panel may still take a request that it left unanswered.
@@ -202,6 +204,7 @@ class Orders:
         self._engine = engine
         self._first_look = first_look
         self._settle_after = settle
+        self._on_change = on_change
 
     async def runnable(self, panel: str, at_most: int) -> int:
         """How many rows could be claimed now, counted up to `at_most`."""
@@ -214,7 +217,8 @@ class Orders:
         `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. A worker whose
         lease has ended claims nothing.
         """
-        async with self._engine.begin() as connection:
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
             if (await connection.execute(_UNDER_LEASE, {"worker_id": worker_id})).one_or_none() is None:
                 return Claim((), (), 0)
             rows = (await connection.execute(CLAIM, {"panel": panel, "at_most": at_most})).all()
@@ -236,7 +240,7 @@ class Orders:
             for seconds, ids in [*held.items(), *([(twins.HOLD, waiting)] if waiting else [])]:
                 await connection.execute(_HOLD, {"seconds": seconds, "order_id": ids})
             tokens = await self._open_submissions(connection, panel, worker_id, intents)
-            await write(connection, [*refused, *(order.intended(request) for order, request in intents)])
+            await transaction.write([*refused, *(order.intended(request) for order, request in intents)])
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
@@ -297,7 +301,8 @@ class Orders:
 
     async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
-        async with self._engine.begin() as connection:
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
             rows = (await connection.execute(_SUBMISSIONS, {"token": list(by_token)})).all()
             news = {
                 row.token: _settled(row, *by_token[row.token])
@@ -309,7 +314,7 @@ class Orders:
                 connection, {token: (by_token[token][1], _word(by_token[token][1], news[token])) for token in news}
             )
             await watch(connection, changes, {row.order_id: row.panel for row in rows}, self._first_look)
-            await write(connection, changes)
+            await transaction.write(changes)
         return changes
 
     async def panels_waiting(self) -> list[str]:
@@ -332,7 +337,8 @@ class Orders:
 
         Returns the changes, each with the order's panel.
         """
-        async with self._engine.begin() as connection:
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
             await connection.execute(_EXPIRED_WORKERS)
             rows = (await connection.execute(ORPHANED)).all()
             changes = [
@@ -341,9 +347,8 @@ class Orders:
                 if row.state == OrderState.SUBMITTING
             ]
             await _close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
-            await write(connection, changes)
-        panels = {row.order_id: row.panel for row in rows}
-        return [(panels[change.order_id], change) for change in changes]
+            await transaction.write(changes)
+        return transaction.written
 
 
 async def watch(

@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
 
+#: How many of the looks that are due first are searched for one at an open order.
+MOST_LOOKS = 200
+
 _NOW = text("SELECT clock_timestamp()")
 
 #: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
@@ -35,6 +38,28 @@ LONGEST_UNCONFIRMED = text("""
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
+
+#: `seen_at` is that of the open order whose next look is due first.
+LOOKS = text(f"""
+    WITH RECURSIVE watched AS (
+        SELECT min(panel) AS panel FROM polls
+        UNION ALL
+        SELECT (SELECT min(p.panel) FROM polls p WHERE p.panel > w.panel) FROM watched w WHERE w.panel IS NOT NULL
+    )
+    SELECT w.panel,
+        greatest(extract(epoch FROM now() - l.due_at), 0)::float8 AS overdue,
+        extract(epoch FROM now() - l.seen_at)::float8 AS age
+    FROM watched w
+    CROSS JOIN LATERAL (
+        SELECT min(p.due_at) AS due_at,
+            (array_agg(p.seen_at ORDER BY p.due_at) FILTER (WHERE o.state = 'submitted'))[1] AS seen_at
+        FROM (SELECT * FROM polls n WHERE n.panel = w.panel ORDER BY n.due_at LIMIT {MOST_LOOKS}) p
+        JOIN orders o ON o.id = p.order_id
+    ) l
+    WHERE w.panel IS NOT NULL
+""")  # noqa: S608 - a number of ours, in the text so that the plan is made for it
+
+_SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
 
 #: A pause that lasts until it is lifted has its end in another generation.
 _PAUSES = text("""
@@ -83,7 +108,11 @@ class BalanceStands:
 
 @dataclass(slots=True)
 class PanelStands:
-    """One panel. `oldest_...` are seconds; None: there is none."""
+    """One panel. `oldest_...` are seconds; None: there is none. `services_at`: when they were last mirrored.
+
+    `status_age_seconds`: since the panel last said anything of the open order whose next look is due first;
+    `status_overdue_seconds`: by how much the look that is due first is late.
+    """
 
     panel: str
     configured: bool
@@ -93,6 +122,9 @@ class PanelStands:
     unconfirmed: int = 0
     oldest_unconfirmed_seconds: float | None = None
     submitted: int = 0
+    status_age_seconds: float | None = None
+    status_overdue_seconds: float = 0.0
+    services_at: datetime | None = None
     balance: BalanceStands | None = None
     pauses: list[PauseStands] = field(default_factory=list)
 
@@ -141,6 +173,10 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).unconfirmed, about(row.panel).oldest_unconfirmed_seconds = row.orders, row.oldest
         for row in await connection.execute(ON_THE_WAY):
             setattr(about(row.panel), row.state, row.orders)
+        for row in await connection.execute(LOOKS):
+            about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
+        for row in await connection.execute(_SERVICES):
+            about(row.panel).services_at = row.succeeded_at
         for row in await connection.execute(_PAUSES):
             about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
         for row in await connection.execute(BALANCES):

@@ -16,7 +16,7 @@ from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import Pace
 from worker.domain.status import OrderReading
 from worker.store.arrays import floats
-from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
 DUE = text("SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND due_at <= now())")
 
@@ -47,9 +47,11 @@ _LOCK = text(f"""
 _RESCHEDULE = text("""
     UPDATE polls p SET
         due_at = now() + make_interval(secs => c.seconds),
+        seen_at = CASE WHEN c.seen THEN now() ELSE p.seen_at END,
         changed_at = CASE WHEN c.changed THEN now() ELSE p.changed_at END
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:seconds AS float8[]), CAST(:changed AS bool[]))
-        AS c(order_id, seconds, changed)
+    FROM unnest(
+        CAST(:order_id AS bigint[]), CAST(:seconds AS float8[]), CAST(:seen AS bool[]), CAST(:changed AS bool[])
+    ) AS c(order_id, seconds, seen, changed)
     WHERE p.order_id = c.order_id
 """)
 
@@ -71,11 +73,12 @@ ReadNews = Callable[[int, OrderRecord, OrderReading], News]
 class Polls:
     """The schedule of looks at orders that the panel has."""
 
-    def __init__(self, engine: AsyncEngine, pace: Pace, *, lease: float) -> None:
+    def __init__(self, engine: AsyncEngine, pace: Pace, *, lease: float, on_change: OnChange | None = None) -> None:
         """`lease`: seconds within which a claimed look must be recorded; afterwards anybody may look."""
         self._engine = engine
         self._pace = pace
         self._lease = lease
+        self._on_change = on_change
 
     async def any_due(self, panel: str) -> bool:
         async with self._engine.connect() as connection:
@@ -94,10 +97,11 @@ class Polls:
         An order without a reading is looked at again at its pace, and otherwise left alone.
         """
         tokens = {look.order_id: look for look in looks}
-        async with self._engine.begin() as connection:
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
             rows = (await connection.execute(_LOCK, {"order_id": list(tokens)})).all()
             found: list[News] = []
-            next_looks: list[tuple[int, float, bool]] = []
+            next_looks: list[tuple[int, float, bool, bool]] = []
             settled: list[int] = []
             for row in rows:
                 if row.due_at != tokens[row.id].token:
@@ -110,17 +114,18 @@ class Polls:
                 if seconds is None:
                     settled.append(row.id)
                 else:
-                    next_looks.append((row.id, seconds, change is not None))
+                    next_looks.append((row.id, seconds, reading is not None, change is not None))
             await connection.execute(
                 _RESCHEDULE,
                 {
-                    "order_id": [order_id for order_id, _, _ in next_looks],
-                    "seconds": floats(seconds for _, seconds, _ in next_looks),
-                    "changed": [changed for _, _, changed in next_looks],
+                    "order_id": [order_id for order_id, _, _, _ in next_looks],
+                    "seconds": floats(seconds for _, seconds, _, _ in next_looks),
+                    "seen": [seen for _, _, seen, _ in next_looks],
+                    "changed": [changed for _, _, _, changed in next_looks],
                 },
             )
             await connection.execute(_FORGET, {"order_id": settled})
-            await write(connection, [news.change for news in found if news.change is not None])
+            await transaction.write([news.change for news in found if news.change is not None])
         return found
 
     def _next_look(self, row: Any, change: Change | None) -> float | None:

@@ -15,7 +15,7 @@ from worker.domain.aftercare import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, Request
 from worker.domain.orders import canceled_here
 from worker.domain.states import CancelState, RefillState
 from worker.store.arrays import floats, texts
-from worker.store.changes import RECORD_COLUMNS, record_of, write
+from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
 RequestTable = Literal["refills", "cancels"]
 
@@ -132,11 +132,14 @@ _ACCEPT = text(
 class Requests:
     """The refills, or the cancels."""
 
-    def __init__(self, engine: AsyncEngine, table: RequestTable, *, lease: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, table: RequestTable, *, lease: float, on_change: OnChange | None = None
+    ) -> None:
         """`lease`: seconds within which a claimed request must be recorded; afterwards anybody may see to it."""
         self._engine = engine
         self._table: RequestTable = table
         self._lease = lease
+        self._on_change = on_change
 
     async def any_due(self, panel: str, state: RefillState | CancelState) -> bool:
         async with self._engine.connect() as connection:
@@ -180,13 +183,14 @@ class Requests:
 
     async def cancel_unsent(self) -> list[EndedHere]:
         """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
-        async with self._engine.begin() as connection:
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
             rows = (await connection.execute(_CANCELABLE_HERE)).all()
             records = {row.id: record_of(row) for row in rows}
             changes = [canceled_here(order_id, record) for order_id, record in records.items()]
             if rows:
                 await connection.execute(_ACCEPT, {"cancel_id": [row.cancel_id for row in rows]})
-            await write(connection, changes)
+            await transaction.write(changes)
         return [EndedHere(row.cancel_id, row.id, row.panel) for row in rows]
 
 

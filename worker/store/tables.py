@@ -284,6 +284,13 @@ polls = Table(
     Column("panel", Text, nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False, comment="pushed ahead by whoever looks: a lease"),
     Column("changed_at", DateTime(timezone=True), nullable=False, comment="when the order last had news"),
+    Column(
+        "seen_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=_NOW,
+        comment="when the panel last said anything of the order",
+    ),
     Index("polls_panel_due_at_idx", "panel", "due_at"),
 )
 

@@ -55,6 +55,18 @@ async def test_an_embedded_database_that_cannot_be_is_one_line(settings: dict[st
     assert ended.err == f"order-sync: can't keep a database in {file}/db: Not a directory\n"
 
 
+async def test_a_second_worker_on_a_machine_is_told_to_listen_elsewhere(settings: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = await order_sync("run", settings={**settings, "LISTEN": address})
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err == (
+        f"order-sync: ORDER_SYNC_LISTEN: can't listen on {address}: address already in use; "
+        "give each worker on a machine an address of its own, or leave it empty for none\n"
+    )
+
+
 async def test_a_sandbox_without_its_port_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -24,6 +24,8 @@ def busy(database: Database) -> None:
     database.add_order(not_before="infinity")
     database.add_order(state="submitting", panel="other")
     database.add_submitted("5")
+    database.execute("UPDATE polls SET due_at = now() - interval '1 min', seen_at = now() - interval '2 min'")
+    database.execute("INSERT INTO periodic_jobs VALUES ('default', 'services', now(), '2026-01-02')")
     for state in ("completed", "partial", "canceled", "rejected"):
         database.add_order(state=state, panel="closed", panel_order_id=state)
     add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous"}')
@@ -54,6 +56,8 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     default, other, third = shown["panels"]
     assert 60 <= default.pop("oldest_pending_seconds") < 120
     assert 600 <= default.pop("oldest_unconfirmed_seconds") < 660
+    assert 120 <= default.pop("status_age_seconds") < 180
+    assert 60 <= default.pop("status_overdue_seconds") < 120
     balance, (pause,) = default.pop("balance"), default.pop("pauses")
     assert default == {
         "panel": "default",
@@ -62,6 +66,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
         "submitting": 0,
         "unconfirmed": 1,
         "submitted": 1,
+        "services_at": "2026-01-02T00:00:00+00:00",
     }
     assert (balance["amount"], balance["currency"]) == ("3.25", "USD")
     assert (pause["scope"], pause["reason"], pause["detail"], pause["until"]) == ("add", "low_balance", "below 5", None)

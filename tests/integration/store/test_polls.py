@@ -100,7 +100,7 @@ async def test_without_news_the_order_is_not_written(
     polls: Polls, database: Database, readings: dict[str, OrderReading]
 ) -> None:
     order_id = database.add_submitted("500", panel_status="In progress", remains=7)
-    database.execute("UPDATE polls SET changed_at = now() - interval '4000 s'")
+    database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', seen_at = now() - interval '4000 s'")
     before, changed_at = row_versions(database), database.poll(order_id).changed_at
     news = await polls.record([await only_look(polls)], readings, read_news)
     assert [item.change for item in news] == [None] * ("500" in readings)
@@ -108,6 +108,7 @@ async def test_without_news_the_order_is_not_written(
     assert database.events(order_id) == []
     poll = database.one("SELECT *, due_at - now() AS wait FROM polls")
     assert poll.changed_at == changed_at
+    assert (poll.seen_at > changed_at) == ("500" in readings)
     # Still for 4,000 s, it is looked at again after an eighth of that.
     assert 495 < poll.wait.total_seconds() < 520
 

@@ -111,7 +111,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "polls.lock": (polls._LOCK, {"order_id": SUBMITTED_IDS}),
     "polls.reschedule": (
         polls._RESCHEDULE,
-        {"order_id": SUBMITTED_IDS, "seconds": [30.0] * 50, "changed": [True] * 50},
+        {"order_id": SUBMITTED_IDS, "seconds": [30.0] * 50, "seen": [True] * 50, "changed": [True] * 50},
     ),
     "polls.forget": (polls._FORGET, {"order_id": SUBMITTED_IDS}),
     "refills.due": (requests.due("refills", "pending"), PANEL),
@@ -145,6 +145,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "overview.pending": (overview.PENDING, {}),
     "overview.unconfirmed": (overview.UNCONFIRMED, {}),
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
+    "overview.looks": (overview.LOOKS, {}),
     "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
     "overview.balances": (overview.BALANCES, {}),
     "lookup.the newest": searching(Search(), 51),

@@ -1,0 +1,223 @@
+"""Which jobs there are, and what each is made of. `worker.daemon` gives it life."""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker import __version__
+from worker.domain.pace import Pace
+from worker.jobs.balance import Balance
+from worker.jobs.cancels import Cancels
+from worker.jobs.gate import Gate
+from worker.jobs.in_flight import InFlight
+from worker.jobs.lease import Lease
+from worker.jobs.readiness import Readiness
+from worker.jobs.reconcile import Reconcile, Rules
+from worker.jobs.recorder import Recorder
+from worker.jobs.refills import Refills
+from worker.jobs.runner import Runner
+from worker.jobs.services import Services
+from worker.jobs.snapshot import Snapshot
+from worker.jobs.statuses import Statuses
+from worker.jobs.submit import Submit
+from worker.jobs.sweep import Sweep
+from worker.jobs.upstream import Upstream
+from worker.observe.health import Health
+from worker.observe.metrics import Metrics
+from worker.panel import PanelClient
+from worker.settings import PanelSettings, ReconcileMode, Settings
+from worker.store.balances import Balances
+from worker.store.budget import Budget
+from worker.store.catalogue import Catalogue
+from worker.store.engine import connections_in_use, most_connections
+from worker.store.evidence import Evidence
+from worker.store.migrate import head, revision_of
+from worker.store.orders import Orders
+from worker.store.overview import overview
+from worker.store.periodic import PeriodicJob
+from worker.store.polls import Polls
+from worker.store.requests import Requests
+from worker.store.workers import Workers
+
+#: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.
+OFFER_EVERY = 15.0
+
+#: The same for the balance, which a pause may call for at any time.
+OFFER_BALANCE_EVERY = 2.0
+
+SWEEP_EVERY = 10.0
+CHECK_EVERY = 5.0
+SNAPSHOT_EVERY = 15.0
+
+#: Seconds for which a claimed look or request is held, beyond the panel's own timeout.
+LEASE_MARGIN = 20.0
+
+#: Seconds without a sign of life, beyond its own waits, after which a loop stands still: every statement on the way to
+#: the next sign may run into its timeout.
+STANDS_STILL = 300.0
+
+
+@dataclass
+class Works:
+    """Everything that runs while the daemon does. `turns` are the runners' loops, watched."""
+
+    lease: Lease
+    recorder: Recorder
+    in_flight: InFlight
+    scheduler: AsyncIOScheduler
+    health: Health
+    metrics: Metrics
+    runners: list[Runner] = field(default_factory=list)
+    turns: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    upstreams: list[Upstream] = field(default_factory=list)
+    listening: bool = False  #: whether inserts are announced to us
+
+    def add(
+        self, every: float, job: str, run: Callable[[], Awaitable[None]], *, panel: str = "", timeout: float = 0.0
+    ) -> None:
+        """Have a job run at once, then every so many seconds, and whenever its runner is woken.
+
+        `timeout` is that of its calls, in seconds.
+        """
+        runner = Runner(job, run, self.metrics, panel=panel)
+        self.runners.append(runner)
+        longest = every + timeout + STANDS_STILL
+        self.turns.append(partial(self.health.hearts.watch, f"{job} {panel}".strip(), longest, runner.turn))
+        self.scheduler.add_job(runner.tick, "interval", seconds=every, jitter=min(every * 0.1, 5))
+        self.metrics.job_known(job, panel)
+        runner.wake()
+
+    def wake(self, job: str) -> None:
+        for runner in self.runners:
+            if job in ("", runner.job):
+                runner.wake()
+
+
+def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works:
+    metrics = Metrics(__version__, settings.panels.keys())
+    orders = Orders(
+        work, first_look=settings.polling.fastest, settle=settings.reconcile.settle, on_change=metrics.change
+    )
+    works = Works(
+        Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
+        Recorder(orders, metrics),
+        InFlight(metrics),
+        AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
+        Health(),
+        metrics,
+    )
+    metrics.job_known("recorder", "")
+    _measure(works, {"work": work, "vital": vital})
+    works.add(CHECK_EVERY, "readiness", Readiness(partial(revision_of, vital), head(), works.health.readiness).run)
+    works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(partial(overview, work, settings.panels.keys()), metrics).run)
+    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
+    for name, panel in settings.panels.items():
+        budget = Budget(vital, name, panel.requests_per_second)
+        upstream = _upstream(name, panel, budget, works)
+        _add_own_jobs(works, upstream, orders, work, settings)
+        _add_shared_jobs(works, upstream, budget, work, settings)
+    return works
+
+
+def _measure(works: Works, pools: Mapping[str, AsyncEngine]) -> None:
+    """What is read off this worker whenever somebody asks."""
+    gauge, health = works.metrics.gauge, works.health
+    gauge("ready", "Whether /readyz says so.", lambda: health.readiness.obstacle is None)
+    gauge("loops_standing_still", "Loops without a sign of life.", lambda: len(health.hearts.standing_still()))
+    gauge("event_loop_lag_seconds", "The worst of the last minute.", lambda: health.lag.worst)
+    gauge("lease_held", "Whether orders may be claimed.", lambda: works.lease.current() is not None)
+    gauge("notifications_listening", "Whether inserts are announced to this worker.", lambda: works.listening)
+    gauge("calls_in_flight", "Calls that jobs have begun.", lambda: len(works.in_flight))
+    gauge("results_waiting", "What calls came to, and isn't written yet.", lambda: len(works.recorder.unwritten))
+    for name, engine in pools.items():
+        works.metrics.pool(name, partial(connections_in_use, engine), most_connections(engine))
+
+
+def _upstream(name: str, panel: PanelSettings, budget: Budget, works: Works) -> Upstream:
+    client = PanelClient(
+        panel.url,
+        panel.key.get_secret_value(),
+        timeout=panel.timeout,
+        connections=panel.concurrency,
+        user_agent=panel.user_agent,
+        on_request=partial(works.metrics.request, name),
+    )
+    works.metrics.limit(name, panel.requests_per_second)
+    upstream = Upstream(name, client, Gate(name, budget, panel.concurrency), works.in_flight)
+    works.upstreams.append(upstream)
+    return upstream
+
+
+def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:
+    """The jobs that every worker does, on rows that it claims."""
+    name, schedule, polling = upstream.name, settings.schedule, settings.polling
+    pace = Pace(polling.fastest, polling.slowest, polling.settlement)
+    timeout = settings.panels[name].timeout
+    lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
+    submit = Submit(
+        upstream,
+        orders=orders,
+        lease=works.lease,
+        recorder=works.recorder,
+        catalogue=PeriodicJob(work, name, "services", schedule.services),
+        fetch_catalogue=partial(works.wake, "services"),
+        wake=partial(works.wake, "submit"),
+    )
+    statuses = Statuses(upstream, Polls(work, pace, lease=lease, on_change=on_change))
+    refills = Refills(upstream, Requests(work, "refills", lease=lease, on_change=on_change), pace)
+    cancels = Cancels(upstream, Requests(work, "cancels", lease=lease, on_change=on_change), pace)
+    works.add(schedule.submit, "submit", submit.run, panel=name, timeout=timeout)
+    works.add(schedule.statuses, "statuses", statuses.run, panel=name, timeout=timeout)
+    works.add(schedule.refills, "refills", refills.run, panel=name, timeout=timeout)
+    works.add(schedule.cancels, "cancels", cancels.run, panel=name, timeout=timeout)
+
+
+def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: AsyncEngine, settings: Settings) -> None:
+    """The jobs that one worker does for all, when they are due."""
+    name, schedule = upstream.name, settings.schedule
+    timeout = settings.panels[name].timeout
+    services = Services(
+        upstream,
+        catalogue=Catalogue(work, name),
+        job=PeriodicJob(work, name, "services", schedule.services),
+        mirrored=partial(works.wake, "submit"),
+    )
+    balance = Balance(
+        upstream,
+        balances=Balances(work, name),
+        budget=budget,
+        job=PeriodicJob(work, name, "balance", schedule.balance),
+        lowest=settings.panels[name].low_balance,
+    )
+    if settings.reconcile.mode is not ReconcileMode.OFF:
+        reconcile = _reconcile(works, upstream, work, settings)
+        works.add(min(schedule.reconcile, OFFER_EVERY), "reconcile", reconcile.run, panel=name, timeout=timeout)
+    works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name, timeout=timeout)
+    works.add(min(schedule.balance, OFFER_BALANCE_EVERY), "balance", balance.run, panel=name, timeout=timeout)
+
+
+def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:
+    rules = Rules(
+        settings.reconcile.settle,
+        settings.reconcile.max_ids,
+        suggest_only=settings.reconcile.mode is ReconcileMode.SUGGEST,
+    )
+    return Reconcile(
+        upstream,
+        Evidence(
+            work,
+            upstream.name,
+            first_look=settings.polling.fastest,
+            examine_again=settings.schedule.reconcile,
+            longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
+            on_change=works.metrics.change,
+        ),
+        PeriodicJob(work, upstream.name, "reconcile", settings.schedule.reconcile),
+        rules,
+    )
