@@ -28,8 +28,10 @@ from worker.jobs.runner import Runner
 from worker.jobs.services import Services
 from worker.jobs.statuses import Statuses
 from worker.jobs.submit import Submit
+from worker.jobs.supervised import Supervised
 from worker.jobs.sweep import Sweep
 from worker.jobs.upstream import Upstream
+from worker.observe.supervisor import Supervisor
 from worker.panel import PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
 from worker.store.balances import Balances
@@ -37,8 +39,9 @@ from worker.store.budget import Budget
 from worker.store.catalogue import Catalogue
 from worker.store.engine import make_engine
 from worker.store.evidence import Evidence
-from worker.store.listen import notifications
+from worker.store.listen import PooledError, notifications
 from worker.store.orders import Orders
+from worker.store.overview import situation
 from worker.store.periodic import PeriodicJob
 from worker.store.polls import Polls
 from worker.store.requests import Requests
@@ -115,9 +118,17 @@ async def _work(works: _Works, vital: AsyncEngine, settings: Settings) -> int:
     recording = asyncio.create_task(works.recorder.run())
     vital_tasks = [asyncio.create_task(_renew(works.lease)), asyncio.create_task(_listen(works, vital))]
     turning = [asyncio.create_task(runner.turn()) for runner in works.runners]
+    supervised = Supervised(
+        Supervisor(os.environ),
+        works=lambda: works.lease.current() is not None,
+        alive=lambda: not any(task.done() for task in (*turning, recording)),
+        situation=partial(situation, vital),
+    )
+    vital_tasks.append(asyncio.create_task(supervised.run()))
     try:
         await stop.wait()
         _log.info("worker_stopping", drain=settings.drain)
+        supervised.stopping()
         unwritten = await _drain(works, turning, settings.drain)
     finally:
         works.scheduler.shutdown(wait=False)
@@ -291,6 +302,9 @@ async def _listen(works: _Works, vital: AsyncEngine) -> None:
             async for table in notifications(vital):
                 failures = 0
                 works.wake(WOKEN_BY.get(table, ""))
+        except PooledError:
+            _log.warning("listening_impossible")
+            return
         except Exception as error:  # noqa: BLE001 - the ticks do without it meanwhile
             failures += 1
             _log.warning("listening_ended", error=str(error))
