@@ -15,11 +15,14 @@ from worker.assembly import STANDS_STILL, Works, assemble
 from worker.domain.orders import outcome_detail
 from worker.domain.pace import back_off
 from worker.jobs.lease import RENEW_EVERY, Lease
+from worker.jobs.supervised import Supervised
 from worker.observe.endpoints import CannotListenError, serve
 from worker.observe.health import beat
+from worker.observe.supervisor import Supervisor
 from worker.settings import Address, Settings, SettingsError
 from worker.store.engine import make_engine
-from worker.store.listen import notifications
+from worker.store.listen import PooledError, notifications
+from worker.store.overview import situation
 
 _log = structlog.get_logger()
 
@@ -78,9 +81,17 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
         asyncio.create_task(_listen(works, vital)),
     ]
     turning = [asyncio.create_task(turn()) for turn in works.turns]
+    supervised = Supervised(
+        Supervisor(os.environ),
+        works=lambda: works.lease.current() is not None,
+        alive=lambda: not works.health.hearts.standing_still(),
+        situation=partial(situation, vital),
+    )
+    vital_tasks.append(asyncio.create_task(supervised.run()))
     try:
         await stop.wait()
         _log.info("worker_stopping", drain=settings.drain)
+        supervised.stopping()
         unwritten = await _drain(works, turning, settings.drain)
     finally:
         works.scheduler.shutdown(wait=False)
@@ -160,6 +171,9 @@ async def _listen(works: Works, vital: AsyncEngine) -> None:
                 failures = 0
                 works.listening = True
                 works.wake(WOKEN_BY.get(table, ""))
+        except PooledError:
+            _log.warning("listening_impossible")
+            return
         except Exception as error:  # noqa: BLE001 - the ticks do without it meanwhile
             failures += 1
             _log.warning("listening_ended", error=str(error))

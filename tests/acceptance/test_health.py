@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import deploy
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.endpoints import ANY_PORT, Endpoints, Scrape
 from tests.acceptance.panel_side import order
 from tests.acceptance.samples import insert, orders
+from tests.deploy import prometheus
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions
 from worker.sandbox.faults import Where
 from worker.store.embedded import embedded_postgres
@@ -85,7 +85,7 @@ async def test_the_metrics_say_what_the_tables_and_the_panel_say(tables: Tables,
     assert min(told("job_last_success_timestamp_seconds").values()) > 0
     for name in ("ready", "lease_held", "notifications_listening"):
         assert told(name) == {"": 1}
-    assert deploy.metrics() <= told.metrics
+    assert prometheus.metrics() <= told.metrics
     for secret in ("sandbox-key", sandbox.url, "hush"):
         assert secret not in first.text + told.text
 

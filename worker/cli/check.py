@@ -121,6 +121,8 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
         yield Finding("database", Verdict.WRONG, f"is PostgreSQL {report.version}", f"use {oldest} or newer")
     else:
         yield Finding("database", Verdict.OK, f"PostgreSQL {report.version}")
+    if report.is_pooled:
+        yield from _pooler(report)
     if report.is_at_head:
         yield Finding("schema", Verdict.OK, f"at head ({report.needed})")
     else:
@@ -139,6 +141,19 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
         )
     else:
         yield Finding("clock", Verdict.OK, text)
+
+
+def _pooler(report: DatabaseReport) -> Iterator[Finding]:
+    subject, text = "pooler", "one stands between: an insert wakes no worker, which looks by its schedule"
+    if report.is_limited:
+        yield Finding(subject, Verdict.OK, text)
+    else:
+        yield Finding(
+            subject,
+            Verdict.WARNING,
+            f"{text}; and the role has no statement_timeout, which the worker can't set there",
+            "set it for the role, as deploy/postgres/roles.sql does",
+        )
 
 
 async def _panels(settings: Settings) -> list[Finding]:

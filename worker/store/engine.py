@@ -4,14 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
-#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds.
-_TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 30_000}
+#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds. And an intent that is
+#: committed has to be on disk before its call: a server that commits lazily could lose it, and the order go out twice.
+_SESSION = {
+    "statement_timeout": 30_000,
+    "lock_timeout": 10_000,
+    "idle_in_transaction_session_timeout": 30_000,
+    "synchronous_commit": "on",
+}
 
 _CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -39,11 +46,44 @@ def sqlalchemy_url(url: str) -> URL:
     )
 
 
-def connect_args(url: URL) -> dict[str, Any]:
+def _connect_args(url: URL) -> dict[str, Any]:
     """What a connection is given beside its address: our limits, as far as the address itself sets no others."""
     ours = {name: value for name, value in _CONNECT_ARGS.items() if name not in url.query}
-    options = [f"-c {name}={value}" for name, value in _TIMEOUTS.items()]
-    return ours | {"options": " ".join([*options, *url.normalized_query.get("options", ())])}
+    options = [f"-c {name}={value}" for name, value in _SESSION.items()]
+    return ours | {"options": " ".join([*options, *_own_options(url)])}
+
+
+def _own_options(url: URL) -> tuple[str, ...]:
+    return tuple(url.normalized_query.get("options", ()))
+
+
+async def connect(engine: AsyncEngine) -> AsyncConnection[Any]:
+    """A connection of its own to the engine's database, in autocommit, as all of the engine's are made.
+
+    A pooler such as PgBouncer may refuse options: the role's own settings hold there (deploy/postgres/roles.sql).
+    Raises `psycopg.OperationalError`.
+    """
+    parameters = {**engine.dialect.create_connect_args(engine.url)[1], **_connect_args(engine.url)}
+    try:
+        connection = await AsyncConnection.connect(**parameters, autocommit=True)
+    except OperationalError as error:
+        if "startup parameter" not in str(error):
+            raise
+        parameters["options"] = " ".join(_own_options(engine.url))
+        connection = await AsyncConnection.connect(**parameters, autocommit=True)
+    try:
+        if await is_pooled(connection):
+            connection.prepare_threshold = None  # what one session has prepared, the next transaction may not find
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def is_pooled(connection: AsyncConnection[Any]) -> bool:
+    """Whether a pooler stands between: it tells a process id of its own making."""
+    row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+    return row is not None and row[0] != connection.info.backend_pid
 
 
 class DatabaseUnreachableError(Exception):
@@ -54,7 +94,10 @@ class DatabaseUnreachableError(Exception):
 def connection_to(url: str) -> Iterator[Connection]:
     """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError."""
     engine = create_engine(
-        sqlalchemy_url(url), poolclass=NullPool, connect_args={"connect_timeout": 10}, hide_parameters=True
+        sqlalchemy_url(url),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": 10, "prepare_threshold": None},
+        hide_parameters=True,
     )
     try:
         connection = engine.connect()
@@ -67,16 +110,22 @@ def connection_to(url: str) -> Iterator[Connection]:
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
     """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
-    address = sqlalchemy_url(url)
-    return create_async_engine(
-        address,
+
+    async def creator() -> AsyncConnection[Any]:
+        connection = await connect(engine)
+        await connection.set_autocommit(False)
+        return connection
+
+    engine = create_async_engine(
+        sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args=connect_args(address),
+        async_creator=creator,
         hide_parameters=True,
     )
+    return engine
 
 
 def connections_in_use(engine: AsyncEngine) -> int:

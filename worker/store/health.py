@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -15,13 +16,18 @@ OLDEST = 150_000
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReport:
-    """`clock_difference` is in seconds: how far the database's clock is ahead of ours."""
+    """`clock_difference` is in seconds: how far the database's clock is ahead of ours.
+
+    `is_pooled`: a pooler such as PgBouncer stands between. `is_limited`: our role's statements have a timeout there.
+    """
 
     version: str
     version_number: int
     revision: str | None
     needed: str
     clock_difference: float
+    is_pooled: bool = False
+    is_limited: bool = True
 
     @property
     def is_at_head(self) -> bool:
@@ -34,12 +40,24 @@ def inspect(url: str) -> DatabaseReport:
         return _report(connection)
 
 
+_REPORT = text("""
+    SELECT current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
+        pg_backend_pid(), current_setting('statement_timeout') <> '0'
+""")
+
+
 def _report(connection: Connection) -> DatabaseReport:
-    row = connection.execute(
-        text("SELECT current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp()")
-    ).one()
-    difference = (row[2] - datetime.now(UTC)).total_seconds()
-    return DatabaseReport(row[0], row[1], current(connection), head(), difference)
+    version, number, clock, process_id, is_limited = connection.execute(_REPORT).one()
+    driver: Any = connection.connection.driver_connection
+    return DatabaseReport(
+        version,
+        number,
+        current(connection),
+        head(),
+        (clock - datetime.now(UTC)).total_seconds(),
+        is_pooled=process_id != driver.info.backend_pid,
+        is_limited=is_limited,
+    )
 
 
 @dataclass(frozen=True, slots=True)

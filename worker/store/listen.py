@@ -2,21 +2,26 @@
 
 from collections.abc import AsyncIterator
 
-from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.store.engine import connect_args
+from worker.store.engine import connect, is_pooled
 
 CHANNEL = "order_sync_work"
+
+
+class PooledError(Exception):
+    """A pooler such as PgBouncer stands before the database: what is announced there doesn't reach us."""
 
 
 async def notifications(engine: AsyncEngine) -> AsyncIterator[str]:
     """The names of tables into which producers inserted, as it happens; first an empty one, once it listens.
 
     Raises `psycopg.OperationalError` when the connection is lost: what was inserted meanwhile was not announced.
+    Raises PooledError.
     """
-    parameters = {**engine.dialect.create_connect_args(engine.url)[1], **connect_args(engine.url)}
-    async with await AsyncConnection.connect(**parameters, autocommit=True) as connection:
+    async with await connect(engine) as connection:
+        if await is_pooled(connection):
+            raise PooledError
         await connection.execute(f"LISTEN {CHANNEL}")
         yield ""
         async for notification in connection.notifies():

@@ -1,0 +1,54 @@
+-- Who may do what with the tables. Run it as order_sync_owner after each `order-sync migrate`; again does no harm.
+
+BEGIN;
+
+REVOKE ALL ON
+    orders, refills, cancels,
+    order_events, services, service_changes, balances,
+    workers, submissions, examinations, polls, budgets, pauses, periodic_jobs,
+    alembic_version
+FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
+
+-- The worker. What a producer has asked for isn't its to change, and history isn't anybody's.
+
+GRANT SELECT ON orders, refills, cancels TO order_sync_worker;
+
+GRANT UPDATE (
+    state, panel_order_id, panel_status, charge, currency, start_count, remains, error_code, error, attempts,
+    submitted_at, checked_at, finished_at, updated_at, retry_at
+) ON orders TO order_sync_worker;
+
+GRANT UPDATE (
+    state, panel_refill_id, panel_status, error_code, error, submitted_at, checked_at, finished_at, updated_at, due_at
+) ON refills TO order_sync_worker;
+
+GRANT UPDATE (state, error_code, error, finished_at, updated_at, due_at) ON cancels TO order_sync_worker;
+
+GRANT SELECT, INSERT ON order_events, service_changes, balances TO order_sync_worker;
+
+GRANT SELECT, INSERT, UPDATE ON services, workers, submissions, budgets, periodic_jobs TO order_sync_worker;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON examinations, polls, pauses TO order_sync_worker;
+
+GRANT SELECT ON alembic_version TO order_sync_worker;
+
+-- A producer: the columns that are its own, and a view of what became of them.
+
+GRANT INSERT (
+    panel, service, link, quantity, runs, interval_minutes, params, reference, priority, not_before, max_charge
+) ON orders TO order_sync_producer;
+
+GRANT INSERT (order_id, reference) ON refills, cancels TO order_sync_producer;
+
+GRANT SELECT ON orders, refills, cancels, order_events, services, service_changes TO order_sync_producer;
+
+-- A reader.
+
+GRANT SELECT ON
+    orders, refills, cancels,
+    order_events, services, service_changes, balances,
+    workers, submissions, examinations, polls, budgets, pauses, periodic_jobs,
+    alembic_version
+TO order_sync_reader;
+
+COMMIT;

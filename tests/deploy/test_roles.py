@@ -1,0 +1,160 @@
+"""deploy/postgres/roles.sql and grants.sql: what each role can do, and what it can't."""
+
+import psycopg
+import pytest
+
+from tests import readme
+from tests.deploy.conftest import LaidOut
+from worker.store.migrate import head
+from worker.store.tables import metadata
+
+ORDER = "INSERT INTO orders (service, link, quantity, reference) VALUES (1, 'https://example.com', 100, 'a')"
+
+ORDER_WITH_ALL = """
+    INSERT INTO orders
+        (panel, service, link, quantity, runs, interval_minutes, params, reference, priority, not_before, max_charge)
+    VALUES ('default', '1', 'x', 10, 2, 5, '{}', 'b', 1, now(), 2.5)
+"""
+
+#: What a producer may set.
+OWN = {
+    "orders": {column for cell in readme.column("column") for column in cell.split(", ")},
+    "refills": {"order_id", "reference"},
+    "cancels": {"order_id", "reference"},
+}
+
+MAY = {
+    "producer": [
+        f"{ORDER} ON CONFLICT (reference) DO NOTHING RETURNING id",
+        ORDER_WITH_ALL,
+        "INSERT INTO refills (order_id, reference) SELECT id, 'r' FROM orders ON CONFLICT (reference) DO NOTHING",
+        "INSERT INTO cancels (order_id) SELECT id FROM orders",
+        "SELECT * FROM orders, refills, cancels, order_events, services, service_changes",
+        "LISTEN order_sync_events",
+    ],
+    "worker": [
+        "UPDATE orders SET state = 'unconfirmed', attempts = 1, retry_at = now()",
+        "SELECT FROM orders FOR NO KEY UPDATE SKIP LOCKED",
+        "INSERT INTO order_events (order_id, kind, state_after) VALUES (1, 'status', 'submitted')",
+        "LISTEN order_sync_work",
+    ],
+    "reader": [f"TABLE {table}" for table in metadata.tables],
+    "owner": ["ALTER TABLE orders ADD COLUMN more text"],
+}
+
+MAY_NOT = {
+    "producer": [
+        "INSERT INTO orders (service, state) VALUES ('1', 'completed')",
+        "INSERT INTO orders (service, panel_order_id) VALUES ('1', '1')",
+        "INSERT INTO orders (service, created_at) VALUES ('1', now())",
+        "INSERT INTO orders (id, service) VALUES (1, '1')",
+        "INSERT INTO refills (order_id, state) VALUES (1, 'completed')",
+        "INSERT INTO cancels (order_id, due_at) VALUES (1, now())",
+        "UPDATE orders SET quantity = 1",
+        "UPDATE orders SET state = 'completed'",
+        "SELECT FROM orders FOR SHARE",
+        "DELETE FROM orders",
+        "TRUNCATE orders CASCADE",
+        "INSERT INTO order_events (order_id, kind, state_after) VALUES (1, 'status', 'completed')",
+        "SELECT * FROM balances",
+        "SELECT * FROM submissions",
+        "UPDATE pauses SET until = now()",
+        "INSERT INTO workers (id, name, lease_until) VALUES (gen_random_uuid(), 'me', now())",
+        "CREATE TABLE mine ()",
+    ],
+    "worker": [
+        ORDER,
+        "UPDATE orders SET link = 'https://example.com/other'",
+        "UPDATE orders SET quantity = 1",
+        "UPDATE orders SET max_charge = NULL",
+        "UPDATE orders SET id = 2",
+        "UPDATE refills SET order_id = 2",
+        "DELETE FROM orders",
+        "INSERT INTO cancels (order_id) VALUES (1)",
+        "UPDATE order_events SET charge = 0",
+        "DELETE FROM order_events",
+        "DELETE FROM submissions",
+        "UPDATE balances SET balance = 0",
+        "UPDATE alembic_version SET version_num = '0'",
+        "CREATE TABLE mine ()",
+        "ALTER TABLE orders DISABLE TRIGGER ALL",
+    ],
+    "reader": [
+        *(f"TRUNCATE {table} CASCADE" for table in metadata.tables),
+        "DELETE FROM orders",
+        ORDER,
+        "UPDATE orders SET state = 'completed'",
+        "CREATE TABLE mine ()",
+    ],
+    "owner": ["CREATE ROLE another", "CREATE DATABASE another"],
+}
+
+
+def test_what_each_may_and_may_not(laid_out: LaidOut) -> None:
+    with psycopg.connect(laid_out.url("producer"), autocommit=True) as producer:
+        producer.execute(ORDER)
+        producer.execute("INSERT INTO refills (order_id) SELECT id FROM orders")
+    for role, statements in MAY.items():
+        with psycopg.connect(laid_out.url(role), autocommit=True) as connection:
+            # What it isn't allowed is refused, rather than what it doesn't do of its own accord.
+            connection.execute("SET default_transaction_read_only = off")
+            for statement in MAY_NOT[role]:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
+
+
+def test_a_producers_insert_wakes_the_worker_and_an_event_its_consumers(laid_out: LaidOut) -> None:
+    with (
+        psycopg.connect(laid_out.url("worker"), autocommit=True) as worker,
+        psycopg.connect(laid_out.url("producer"), autocommit=True) as producer,
+    ):
+        worker.execute("LISTEN order_sync_work")
+        producer.execute("LISTEN order_sync_events")
+        producer.execute(ORDER)
+        assert [n.payload for n in worker.notifies(timeout=30, stop_after=1)] == ["orders"]
+        worker.execute("INSERT INTO order_events (order_id, kind, state_after) VALUES (1, 'status', 'submitted')")
+        assert [n.channel for n in producer.notifies(timeout=30, stop_after=1)] == ["order_sync_events"]
+
+
+def test_every_table_and_column_has_its_rights(laid_out: LaidOut) -> None:
+    """A table or column that is new has to be put into grants.sql."""
+    with psycopg.connect(laid_out.url("reader")) as reader:
+
+        def may(role: str, right: str, table: str, column: str) -> bool:
+            asked = [f"{laid_out.prefix}_{role}", table, column, right]
+            row = reader.execute("SELECT has_column_privilege(%s, %s, %s, %s)", asked).fetchone()
+            return row == (True,)
+
+        for table in metadata.tables.values():
+            columns = {column.name for column in table.columns}
+            own = OWN.get(table.name, set())
+            for role in ("worker", "reader"):
+                assert {column for column in columns if may(role, "SELECT", table.name, column)} == columns
+            assert {column for column in columns if may("producer", "INSERT", table.name, column)} == own
+            if own:
+                changed = {column for column in columns if may("worker", "UPDATE", table.name, column)}
+                assert changed == columns - own - {"id", "created_at"}
+            else:
+                assert may("worker", "INSERT", table.name, next(iter(columns))), table.name
+
+
+def test_again_does_no_harm(laid_out: LaidOut) -> None:
+    with (
+        psycopg.connect(laid_out.superuser_url, autocommit=True) as admin,
+        psycopg.connect(laid_out.url("owner"), autocommit=True) as owner,
+    ):
+        rights = "SELECT relname, relacl, attname, attacl FROM pg_attribute JOIN pg_class c ON c.oid = attrelid"
+        before = set(map(str, admin.execute(f"{rights} WHERE relnamespace = 'public'::regnamespace").fetchall()))
+        admin.execute(laid_out.sql("roles.sql"))
+        owner.execute(laid_out.sql("grants.sql"))
+        after = set(map(str, admin.execute(f"{rights} WHERE relnamespace = 'public'::regnamespace").fetchall()))
+    assert after == before
+
+
+def test_limits_are_the_workers_own(laid_out: LaidOut) -> None:
+    with psycopg.connect(laid_out.url("worker")) as worker:
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
+        assert [worker.execute(f"SHOW {name}").fetchone() for name in names] == [("30s",), ("10s",), ("30s",), ("on",)]
+        assert worker.execute("SELECT version_num FROM alembic_version").fetchone() == (head(),)
