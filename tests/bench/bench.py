@@ -1,0 +1,43 @@
+"""How fast it is on this machine: `make bench`, or `make bench ARGS="submit --orders 5000"` for one scenario.
+
+Every figure is compared with another of the same run, on the same machine, Postgres and panel. None of it is a test.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from tests.bench import results, tables
+from tests.bench.scenarios import slow_panel, statuses, submit
+from tests.bench.stage import stage, value
+
+SCENARIOS: Mapping[str, Any] = {"submit": submit, "statuses": statuses, "slow-panel": slow_panel}
+
+
+async def run(name: str, sizes: Any) -> None:
+    async with stage() as played_on:
+        postgres = value(played_on.postgres, "SHOW server_version")
+        outcome = await SCENARIOS[name].run(played_on, sizes)
+    found = results.keep(name, outcome, asdict(sizes), postgres)
+    print(tables.screen(found), flush=True)  # noqa: T201
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    commands = parser.add_subparsers(dest="scenario", metavar="SCENARIO", help="one of them alone, with its own sizes")
+    for name, scenario in SCENARIOS.items():
+        command = commands.add_parser(name, help=scenario.__doc__.splitlines()[0], description=scenario.__doc__)
+        for size in fields(scenario.Sizes):
+            command.add_argument(f"--{size.name}", type=size.type, default=size.default, help="%(default)s")
+    told = vars(parser.parse_args())
+    if chosen := told.pop("scenario"):
+        asyncio.run(run(chosen, SCENARIOS[chosen].Sizes(**told)))
+        return
+    for name, scenario in SCENARIOS.items():
+        asyncio.run(run(name, scenario.Sizes()))
+
+
+if __name__ == "__main__":
+    main()
