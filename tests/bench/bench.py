@@ -10,33 +10,60 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from tests.bench import results, tables
-from tests.bench.scenarios import slow_panel, statuses, submit
+from tests.bench.publish import publish
+from tests.bench.scenarios import (
+    freshness,
+    growth,
+    inserts,
+    memory,
+    pick_up,
+    replicas,
+    slow_panel,
+    statuses,
+    submit,
+)
 from tests.bench.stage import stage, value
 
-SCENARIOS: Mapping[str, Any] = {"submit": submit, "statuses": statuses, "slow-panel": slow_panel}
+SCENARIOS: Mapping[str, Any] = {
+    "submit": submit,
+    "statuses": statuses,
+    "slow-panel": slow_panel,
+    "replicas": replicas,
+    "pick-up": pick_up,
+    "inserts": inserts,
+    "freshness": freshness,
+    "memory": memory,
+    "growth": growth,
+}
 
 
 async def run(name: str, sizes: Any) -> None:
     async with stage() as played_on:
         postgres = value(played_on.postgres, "SHOW server_version")
         outcome = await SCENARIOS[name].run(played_on, sizes)
-    found = results.keep(name, outcome, asdict(sizes), postgres)
-    print(tables.screen(found), flush=True)  # noqa: T201
+    print(tables.screen(results.keep(name, outcome, asdict(sizes), postgres)), flush=True)  # noqa: T201
 
 
 def main() -> None:
+    match vars(_parser().parse_args()):
+        case {"scenario": None}:
+            for name, scenario in SCENARIOS.items():
+                asyncio.run(run(name, scenario.Sizes()))
+        case {"scenario": "publish"}:
+            publish(SCENARIOS)
+        case {"scenario": name, **sizes}:
+            asyncio.run(run(name, SCENARIOS[name].Sizes(**sizes)))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     commands = parser.add_subparsers(dest="scenario", metavar="SCENARIO", help="one of them alone, with its own sizes")
     for name, scenario in SCENARIOS.items():
         command = commands.add_parser(name, help=scenario.__doc__.splitlines()[0], description=scenario.__doc__)
         for size in fields(scenario.Sizes):
             command.add_argument(f"--{size.name}", type=size.type, default=size.default, help="%(default)s")
-    told = vars(parser.parse_args())
-    if chosen := told.pop("scenario"):
-        asyncio.run(run(chosen, SCENARIOS[chosen].Sizes(**told)))
-        return
-    for name, scenario in SCENARIOS.items():
-        asyncio.run(run(name, scenario.Sizes()))
+    commands.add_parser("publish", help="puts what was found last into the README")
+    return parser
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ _PENDING = """
     FROM generate_series(1, %s::bigint) n
 """
 
+#: The panel's ids of what is open and closed lie far above those that it gives out.
+OPEN_FROM = 500_000_000
+
 _OPEN = """
     WITH submitted AS (
         INSERT INTO orders (
@@ -28,7 +31,7 @@ _OPEN = """
         )
         SELECT
             '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid(), 'submitted', 1,
-            n, %(status)s, %(charge)s, %(currency)s, %(start_count)s, %(remains)s, now(), now()
+            500000000 + n, %(status)s, %(charge)s, %(currency)s, %(start_count)s, %(remains)s, now(), now()
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
         RETURNING id, panel
     )
@@ -36,7 +39,6 @@ _OPEN = """
     SELECT id, panel, now() + %(due_in)s::float8 * interval '1 second', now() FROM submitted
 """
 
-#: Ids far above those of all that the panel gives out and all that is open.
 _CLOSED = """
     WITH closed AS (
         INSERT INTO orders (

@@ -18,12 +18,13 @@ PACKAGES = ("aiohttp", "asyncpg", "httpx", "pgqueuer", "procrastinate", "psycopg
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. `ratio` is the one that the scenario is about, as its `ratio` says."""
+    """One number. `ratio`: compared as its outcome says. `ours`: it is of the worker, and not of something else."""
 
     name: str
     value: float
     unit: str
     ratio: float | None = None
+    ours: bool = True
 
 
 class Runs:
@@ -41,11 +42,11 @@ class Runs:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one scenario found. `ratio` says what its figures' ratios are of."""
+    """What one scenario found. `ratio` says what its figures are compared with."""
 
     title: str
-    ratio: str
     figures: Sequence[Figure]
+    ratio: str = ""
     runs: Runs = field(default_factory=Runs)
 
 

@@ -28,7 +28,7 @@ def markdown(all_found: Sequence[Mapping[str, Any]]) -> str:
 
 def rows(found: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     return [
-        (figure["name"], f"{_short(figure['value'])} {figure['unit']}", _ratio(figure["ratio"]))
+        (figure["name"], f"{short(figure['value'])} {figure['unit']}", _ratio(figure["ratio"]))
         for figure in found["figures"]
     ]
 
@@ -37,5 +37,6 @@ def _ratio(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2f}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits, or all of those before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.bench.contenders.given import Given
+from tests.bench.fill import OPEN_FROM
 from tests.bench.panel import KEY
 from worker.domain.outcome import Answered
 from worker.panel import BATCH, PanelClient
@@ -13,7 +14,7 @@ def main(told: Given) -> None:
 
 
 async def _ask(told: Given) -> None:
-    numbers = [str(number) for number in range(1, told.orders + 1)]
+    numbers = [str(OPEN_FROM + number) for number in range(1, told.orders + 1)]
     batches = (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))
     async with PanelClient(told.panel, KEY, connections=told.concurrency) as panel:
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from tests.bench import fill
+from tests.bench.ceiling import ceiling
 from tests.bench.panel import REMAINS
 from tests.bench.results import Figure, Outcome, Runs
+from tests.bench.scenarios.submit import CEILING
 from tests.bench.stage import Stage, per_order, until
 from worker.panel import BATCH
 
@@ -12,6 +14,9 @@ from worker.panel import BATCH
 NEWS = {"none changed": REMAINS, "all changed": REMAINS - 1}
 
 BARE = "its client alone: fetched and read"
+
+#: What is asked of the panel alone.
+A_BATCH = {"action": "status", "orders": ",".join(str(fill.OPEN_FROM + number) for number in range(BATCH))}
 
 #: Longer than any run: nothing is looked at a second time, and what is due later than a lease lasts has been written.
 LATER = 3600
@@ -32,25 +37,35 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
         with fill.filling(template) as connection:
             fill.open_ones(connection, sizes.orders)
         for _ in range(sizes.rounds):
+            await stage.panel.reset()
+            runs.add(CEILING, {"rate": BATCH * await ceiling(stage.panel.url, A_BATCH)})
             runs.add(BARE, await _bare(stage, sizes))
             for name, remains in NEWS.items():
                 runs.add(name, await _worker(stage, sizes, remains))
     bare = runs.median(BARE)
-    figures = [Figure(BARE, bare, "orders/s")]
+    figures = [Figure(BARE, bare, "orders/s", ours=False)]
     figures += [Figure(name, runs.median(name), "orders/s", runs.median(name) / bare) for name in NEWS]
-    return Outcome("Status of open orders, 100 to a request", "to the client alone", figures, runs)
+    figures.append(Figure(CEILING, runs.median(CEILING), "orders/s", runs.median(CEILING) / bare, ours=False))
+    return Outcome("Status of open orders, 100 to a request", figures, "to the client alone", runs)
 
 
 async def _worker(stage: Stage, sizes: Sizes, remains: int) -> dict[str, float]:
-    later = str(LATER)
     with stage.database("bench_open") as url:
-        await stage.panel.reset(remains=remains)
-        async with stage.daemon(url, sizes.concurrency, POLLING__FASTEST=later, POLLING__SLOWEST=later) as daemon:
-            began = (await stage.panel.reached("status", 1, daemon.process))["first_at"]["status"]
-            before = stage.cpu(daemon.process)
-            await stage.panel.reached("status", -(-sizes.orders // BATCH), daemon.process)
-            ended = await until(url, ALL_WRITTEN)
-            return per_order(sizes.orders, ended - began, before, stage.cpu(daemon.process))
+        return await looked_at(stage, url, sizes.orders, sizes.concurrency, remains=remains)
+
+
+async def looked_at(
+    stage: Stage, url: str, orders: int, concurrency: int, *, remains: int = REMAINS
+) -> dict[str, float]:
+    """From the first look on the wire to the last one written. So many are due, and this is what remains of each."""
+    later = str(LATER)
+    await stage.panel.reset(remains=remains)
+    async with stage.daemon(url, concurrency, POLLING__FASTEST=later, POLLING__SLOWEST=later) as daemon:
+        began = (await stage.panel.reached("status", 1, daemon.process))["first_at"]["status"]
+        before = stage.cpu(daemon.process)
+        await stage.panel.reached("status", -(-orders // BATCH), daemon.process)
+        ended = await until(url, ALL_WRITTEN)
+        return per_order(orders, ended - began, before, stage.cpu(daemon.process))
 
 
 async def _bare(stage: Stage, sizes: Sizes) -> dict[str, float]:

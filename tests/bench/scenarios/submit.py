@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.bench import fill
+from tests.bench.ceiling import ceiling
 from tests.bench.results import Figure, Outcome, Runs
 from tests.bench.stage import Process, Stage, per_order, until, value
 
 WORKER = "order-sync"
 BARE = "its client alone, no database"
+CEILING = "what the panel can answer"
 
 #: Each with its module and what it is told.
 CONTENDERS = {
@@ -38,25 +40,37 @@ class Sizes:
 async def run(stage: Stage, sizes: Sizes) -> Outcome:
     runs = Runs()
     for _ in range(sizes.rounds):
+        await stage.panel.reset()
+        runs.add(CEILING, {"rate": await ceiling(stage.panel.url, {"action": "add"})})
         runs.add(WORKER, await submitted_by_workers(stage, sizes.orders, sizes.concurrency))
         runs.add(BARE, await stage.bare("add", sizes.orders, sizes.concurrency, calls=sizes.orders))
         for name, (module, *told) in CONTENDERS.items():
             runs.add(name, await _contender(stage, sizes, module, *told))
     ours = runs.median(WORKER)
     figures = [Figure(WORKER, ours, "orders/s")]
-    figures += [Figure(name, runs.median(name), "orders/s", ours / runs.median(name)) for name in (BARE, *CONTENDERS)]
-    return Outcome("Pending orders to submitted", "of order-sync to it", figures, runs)
+    figures += [
+        Figure(name, runs.median(name), "orders/s", ours / runs.median(name), ours=False)
+        for name in (BARE, *CONTENDERS, CEILING)
+    ]
+    return Outcome("Pending orders to submitted", figures, "of order-sync to it", runs)
 
 
 async def submitted_by_workers(
     stage: Stage, orders: int, concurrency: int, *, latency: float = 0.0, workers: int = 1
 ) -> dict[str, float]:
-    """From the first order on the wire to the last one written, by the daemon, with `concurrency` in each."""
+    """In a database of their own."""
     with _pending(stage, orders) as url:
-        await stage.panel.reset(latency=latency)
-        async with AsyncExitStack() as running:
-            daemons = [await running.enter_async_context(stage.daemon(url, concurrency)) for _ in range(workers)]
-            return await _measured(stage, url, orders, *(daemon.process for daemon in daemons))
+        return await submitted(stage, url, orders, concurrency, latency=latency, workers=workers)
+
+
+async def submitted(
+    stage: Stage, url: str, orders: int, concurrency: int, *, latency: float = 0.0, workers: int = 1
+) -> dict[str, float]:
+    """From the first order on the wire to the last one written. `orders` are pending; `concurrency` is that of each."""
+    await stage.panel.reset(latency=latency)
+    async with AsyncExitStack() as running:
+        daemons = [await running.enter_async_context(stage.daemon(url, concurrency)) for _ in range(workers)]
+        return await _measured(stage, url, orders, *(daemon.process for daemon in daemons))
 
 
 async def _contender(stage: Stage, sizes: Sizes, module: str, *told: str) -> dict[str, float]:
@@ -87,5 +101,5 @@ async def _measured(
         ended = await until(url, NOTHING_ON_ITS_WAY)
     except TimeoutError:
         ended = time.monotonic()
-    written = value(url, "SELECT count(*) FROM orders WHERE state = 'submitted'")
+    written = orders - value(url, "SELECT count(*) FROM orders WHERE state IN ('pending', 'submitting')")
     return per_order(written, ended - began, before, stage.cpu(*processes))
