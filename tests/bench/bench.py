@@ -5,6 +5,7 @@ Every figure is compared with another of the same run, on the same machine, Post
 
 import argparse
 import asyncio
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -45,6 +46,8 @@ async def run(name: str, sizes: Any) -> None:
 
 
 def main() -> None:
+    # As Ctrl-C: the database and the processes that are measured go down with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     match vars(_parser().parse_args()):
         case {"scenario": None}:
             for name, scenario in SCENARIOS.items():

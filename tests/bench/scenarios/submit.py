@@ -34,7 +34,7 @@ class Sizes:
     orders: int = 20_000
     concurrency: int = 32
     rounds: int = 3
-    seconds: float = 8.0
+    seconds: float = 6.0
 
 
 async def run(stage: Stage, sizes: Sizes) -> Outcome:
