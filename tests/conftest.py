@@ -10,15 +10,15 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from tests.databases import new_database
 from worker.store.embedded import embedded_postgres
 
 RUN = pytest.StashKey[str]()
@@ -118,15 +118,3 @@ def postgres_directory(pytestconfig: pytest.Config) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix=f"{pytestconfig.stash[RUN]}_"))
     yield directory
     shutil.rmtree(directory)
-
-
-@contextmanager
-def new_database(postgres: str, name: str, template: str = "template1") -> Iterator[str]:
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        parts = urlsplit(postgres)
-        yield f"postgresql://{parts.netloc}/{name}?{parts.query}"
-    finally:
-        with psycopg.connect(postgres, autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

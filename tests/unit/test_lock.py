@@ -19,11 +19,12 @@ def wanted(lock: str) -> set[str]:
     direct = (
         PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["embedded"] + groups["install"]
     )
-    direct += [one for one in groups["dev"] if isinstance(one, str)] if "dev" in lock else []
+    group = lock.removeprefix("requirements").removesuffix(".txt").removeprefix("-")
+    direct += [one for one in groups.get(group, []) if isinstance(one, str)]
     return {normal(one) for one in direct + PROJECT["build-system"]["requires"]}
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
 class TestLock:
     def test_holds_no_address(self, lock: str) -> None:
         text = (ROOT / lock).read_text()

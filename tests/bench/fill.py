@@ -1,0 +1,112 @@
+"""Rows to begin with, as they stand in the tables of a shop."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from tests.bench.panel import CHARGE, CURRENCY, REMAINS, START_COUNT, STATUS
+
+#: The mirror as it is after the first minute of a worker's life.
+_SERVICE = """
+    INSERT INTO services (panel, service, name, type, rate, min, max, refill, cancel, raw)
+    VALUES ('default', '1', 'Followers', 'Default', 0.90, 50, 10000, true, true, '{}')
+    ON CONFLICT DO NOTHING
+"""
+
+_PENDING = """
+    INSERT INTO orders (service, link, quantity, reference)
+    SELECT '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid()
+    FROM generate_series(1, %s::bigint) n
+"""
+
+#: The panel's ids of what is open and closed lie far above those that it gives out.
+OPEN_FROM = 500_000_000
+
+_OPEN = """
+    WITH submitted AS (
+        INSERT INTO orders (
+            service, link, quantity, reference, state, attempts,
+            panel_order_id, panel_status, charge, currency, start_count, remains, submitted_at, checked_at
+        )
+        SELECT
+            '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid(), 'submitted', 1,
+            500000000 + n, %(status)s, %(charge)s, %(currency)s, %(start_count)s, %(remains)s, now(), now()
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+        RETURNING id, panel
+    )
+    INSERT INTO polls (order_id, panel, due_at, changed_at)
+    SELECT id, panel, now() + %(due_in)s::float8 * interval '1 second', now() FROM submitted
+"""
+
+_CLOSED = """
+    WITH closed AS (
+        INSERT INTO orders (
+            service, link, quantity, reference, state, attempts, panel_order_id, panel_status, charge, currency,
+            start_count, remains, created_at, submitted_at, checked_at, finished_at, updated_at
+        )
+        SELECT
+            '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid(), 'completed', 1,
+            1000000000 + n, 'Completed', %(charge)s, %(currency)s, %(start_count)s, 0, at, at, at, at, at
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+        CROSS JOIN LATERAL (SELECT now() - interval '8 days' - (%(last)s::bigint - n) * interval '1 second' AS at) t
+        RETURNING id, panel, panel_order_id, submitted_at AS at
+    ), events AS (
+        INSERT INTO order_events (order_id, at, kind, state_before, state_after, panel_status, charge, remains)
+        SELECT c.id, c.at, e.kind, e.before, e.after, e.status, e.charge, e.remains
+        FROM closed c
+        CROSS JOIN (
+            VALUES
+                ('submitting', 'pending', 'submitting', NULL, NULL::numeric, NULL::bigint),
+                ('submitted', 'submitting', 'submitted', NULL, NULL, NULL),
+                ('status', 'submitted', 'submitted', 'In progress', 0.09, 60),
+                ('status', 'submitted', 'completed', 'Completed', 0.09, 0)
+        ) e(kind, before, after, status, charge, remains)
+    )
+    INSERT INTO submissions (
+        order_id, panel, worker_id, began_at, ended_at, expected_charge, units, is_parent, replied, outcome,
+        panel_order_id
+    )
+    SELECT id, panel, gen_random_uuid(), at, at, 0.09, 100, false, true, 'accepted', panel_order_id FROM closed
+"""
+
+_ABOUT = {
+    "status": STATUS,
+    "charge": CHARGE,
+    "currency": CURRENCY,
+    "start_count": START_COUNT,
+    "remains": REMAINS,
+}
+
+#: Rows in one statement.
+BUNCH = 250_000
+
+
+@contextmanager
+def filling(url: str) -> Iterator[psycopg.Connection]:
+    """Rows are put in, and then all is as after some quiet time: analysed, and nothing left to be written to disk."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_SERVICE)
+        yield connection
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
+def pending(connection: psycopg.Connection, orders: int) -> None:
+    connection.execute(_PENDING, [orders])
+
+
+def open_ones(connection: psycopg.Connection, orders: int, *, due_in: float = 0.0) -> None:
+    """Orders that the panel has, whose status is looked at in so many seconds."""
+    for first, last in _bunches(orders):
+        connection.execute(_OPEN, {**_ABOUT, "first": first, "last": last, "due_in": due_in})
+
+
+def closed(connection: psycopg.Connection, orders: int) -> None:
+    """Orders that were closed before the settlement window, with their events and submissions."""
+    for first, last in _bunches(orders):
+        connection.execute(_CLOSED, {**_ABOUT, "first": first, "last": last})
+
+
+def _bunches(orders: int) -> Iterable[tuple[int, int]]:
+    return ((first, min(first + BUNCH - 1, orders)) for first in range(1, orders + 1, BUNCH))

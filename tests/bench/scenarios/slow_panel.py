@@ -1,0 +1,31 @@
+"""A panel that takes its time: how much of what its answers allow is reached."""
+
+from dataclasses import dataclass
+
+from tests.bench.results import Figure, Outcome, Runs
+from tests.bench.scenarios.submit import submitted_by_workers
+from tests.bench.stage import Stage
+
+WORKER = "order-sync"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """`latency` is in seconds."""
+
+    orders: int = 4_000
+    concurrency: int = 64
+    latency: float = 0.3
+    rounds: int = 3
+
+
+async def run(stage: Stage, sizes: Sizes) -> Outcome:
+    runs = Runs()
+    for _ in range(sizes.rounds):
+        runs.add(WORKER, await submitted_by_workers(stage, sizes.orders, sizes.concurrency, latency=sizes.latency))
+    possible = sizes.concurrency / sizes.latency
+    figures = [
+        Figure("possible: calls at a time / seconds of each", possible, "orders/s", ours=False),
+        Figure(WORKER, runs.median(WORKER), "orders/s", runs.median(WORKER) / possible),
+    ]
+    return Outcome(f"Orders to a panel that takes {sizes.latency * 1000:.0f} ms", figures, "to what is possible", runs)
