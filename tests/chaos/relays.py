@@ -103,13 +103,18 @@ class _Session:
                 self.prepared[name] = " ".join(query.decode().split())
             case b"B":
                 _, name, *_ = payload.split(b"\0", 2)
-                self.transaction.append(self.prepared.get(name, ""))
-            case b"Q" if payload == b"COMMIT\0":
-                self.committing = self._name()
-            case b"Q" if payload == b"BEGIN\0":
-                self.transaction = []
+                self._run(self.prepared.get(name, ""))
             case b"Q":
-                self.transaction.append(" ".join(payload[:-1].decode().split()))
+                self._run(" ".join(payload[:-1].decode().split()))
+
+    def _run(self, statement: str) -> None:
+        match statement:
+            case "BEGIN":
+                self.transaction = []
+            case "COMMIT":
+                self.committing = self._name()
+            case _:
+                self.transaction.append(statement)
 
     def _name(self) -> str | None:
         for name, part in TRANSACTIONS.items():
@@ -149,13 +154,11 @@ class PostgresRelay(Relay):
     async def _answers(self, session: _Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             kind, message = await _message(reader)
-            what = session.committing if kind in {b"C", b"E"} else None
-            if what:
+            what = session.committing if kind == b"C" and message[5:] == b"COMMIT\0" else None
+            if what or kind == b"E" or (kind == b"C" and message[5:] == b"ROLLBACK\0"):
                 session.committing = None
-            if what and message[5:] == b"COMMIT\0":
+            if what:
                 await self.reached(what, Instant.DONE)
-            else:
-                what = None
             writer.write(message)
             await writer.drain()
             if what:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from psycopg.errors import QueryCanceled
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -34,11 +34,12 @@ def on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]])
     check_schema(settings)
     try:
         return asyncio.run(_on_engine(settings.database_url.get_secret_value(), work))
-    except DBAPIError as error:
-        if isinstance(error.orig, QueryCanceled):
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, psycopg.errors.QueryCanceled):
             raise CommandError("the database took too long for this: narrow it down, or try again later") from error
-        lines = str(error.orig).strip().splitlines()
-        what = lines[0] if lines else type(error.orig).__name__
+        lines = str(cause).strip().splitlines()
+        what = lines[0] if lines else type(cause).__name__
         raise CommandError(f"the database didn't do it: {what}") from error
 
 

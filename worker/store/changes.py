@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState
 from worker.store.arrays import floats, texts
+from worker.store.pipeline import Pipeline, Rows, pipeline
 
 #: Told of each change of an order's row once it is committed, with the panel that the order is for. Must not raise.
 OnChange: TypeAlias = Callable[[str, Change], None]
@@ -75,7 +76,7 @@ _EVENTS = text(f"""
 """)  # noqa: S608 - no value is put into the text
 
 
-def record_of(row: Row[Any]) -> OrderRecord:
+def record_of(row: Any) -> OrderRecord:
     """The OrderRecord of a row that was read with RECORD_COLUMNS."""
     return OrderRecord(
         OrderState(row.state),
@@ -95,20 +96,32 @@ class Changing:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
-        self.written: list[tuple[str, Change]] = []
+        self._updates: list[tuple[Rows, list[Change]]] = []
+        self._written: list[tuple[str, Change]] = []
 
     async def write(self, changes: Sequence[Change]) -> None:
         """Write changes of orders that this transaction has locked, and their events: the last thing before the commit.
 
-        A change that leaves its order as it is, such as a late result, is an event alone.
+        A change that leaves its order as it is, such as a late result, is an event alone. Errors are psycopg's own.
         """
+        async with pipeline(self.connection) as pipe:
+            await self.send(pipe, changes)
+
+    async def send(self, pipe: Pipeline, changes: Sequence[Change]) -> None:
+        """The same, as the end of a pipeline of this transaction."""
         if not changes:
             return
         if altering := [change for change in changes if _alters_order(change)]:
-            rows = await self.connection.execute(_UPDATE, _columns(altering))
-            panels = {row.id: row.panel for row in rows}
-            self.written += [(panels[change.order_id], change) for change in altering]
-        await self.connection.execute(_EVENTS, _columns(changes))
+            self._updates.append((await pipe.execute(_UPDATE, _columns(altering)), altering))
+        await pipe.execute(_EVENTS, _columns(changes))
+
+    async def written(self) -> list[tuple[str, Change]]:
+        """The changes of orders' rows, each with the panel that its order is for."""
+        while self._updates:
+            rows, changes = self._updates.pop(0)
+            panels = {row.id: row.panel for row in await rows.fetchall()}
+            self._written += [(panels[change.order_id], change) for change in changes]
+        return self._written
 
 
 @asynccontextmanager
@@ -117,7 +130,7 @@ async def changing(engine: AsyncEngine, on_change: OnChange | None = None) -> As
         transaction = Changing(connection)
         yield transaction
     if on_change is not None:
-        for panel, change in transaction.written:
+        for panel, change in await transaction.written():
             on_change(panel, change)
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection
 from decimal import Decimal
 
+from psycopg import IntegrityError
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence import Absent, KnownOrder, OpenQuestion, Verdict

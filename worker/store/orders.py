@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.exc import DataError, IntegrityError
+from psycopg import DataError, IntegrityError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain import twins
@@ -19,6 +19,7 @@ from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
+from worker.store.pipeline import Pipeline, Rows, pipeline
 
 #: Which rows may be sent now. A row that somebody has asked to cancel is left for the cancel.
 _RUNNABLE = """
@@ -217,15 +218,17 @@ class Orders:
         `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. A worker whose
         lease has ended claims nothing.
         """
-        async with changing(self._engine, self._on_change) as transaction:
-            connection = transaction.connection
-            if (await connection.execute(_UNDER_LEASE, {"worker_id": worker_id})).one_or_none() is None:
+        about = {"panel": panel, "worker_id": worker_id, "at_most": at_most, "losing": twins.LOSING}
+        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+            under_lease = await pipe.execute(_UNDER_LEASE, about)
+            claimed = await pipe.execute(CLAIM, about)
+            losing_replies = await pipe.execute(LOSING_REPLIES, about)
+            if await under_lease.fetchone() is None:
                 return Claim((), (), 0)
-            rows = (await connection.execute(CLAIM, {"panel": panel, "at_most": at_most})).all()
             intents: list[tuple[PendingOrder, AddRequest]] = []
             refused: list[Change] = []
             held: dict[float, list[int]] = {}
-            for row in rows:
+            for row in await claimed.fetchall():
                 order = PendingOrder(row.id, _request(row), row.attempts)
                 match decide(order.request, _service(row), row.removed):
                     case AddRequest() as request:
@@ -234,42 +237,35 @@ class Orders:
                         refused.append(order.refused(refusal))
                     case Hold(seconds):
                         held.setdefault(seconds, []).append(row.id)
-            alike = await self._alike(connection, panel, [request for _, request in intents])
-            waiting = [order.order_id for (order, _), waits in zip(intents, alike, strict=True) if waits]
-            intents = [intent for intent, waits in zip(intents, alike, strict=True) if not waits]
+            waiting: list[int] = []
+            if intents and (await losing_replies.fetchall())[0][0]:
+                alike = await self._alike(pipe, panel, [request for _, request in intents])
+                waiting = [order.order_id for (order, _), waits in zip(intents, alike, strict=True) if waits]
+                intents = [intent for intent, waits in zip(intents, alike, strict=True) if not waits]
             for seconds, ids in [*held.items(), *([(twins.HOLD, waiting)] if waiting else [])]:
-                await connection.execute(_HOLD, {"seconds": seconds, "order_id": ids})
-            tokens = await self._open_submissions(connection, panel, worker_id, intents)
-            await transaction.write([*refused, *(order.intended(request) for order, request in intents)])
+                await pipe.execute(_HOLD, {"seconds": seconds, "order_id": ids})
+            opened = await self._open_submissions(pipe, panel, worker_id, intents)
+            await transaction.send(pipe, [*refused, *(order.intended(request) for order, request in intents)])
+            await pipe.commit()
+        tokens = {} if opened is None else {row.order_id: row.id for row in await opened.fetchall()}
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
         return Claim(sendable, tuple(refused), sum(map(len, held.values())), len(waiting))
 
-    async def _alike(self, connection: AsyncConnection, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
+    async def _alike(self, pipe: Pipeline, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
         """For each request, whether it has to wait for one that evidence couldn't tell from it."""
-        about = {
-            "panel": panel,
-            "losing": twins.LOSING,
-            "patience": twins.PATIENCE,
-            "settle": self._settle_after,
-        }
-        if not requests or not await connection.scalar(LOSING_REPLIES, about):
-            return [False] * len(requests)
-        await connection.execute(_ONE_AT_A_TIME, about)
-        in_the_air = (await connection.execute(IN_THE_AIR, about)).scalars()
-        return twins.kept_back((request.expected_charge for request in requests), in_the_air)
+        about = {"panel": panel, "patience": twins.PATIENCE, "settle": self._settle_after}
+        await pipe.execute(_ONE_AT_A_TIME, about)
+        in_the_air = await (await pipe.execute(IN_THE_AIR, about)).fetchall()
+        return twins.kept_back((request.expected_charge for request in requests), (row[0] for row in in_the_air))
 
     async def _open_submissions(
-        self,
-        connection: AsyncConnection,
-        panel: str,
-        worker_id: UUID,
-        intents: Sequence[tuple[PendingOrder, AddRequest]],
-    ) -> dict[int, int]:
+        self, pipe: Pipeline, panel: str, worker_id: UUID, intents: Sequence[tuple[PendingOrder, AddRequest]]
+    ) -> Rows | None:
         if not intents:
-            return {}
-        opened = await connection.execute(
+            return None
+        return await pipe.execute(
             _INTENTS,
             {
                 "panel": panel,
@@ -280,7 +276,6 @@ class Orders:
                 "is_parent": [request.is_parent for _, request in intents],
             },
         )
-        return {row.order_id: row.id for row in opened}
 
     async def settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
         """Commit 2: write what the calls came to; returns the changes.
@@ -295,26 +290,23 @@ class Orders:
             if len(outcomes) > 1:
                 return [change for outcome in outcomes for change in await self.settle([outcome])]
             claimed, outcome = outcomes[0]
-            why = error if isinstance(error, UnicodeEncodeError) else error.orig
-            what = f"the database refused to store {outcome}: {why}"
+            what = f"the database refused to store {outcome}: {error}"
             return await self._settle([(claimed, Unknown(what))])
 
     async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
-        async with changing(self._engine, self._on_change) as transaction:
-            connection = transaction.connection
-            rows = (await connection.execute(_SUBMISSIONS, {"token": list(by_token)})).all()
+        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+            rows = await (await pipe.execute(_SUBMISSIONS, {"token": list(by_token)})).fetchall()
             news = {
                 row.token: _settled(row, *by_token[row.token])
                 for row in rows
                 if _is_news(by_token[row.token][1], row.outcome)
             }
             changes = [change for change in news.values() if change is not None]
-            await _close(
-                connection, {token: (by_token[token][1], _word(by_token[token][1], news[token])) for token in news}
-            )
-            await watch(connection, changes, {row.order_id: row.panel for row in rows}, self._first_look)
-            await transaction.write(changes)
+            await _close(pipe, {token: (by_token[token][1], _word(by_token[token][1], news[token])) for token in news})
+            await watch(pipe, changes, {row.order_id: row.panel for row in rows}, self._first_look)
+            await transaction.send(pipe, changes)
+            await pipe.commit()
         return changes
 
     async def panels_waiting(self) -> list[str]:
@@ -348,11 +340,11 @@ class Orders:
             ]
             await _close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
             await transaction.write(changes)
-        return transaction.written
+        return await transaction.written()
 
 
 async def watch(
-    connection: AsyncConnection, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
+    connection: AsyncConnection | Pipeline, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
 ) -> None:
     """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
     taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
@@ -372,7 +364,7 @@ def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
     return on_record in (None, LEASE_ENDED) or (on_record == REFUTED and not isinstance(outcome, Unknown))
 
 
-def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | None:
+def _settled(row: Any, claimed: Claimed, outcome: AddOutcome) -> Change | None:
     record = record_of(row)
     match record.state:
         case OrderState.SUBMITTING if row.newest:
@@ -383,7 +375,7 @@ def _settled(row: Row[Any], claimed: Claimed, outcome: AddOutcome) -> Change | N
             return too_late(claimed.order_id, outcome, record)
 
 
-async def _close(connection: AsyncConnection, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
+async def _close(connection: AsyncConnection | Pipeline, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
     """For each token, what its call came to, and the word for that."""
     await connection.execute(
         _CLOSE,
@@ -422,7 +414,7 @@ def _word(outcome: AddOutcome, change: Change | None) -> str:
             return "unknown"
 
 
-def _request(row: Row[Any]) -> OrderRequest:
+def _request(row: Any) -> OrderRequest:
     return OrderRequest(
         row.service, row.link, row.quantity, row.runs, row.interval_minutes, _params(row.params), row.max_charge
     )
@@ -437,7 +429,7 @@ def _params(text: str) -> Mapping[str, Any] | None:
     return params
 
 
-def _service(row: Row[Any]) -> Service | None:
+def _service(row: Any) -> Service | None:
     if row.listed is None:
         return None
     return Service(
