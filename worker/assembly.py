@@ -30,6 +30,7 @@ from worker.jobs.sweep import Sweep
 from worker.jobs.upstream import Upstream
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
+from worker.observe.supervisor import Supervisor
 from worker.panel import PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
 from worker.store.balances import Balances
@@ -73,6 +74,7 @@ class Works:
     scheduler: AsyncIOScheduler
     health: Health
     metrics: Metrics
+    supervisor: Supervisor
     runners: list[Runner] = field(default_factory=list)
     turns: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     upstreams: list[Upstream] = field(default_factory=list)
@@ -111,11 +113,13 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works
         AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
         Health(),
         metrics,
+        Supervisor(os.environ),
     )
     metrics.job_known("recorder", "")
     _measure(works, {"work": work, "vital": vital})
     works.add(CHECK_EVERY, "readiness", Readiness(partial(revision_of, vital), head(), works.health.readiness).run)
-    works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(partial(overview, work, settings.panels.keys()), metrics).run)
+    read = partial(overview, work, settings.panels.keys())
+    works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)

@@ -18,11 +18,9 @@ from worker.jobs.lease import RENEW_EVERY, Lease
 from worker.jobs.supervised import Supervised
 from worker.observe.endpoints import CannotListenError, serve
 from worker.observe.health import beat
-from worker.observe.supervisor import Supervisor
 from worker.settings import Address, Settings, SettingsError
 from worker.store.engine import make_engine
 from worker.store.listen import PooledError, notifications
-from worker.store.overview import situation
 
 _log = structlog.get_logger()
 
@@ -74,20 +72,15 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
     await _renew_once(works.lease)
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
     works.scheduler.start()
+    supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.health.hearts.standing_still)
     vital_tasks = [
         asyncio.create_task(watch("event loop", STANDS_STILL, works.health.lag.measure)),
         asyncio.create_task(watch("recorder", STANDS_STILL, works.recorder.run)),
         asyncio.create_task(watch("lease", STANDS_STILL, partial(_renew, works.lease))),
         asyncio.create_task(_listen(works, vital)),
+        asyncio.create_task(supervised.run()),
     ]
     turning = [asyncio.create_task(turn()) for turn in works.turns]
-    supervised = Supervised(
-        Supervisor(os.environ),
-        works=lambda: works.lease.current() is not None,
-        alive=lambda: not works.health.hearts.standing_still(),
-        situation=partial(situation, vital),
-    )
-    vital_tasks.append(asyncio.create_task(supervised.run()))
     try:
         await stop.wait()
         _log.info("worker_stopping", drain=settings.drain)

@@ -82,7 +82,7 @@ async def test_it_tells_of_its_start_its_work_and_its_end(tables: Tables, tmp_pa
             await it.hear("READY=1")
             assert daemon.events("worker_started")
             assert tables.value("SELECT count(*) FROM workers WHERE lease_until > now() AND ended_at IS NULL") == 1
-            assert await it.hear("STATUS=") == "STATUS=0 orders pending, 0 at their panels, 0 unconfirmed"
+            assert await it.hear("STATUS=") == "STATUS=0 pending, 0 submitting, 0 unconfirmed, 0 submitted"
             await it.hear("WATCHDOG=1")
 
             insert(tables.url, [order(1)])

@@ -4,8 +4,9 @@ import psycopg
 import pytest
 
 from tests import readme
+from tests.acceptance.commands.command import order_sync
 from tests.deploy.conftest import LaidOut
-from worker.store.migrate import head
+from worker.store.migrate import head, migrate
 from worker.store.tables import metadata
 
 ORDER = "INSERT INTO orders (service, link, quantity, reference) VALUES (1, 'https://example.com', 100, 'a')"
@@ -138,6 +139,18 @@ def test_every_table_and_column_has_its_rights(laid_out: LaidOut) -> None:
                 assert changed == columns - own - {"id", "created_at"}
             else:
                 assert may("worker", "INSERT", table.name, next(iter(columns))), table.name
+
+
+@pytest.mark.parametrize("command", ["migrate", "run", "check"])
+async def test_rights_that_are_wanting_are_one_line(roles: LaidOut, command: str) -> None:
+    """As when somebody forgets grants.sql, or migrates as the worker."""
+    if command != "migrate":
+        migrate(roles.url("owner"))
+    panel = {"PANELS__DEFAULT__URL": "http://127.0.0.1:9/api/v2", "PANELS__DEFAULT__KEY": "key", "LISTEN": ""}
+    ended = await order_sync(command, settings={**panel, "DATABASE_URL": roles.url("worker")})
+    assert ended.code == 1
+    assert "permission denied for" in ended.text
+    assert "Traceback" not in ended.text
 
 
 def test_again_does_no_harm(laid_out: LaidOut) -> None:

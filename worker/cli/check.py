@@ -110,7 +110,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             "database",
             Verdict.WRONG,
             f"can't be used: {error}",
-            f"check that it runs, and host, port, user, password and database in {PREFIX}DATABASE_URL",
+            f"check that it runs, {PREFIX}DATABASE_URL with its host, port, user and password, and the role's rights",
         )
 
 

@@ -12,12 +12,16 @@ OPEN = (OrderState.PENDING, OrderState.SUBMITTING, OrderState.UNCONFIRMED, Order
 
 
 class Snapshot:
-    def __init__(self, read: Callable[[], Awaitable[Overview]], metrics: Metrics) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Overview]], metrics: Metrics, tell: Callable[[str], None]) -> None:
+        """`tell`: one line for a person, each time."""
         self._read = read
         self._metrics = metrics
+        self._tell = tell
 
     async def run(self) -> None:
-        self._metrics.show(gauges_of(await self._read(), self._metrics.label))
+        stands = await self._read()
+        self._metrics.show(gauges_of(stands, self._metrics.label))
+        self._tell(", ".join(f"{sum(getattr(panel, state) for panel in stands.panels)} {state}" for state in OPEN))
 
 
 def gauges_of(overview: Overview, label: Callable[[str], str]) -> Gauges:

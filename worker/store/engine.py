@@ -87,7 +87,10 @@ async def is_pooled(connection: AsyncConnection[Any]) -> bool:
 
 
 class DatabaseUnreachableError(Exception):
-    """The database can't be reached, or doesn't let us in. The text is the driver's, without user and password."""
+    """The database can't be reached, or doesn't let us do what we have to.
+
+    The text is the driver's, without user and password.
+    """
 
 
 @contextmanager
@@ -100,12 +103,11 @@ def connection_to(url: str) -> Iterator[Connection]:
         hide_parameters=True,
     )
     try:
-        connection = engine.connect()
+        with engine.begin() as connection:
+            yield connection
     except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
         lines = str(error.orig).strip().splitlines()
         raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
-    with connection, connection.begin():
-        yield connection
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:

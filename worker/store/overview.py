@@ -16,14 +16,6 @@ MOST_LOOKS = 200
 
 _NOW = text("SELECT clock_timestamp()")
 
-#: Each by an index that holds the open orders alone.
-SITUATION = text("""
-    SELECT
-        (SELECT count(*) FROM orders WHERE state = 'pending'),
-        (SELECT count(*) FROM orders WHERE state IN ('submitting', 'submitted')),
-        (SELECT count(*) FROM orders WHERE state = 'unconfirmed')
-""")
-
 #: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
 PENDING = text("""
     SELECT panel, count(*) AS orders,
@@ -196,10 +188,3 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
         )
         workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
     return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, workers)
-
-
-async def situation(engine: AsyncEngine) -> str:
-    """One line about all open orders, for a person."""
-    async with engine.connect() as connection:
-        pending, open_there, unconfirmed = (await connection.execute(SITUATION)).one()
-    return f"{pending} orders pending, {open_there} at their panels, {unconfirmed} unconfirmed"

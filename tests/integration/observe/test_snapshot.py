@@ -23,11 +23,17 @@ def database(database_url: str) -> Any:
 
 
 @pytest.fixture
-async def snapshot(database_url: str) -> Any:
+def lines() -> list[str]:
+    """What a supervisor is told."""
+    return []
+
+
+@pytest.fixture
+async def snapshot(database_url: str, lines: list[str]) -> Any:
     """A function that takes one, and tells its samples by name and labels."""
     engine = make_engine(database_url, pool_size=1)
     metrics = Metrics("1.2.3", PANELS)
-    job = Snapshot(partial(overview, engine, PANELS), metrics)
+    job = Snapshot(partial(overview, engine, PANELS), metrics, lines.append)
 
     async def take() -> dict[tuple[str, ...], float]:
         await job.run()
@@ -41,7 +47,7 @@ async def snapshot(database_url: str) -> Any:
     await engine.dispose()
 
 
-async def test_the_queue(snapshot: Any, database: Database) -> None:
+async def test_the_queue(snapshot: Any, lines: list[str], database: Database) -> None:
     old = "2026-01-01"
     for panel in ("shop", "shop", "closed down", "never was"):
         database.add_order(panel=panel, created_at=old, not_before=old)
@@ -66,6 +72,7 @@ async def test_the_queue(snapshot: Any, database: Database) -> None:
         ("(not configured)", "pending"): 2,
     }
     assert told["unconfirmed", "shop"] == 1
+    assert lines == ["5 pending, 0 submitting, 1 unconfirmed, 1 submitted"]
     assert told["oldest_pending_seconds", "shop"] == told["oldest_pending_seconds", "(not configured)"] > 3600
     assert told["oldest_unconfirmed_seconds", "shop"] > 3600
     assert 120 <= told["status_overdue_seconds", "shop"] < 180

@@ -142,7 +142,6 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "periodic.claim": (periodic._CLAIM, PANEL | {"job": "services", "every": 60.0}),
     "workers.renew": (workers._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
-    "overview.situation": (overview.SITUATION, {}),
     "overview.pending": (overview.PENDING, {}),
     "overview.unconfirmed": (overview.UNCONFIRMED, {}),
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
