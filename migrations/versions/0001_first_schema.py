@@ -47,6 +47,12 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("balance", sa.Numeric(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column(
+            "asked_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="it was that much at some time between then and at",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("balances_pkey")),
     )
     op.create_index("balances_panel_at_idx", "balances", ["panel", "at"], unique=False)
@@ -330,7 +336,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="when the panel last said anything of the order",
+            comment="when the last look began at which the panel said anything of it",
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),

@@ -8,7 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.status import Balance
 
-_RECORD = text("INSERT INTO balances (panel, balance, currency) VALUES (:panel, :balance, :currency)")
+_NOW = text("SELECT clock_timestamp()")
+
+_RECORD = text("""
+    INSERT INTO balances (panel, at, balance, currency, asked_at)
+    VALUES (:panel, clock_timestamp(), :balance, :currency, :asked_at)
+""")
 
 _LOWEST_SINCE = text("SELECT min(balance) FROM balances WHERE panel = :panel AND at >= :since")
 
@@ -18,10 +23,23 @@ class Balances:
         self._engine = engine
         self._panel = panel
 
-    async def record(self, balance: Balance) -> None:
+    async def now(self) -> datetime:
+        """By the database's clock."""
+        async with self._engine.connect() as connection:
+            now: datetime = (await connection.execute(_NOW)).scalar_one()
+            return now
+
+    async def record(self, balance: Balance, asked_at: datetime) -> None:
+        """`asked_at`: by `now`, before the panel was asked for it."""
         async with self._engine.begin() as connection:
             await connection.execute(
-                _RECORD, {"panel": self._panel, "balance": balance.amount, "currency": balance.currency}
+                _RECORD,
+                {
+                    "panel": self._panel,
+                    "balance": balance.amount,
+                    "currency": balance.currency,
+                    "asked_at": asked_at,
+                },
             )
 
     async def lowest_since(self, since: datetime) -> Decimal | None:

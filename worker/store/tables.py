@@ -206,6 +206,7 @@ balances = Table(
     _at("at", default=True),
     Column("balance", Numeric, nullable=False),
     Column("currency", Text),
+    Column("asked_at", DateTime(timezone=True), comment="it was that much at some time between then and at"),
     Index("balances_panel_at_idx", "panel", "at"),
 )
 
@@ -289,7 +290,7 @@ polls = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=_NOW,
-        comment="when the panel last said anything of the order",
+        comment="when the last look began at which the panel said anything of it",
     ),
     Index("polls_panel_due_at_idx", "panel", "due_at"),
 )
