@@ -19,6 +19,9 @@ from worker.domain.movements import Cause, History, Movement, movements_of
 #: What no panel counts in: a balance in whole units doesn't say that there is nothing smaller.
 _COARSEST, _FINEST = Decimal("0.01"), Decimal("1e-8")
 
+#: Of the time between the first reading and the last, what may be left out at either end.
+_ENDS = 1 / 4
+
 #: Of the orders that a difference may come from, so many are named.
 MOST_SUSPECTS = 20
 
@@ -100,7 +103,8 @@ def audit(
     """The report from the first reading to the last; None where there aren't two.
 
     It begins with the reading at which the least was in the air within `opening_within` of the first, and ends with
-    the one at which the least was within `closing_within` of the last. Readings in another currency than the last's
+    the one at which the least was within `closing_within` of the last; at most a quarter of the time from either end.
+    Readings in another currency than the last's
     are left out, and those that were made while another was.
     """
     told = list(histories)
@@ -144,7 +148,8 @@ def _between_quiet_ends(
     """From a reading at which as little as possible was in the air, to another, as far apart as may be."""
     if not readings:
         return readings
-    first, last = readings[0].at + opening_within, readings[-1].at - closing_within
+    most = (readings[-1].at - readings[0].at) * _ENDS
+    first, last = readings[0].at + min(opening_within, most), readings[-1].at - min(closing_within, most)
     early = [index for index, reading in enumerate(readings) if reading.at <= first]
     late = [index for index, reading in enumerate(readings) if reading.at >= last]
     begin = min(early, key=lambda index: (flow.in_the_air(readings[index]), index))

@@ -6,7 +6,7 @@ its state, and not from the charge alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -121,6 +121,8 @@ def _charge(order_id: int, call: Call, price: Amount) -> Iterator[Movement]:
 
 def _bought(history: History, call: Call, grain: Decimal) -> Iterator[Movement]:
     price = _price(history, call, grain)
+    if history.told and call.last_at is not None:  # what a look has seen was taken before
+        call = replace(call, last_at=min(call.last_at, history.told[0].at))
     yield from _charge(history.order_id, call, price)
     if call.is_parent:
         yield from _spawned(history, call, price)

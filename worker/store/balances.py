@@ -8,6 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.status import Balance
 
+#: The panels of which a balance was ever read: one probe of the index for each, however long the history.
+KNOWN = """
+    RECURSIVE known AS (
+        SELECT min(panel) AS panel FROM balances
+        UNION ALL
+        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
+    )
+"""
+
+_PANELS = text(f"WITH {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
+
 _NOW = text("SELECT clock_timestamp()")
 
 _RECORD = text("""
@@ -47,3 +58,9 @@ class Balances:
         async with self._engine.connect() as connection:
             lowest: Decimal | None = await connection.scalar(_LOWEST_SINCE, {"panel": self._panel, "since": since})
             return lowest
+
+
+async def panels_read(engine: AsyncEngine) -> list[str]:
+    """The panels of which a balance was ever read."""
+    async with engine.connect() as connection:
+        return list((await connection.execute(_PANELS)).scalars())

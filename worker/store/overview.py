@@ -8,6 +8,8 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.store.balances import KNOWN
+
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
 
@@ -76,16 +78,12 @@ _PAUSES = text("""
 """)
 
 #: Two probes of the index for each panel, however long the history.
-BALANCES = text("""
-    WITH RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM balances
-        UNION ALL
-        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
-    )
+BALANCES = text(f"""
+    WITH {KNOWN}
     SELECT k.panel, b.balance, b.currency, b.at
     FROM known k
     CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC LIMIT 1) b
-""")
+""")  # noqa: S608 - no value is put into the text
 
 _WORKERS = text("""
     SELECT id, name, started_at, lease_until FROM workers

@@ -7,15 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.spending import RATE_OVER, Spending
+from worker.store.balances import KNOWN
 
 #: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
 #: currency changed meanwhile, what was read before doesn't compare.
-SPENDING = text("""
-    WITH RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM balances
-        UNION ALL
-        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
-    )
+SPENDING = text(f"""
+    WITH {KNOWN}
     SELECT k.panel, l.currency, l.at, l.balance,
         coalesce(r.spent, 0) AS spent, coalesce(extract(epoch FROM l.at - r.first_at), 0)::float8 AS seconds
     FROM known k
@@ -29,7 +26,7 @@ SPENDING = text("""
                 AND b.currency IS NOT DISTINCT FROM l.currency
         ) step
     ) r
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 @dataclass(frozen=True, slots=True)

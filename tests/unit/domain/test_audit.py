@@ -273,12 +273,17 @@ def test_a_balance_that_is_told_less_finely_than_charges_is_no_difference():
 
 def test_it_begins_and_ends_where_the_least_is_in_the_air():
     report = audit(
-        readings("10.00", "9.10", "9.10", "10.00", "10.00"),
-        [history(told(CANCELED, "0", second=900, before=500))],
-        opening_within=timedelta(seconds=200),
-        closing_within=timedelta(seconds=400),
+        readings("10.00", "9.10", "9.10", "9.10", "9.10", "9.10", "9.10", "9.10", "10.00"),
+        [history(told(CANCELED, "0", second=1700, before=1210))],
+        opening_within=timedelta(hours=1),
+        closing_within=timedelta(hours=1),
     )
-    assert (report.opening.at, report.closing.at) == (at(0), at(400))
+    assert (report.opening.at, report.closing.at) == (at(0), at(1200))
+
+
+def test_what_a_look_has_seen_was_taken_before():
+    lost = History(7, (Call(at(100), at(900), Taken.YES, PRICE, UNITS),), (told(COMPLETED, "0.90", 0, second=390),))
+    assert audit(readings("10.00", "9.10", "8.20"), [lost]).unexplained == Amount.of(-PRICE)
 
 
 def test_readings_in_another_currency_are_left_out():
