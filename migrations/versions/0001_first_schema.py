@@ -222,7 +222,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("service_changes_pkey")),
     )
     op.create_index("service_changes_panel_service_idx", "service_changes", ["panel", "service", "id"], unique=False)
-    op.create_index("service_changes_panel_at_idx", "service_changes", ["panel", "at"], unique=False)
+    op.create_index("service_changes_at_idx", "service_changes", ["at"], unique=False)
     op.create_table(
         "services",
         sa.Column("panel", sa.Text(), nullable=False),

@@ -1,6 +1,6 @@
 """`order-sync audit`: each panel's balance explained, down to the orders that a difference may come from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -22,6 +22,8 @@ _ENDS = timedelta(hours=1)
 
 #: Of the orders that may have to do with a difference, so many are shown.
 _MOST_SHOWN = 8
+
+_MOST_DIFFERENCES = 20
 
 _NUMBER = 18
 
@@ -103,16 +105,14 @@ def report_lines(report: Report) -> Iterator[str]:
     yield _row("refunds", report.refunds, _count(report.refunded_orders, "order"))
     yield _row("top-ups", report.top_ups, f"{_count(len(report.rises), 'rise')} that no refund explains")
     if report.spawning:
-        yield _row(
-            "subscriptions", report.spawned, f"or anything else, while {_count(len(report.spawning), 'one')} ran"
-        )
+        yield _row("subscriptions", report.spawned, "or anything else, while they ran")
     yield _row("unexplained", report.unexplained, _count(len(report.falls), "fall"))
     yield _row("closing balance", Amount.of(report.closing.balance), moment(report.closing.at))
     yield ""
     yield _verdict(report)
     if report.doubtful:
-        numbers = ", ".join(map(str, report.doubtful[:_MOST_SHOWN])) + ("..." * (len(report.doubtful) > _MOST_SHOWN))
-        yield f"Whether the panel took these isn't known: orders {numbers}. `order-sync orders show` has more."
+        more = ", ..." if len(report.doubtful) > _MOST_SHOWN else ""
+        yield f"Maybe taken by the panel: {', '.join(map(str, report.doubtful[:_MOST_SHOWN]))}{more}."
     for title, found in (
         ("Unexplained", report.falls),
         ("Top-ups, or refunds that no look has seen yet", report.rises),
@@ -120,8 +120,16 @@ def report_lines(report: Report) -> Iterator[str]:
         if found:
             yield ""
             yield f"{title}:"
-        for difference in found:
+        for difference in _largest(found):
             yield from _difference(difference, unit)
+        if len(found) > _MOST_DIFFERENCES:
+            yield f"  and {len(found) - _MOST_DIFFERENCES} smaller ones: --json has them all"
+
+
+def _largest(differences: Sequence[Difference]) -> list[Difference]:
+    """Those that are shown, in the order of time."""
+    found = sorted(differences, key=lambda one: -abs(one.amount.middle))[:_MOST_DIFFERENCES]
+    return sorted(found, key=lambda one: one.until)
 
 
 def _row(label: str, amount: Amount, note: str) -> str:
@@ -153,11 +161,11 @@ def _difference(difference: Difference, currency: str | None) -> Iterator[str]:
     )
     if amount.high > 0:
         return
-    for suspect in difference.suspects[:_MOST_SHOWN]:
+    shown = ([one for one in difference.suspects if one.exact] or list(difference.suspects))[:_MOST_SHOWN]
+    for suspect in shown:
         yield f"    order {suspect.order_id} {_why(suspect)}"
-    more = difference.suspected - _MOST_SHOWN
-    if more > 0:
-        yield f"    and {_count(more, 'more order')} that moved then"
+    if more := difference.suspected - len(shown):
+        yield f"    {_count(more, 'other')} moved then: --json names them"
     if not difference.suspected:
         yield "    no order here moved then: look in the panel for one that isn't in the table"
 

@@ -196,7 +196,7 @@ service_changes = Table(
     Column("value_before", Text),
     Column("value_after", Text),
     Index("service_changes_panel_service_idx", "panel", "service", "id"),
-    Index("service_changes_panel_at_idx", "panel", "at"),
+    Index("service_changes_at_idx", "at"),
 )
 
 balances = Table(
