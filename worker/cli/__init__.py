@@ -25,7 +25,7 @@ COMMANDS = {
     "orders": "worker.cli.orders:orders",
     "services": "worker.cli.services:services",
     "balance": "worker.cli.balance:balance",
-    "audit": "worker.cli.audit:audit_command",
+    "audit": "worker.cli.audit:audit",
 }
 
 

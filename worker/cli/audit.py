@@ -10,8 +10,9 @@ from worker.cli.database import on_database
 from worker.cli.output import harmless, moment, money, print_json, print_lines
 from worker.cli.parameters import SINCE, words
 from worker.cli.parameters import moment as when
+from worker.domain import audit as books
 from worker.domain.amounts import Amount
-from worker.domain.audit import Difference, Report, Suspect, audit
+from worker.domain.audit import Difference, Report, Suspect
 from worker.domain.movements import Cause
 from worker.settings import Settings, load
 from worker.store.audit import Audits
@@ -28,7 +29,7 @@ _MOST_DIFFERENCES = 20
 _NUMBER = 18
 
 
-@click.command("audit", epilog="Example: order-sync audit --panel default --since 2026-11-01 --until 2026-11-08")
+@click.command(epilog="Example: order-sync audit --panel default --since 2026-11-01 --until 2026-11-08")
 @click.option("--panel", type=words, metavar="NAME", help="This one alone.")
 @click.option("--since", type=when, metavar="WHEN", default="7d", show_default=True, help=SINCE)
 @click.option("--until", type=when, metavar="WHEN", default="0s", show_default="now", help="Until then.")
@@ -39,9 +40,7 @@ _NUMBER = 18
     help="For a script: {panels: [{panel, missing, report}]}. `missing` is what is certainly gone; in a report, "
     "amounts are {low, high}. Both are null where the balance wasn't read twice.",
 )
-def audit_command(
-    *, panel: str | None, since: datetime | timedelta, until: datetime | timedelta, as_json: bool
-) -> None:
+def audit(*, panel: str | None, since: datetime | timedelta, until: datetime | timedelta, as_json: bool) -> None:
     """Explain each panel's balance: opening, charges, refunds, top-ups, closing, and what nothing explains.
 
     What a panel took beyond its charges, didn't pay back, or took for an order that isn't in the table is found by
@@ -76,7 +75,7 @@ async def _report(audits: Audits, since: datetime | timedelta, until: datetime |
     if end <= begin:
         raise click.BadParameter(f"it isn't before --until ({moment(end)} UTC)", param_hint="'--since'")
     material = await audits.material(begin, end)
-    return audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
+    return books.audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
 
 
 def _at(given: datetime | timedelta, now: datetime) -> datetime:
