@@ -206,7 +206,7 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
         job=PeriodicJob(work, name, "audit", schedule.audit),
         threshold=settings.audit.threshold,
         lag=settings.polling.slowest,
-        audited=lambda panel, report: works.metrics.unexplained(panel, report.currency, -report.certainly_missing),
+        unexplained=partial(works.metrics.unexplained, name),
     )
     works.add(min(schedule.audit, OFFER_EVERY), "audit", audit.run, panel=name)
     works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name, timeout=timeout)

@@ -283,16 +283,28 @@ def _differences(readings: Sequence[Reading], flow: _Flow) -> list[Difference]:
     """
     points = [flow.point(reading) for reading in readings]
     runs = _runs(points)
+    # Of each run, up to the last reading that the next run contradicts: those after it may lie on either side of the
+    # step between the two, unseen.
+    certain = [
+        points[begin : _last_contradicted(points, begin, next_begin) + 1]
+        for (begin, _), (next_begin, _) in pairwise(runs)
+    ]
+    certain.append(points[slice(*runs[-1])])
     differences = []
-    for (begin, end), (next_begin, next_end) in pairwise(runs):
-        last = next(
-            index for index in range(next_begin - 1, begin - 1, -1) if _contradicts(points[index], points[next_begin])
-        )
-        amount = _step(points[begin:end], points[next_begin:next_end])
-        if amount is None:
-            amount = points[next_begin].as_later - points[last].as_earlier
-        differences.append(Difference(readings[last].asked_at, readings[next_begin].at, amount))
+    for (begin, _), (next_begin, _), before, after in zip(runs, runs[1:], certain, certain[1:], strict=False):
+        amount = _step(before, after) or after[0].as_later - before[-1].as_earlier
+        last = readings[begin + len(before) - 1]
+        differences.append(Difference(last.asked_at, readings[next_begin].at, amount))
     return differences
+
+
+def _last_contradicted(points: Sequence[_Point], begin: int, next_begin: int) -> int:
+    later = points[next_begin]
+    return next(
+        index
+        for index in range(next_begin - 1, begin - 1, -1)
+        if NOTHING not in later.as_later - points[index].as_earlier
+    )
 
 
 def _runs(points: Sequence[_Point]) -> list[tuple[int, int]]:
@@ -306,12 +318,8 @@ def _runs(points: Sequence[_Point]) -> list[tuple[int, int]]:
     return list(pairwise([*begins, len(points)]))
 
 
-def _contradicts(earlier: _Point, later: _Point) -> bool:
-    return NOTHING not in later.as_later - earlier.as_earlier
-
-
 def _step(before: Sequence[_Point], after: Sequence[_Point]) -> Amount | None:
-    """By how much two runs of readings are apart, by all readings of both; None: they can't be by one step."""
+    """By how much readings before a step and after it are apart, by all of them; None: they can't be by one step."""
     low = max(point.as_later.low for point in after) - min(point.as_earlier.high for point in before)
     high = min(point.as_later.high for point in after) - max(point.as_earlier.low for point in before)
     return Amount(low, high) if low <= high else None

@@ -132,7 +132,8 @@ def _bought(history: History, call: Call, grain: Decimal) -> Iterator[Movement]:
     for told in history.told:
         after = _cost(told, price, call.units, grain)
         begins = told.looked_before or begins
-        yield from _change(history.order_id, after - cost if after != cost else ZERO, begins, told.at)
+        if after is not cost:  # two amounts within the same bounds needn't be equal
+            yield from _change(history.order_id, after - cost, begins, told.at)
         if told.state.is_final:
             yield Movement(history.order_id, Cause.CLOSED, ZERO, begins, None, after.high)
         cost, begins = after, told.at

@@ -23,35 +23,39 @@ FARTHEST_BACK = timedelta(days=7)
 #: It ends at the reading at which the least was in the air, within so long of the last.
 CLOSING_WITHIN = timedelta(hours=1)
 
-#: Takes the panel's name and what its audit came to.
-Audited = Callable[[str, Report], None]
+#: Takes a currency, and what nothing explains of it: below 0 where money is missing.
+Unexplained = Callable[[str | None, Decimal], None]
 
 
 class Audit:
     def __init__(
-        self, panel: str, *, audits: Audits, job: PeriodicJob, threshold: Decimal, lag: float, audited: Audited
+        self, panel: str, *, audits: Audits, job: PeriodicJob, threshold: Decimal, lag: float, unexplained: Unexplained
     ) -> None:
         """`threshold`: what may be missing without a word, in the account's currency.
 
         `lag`: the last so many seconds are left for the next audit, since what happened in them may not have been seen
-        yet. `audited` is called after each audit.
+        yet. `unexplained` is told of the last audit, whichever worker made it.
         """
         self._panel = panel
         self._audits = audits
         self._job = job
         self._threshold = threshold
         self._lag = timedelta(seconds=lag)
-        self._audited = audited
+        self._unexplained = unexplained
 
     async def run(self) -> None:
-        if not await self._job.claim():
-            return
-        last = await self._audits.last_closing()
+        latest = await self._audits.latest()
+        if await self._job.claim():
+            await self._audit(None if latest is None else latest.closed_at)
+            latest = await self._audits.latest()
+        if latest is not None:
+            self._unexplained(latest.currency, -latest.missing)
+
+    async def _audit(self, last: datetime | None) -> None:
         report = await self._report(last)
         if report is not None:
             await self._audits.record(report)
             self._tell(report, last)
-            self._audited(self._panel, report)
         await self._job.succeeded()
 
     async def _report(self, last: datetime | None) -> Report | None:

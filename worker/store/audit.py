@@ -1,6 +1,6 @@
 """What is on record about a panel's money within a time, and what audits have made of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.audit import Reading, Report
 from worker.domain.movements import Call, History, Taken, Told
 from worker.domain.states import ON_PANEL, OrderState
-from worker.store.balances import KNOWN
 from worker.store.orders import ACCEPTED_LATE, REFUTED
 
 #: How much later a refund may be seen than it came: closed orders are looked at rarely.
@@ -62,7 +61,9 @@ TOLD = text("""
     ORDER BY e.id
 """)
 
-_LAST_CLOSING = text("SELECT max(closed_at) FROM audits WHERE panel = :panel")
+LATEST = text("""
+    SELECT currency, closed_at, missing FROM audits WHERE panel = :panel ORDER BY closed_at DESC, id DESC LIMIT 1
+""")
 
 _RECORD = text("""
     INSERT INTO audits
@@ -71,14 +72,6 @@ _RECORD = text("""
         (:panel, :currency, :opened_at, :closed_at, :opening, :charges, :refunds, :top_ups, :unexplained, :closing,
         :missing)
 """)
-
-LATEST = text(f"""
-    WITH {KNOWN}
-    SELECT a.panel, a.currency, a.at, a.opened_at, a.closed_at, a.unexplained, a.missing
-    FROM known k
-    CROSS JOIN LATERAL (SELECT * FROM audits n WHERE n.panel = k.panel ORDER BY n.closed_at DESC LIMIT 1) a
-    ORDER BY a.panel
-""")  # noqa: S608 - no value is put into the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +84,10 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class LatestAudit:
-    """What the last audit of a panel came to: `unexplained` is never above 0, `missing` is what is certainly gone."""
+    """What the last audit came to. `missing` is what is certainly gone; all until `closed_at` was audited."""
 
-    panel: str
     currency: str | None
-    at: datetime
-    opened_at: datetime
     closed_at: datetime
-    unexplained: Decimal
     missing: Decimal
 
 
@@ -163,11 +152,11 @@ class Audits:
         last_at = row.ended_at if answered else row.ended_at + self._settle
         return Call(row.began_at, last_at, taken, row.expected_charge, row.units, row.is_parent, own)
 
-    async def last_closing(self) -> datetime | None:
-        """Until when all was audited; None: it never was."""
+    async def latest(self) -> LatestAudit | None:
+        """None: there was none."""
         async with self._engine.connect() as connection:
-            closed_at: datetime | None = await connection.scalar(_LAST_CLOSING, {"panel": self._panel})
-            return closed_at
+            row = (await connection.execute(LATEST, {"panel": self._panel})).one_or_none()
+            return None if row is None else LatestAudit(row.currency, row.closed_at, row.missing)
 
     async def record(self, report: Report) -> None:
         async with self._engine.begin() as connection:
@@ -191,9 +180,3 @@ class Audits:
 
 #: An acceptance that came late bought something of its own; what was refuted bought nothing.
 _OTHERWISE = {ACCEPTED_LATE: Taken.YES, REFUTED: Taken.NO}
-
-
-async def latest_audits(engine: AsyncEngine) -> Iterable[LatestAudit]:
-    """The last audit of each panel that was ever audited."""
-    async with engine.connect() as connection:
-        return [LatestAudit(*row) for row in await connection.execute(LATEST)]

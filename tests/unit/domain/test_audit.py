@@ -195,6 +195,14 @@ def test_an_order_that_was_cut_short_before_the_first_look_was_taken_at_its_whol
     assert audit(readings("10.00", "9.10", "9.10", "9.10"), [cut]).unexplained == Amount.of(-PRICE)
 
 
+def test_the_smallest_of_all_orders_may_have_given_all_of_it_back():
+    """Its price is one grain or none, and so is what it costs when it was cut short: they needn't be the same."""
+    call = Call(at(100), at(101), Taken.YES, GRAIN * 2 / 3, UNITS)
+    cut = History(7, (call,), (told(PARTIAL, "0", 999, second=500),))
+    report = audit(readings("10.00000", "9.99999", "9.99999", "10.00000"), [cut])
+    assert (report.falls, report.rises) == ((), ())
+
+
 def test_a_charge_of_nothing_is_not_told_yet():
     late = History(
         7,
