@@ -12,12 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.audit import Reading, Report
 from worker.domain.movements import Call, History, Taken, Told
 from worker.domain.states import ON_PANEL, OrderState
+from worker.store.clock import now_of
 from worker.store.orders import ACCEPTED_LATE, REFUTED
 
 #: How much later a refund may be seen than it came: closed orders are looked at rarely.
 SEEN_WITHIN = timedelta(days=2)
-
-_NOW = text("SELECT clock_timestamp()")
 
 READINGS = text("""
     SELECT coalesce(asked_at, at) AS asked_at, at, balance, currency FROM balances
@@ -103,8 +102,7 @@ class Audits:
     async def now(self) -> datetime:
         """By the database's clock."""
         async with self._engine.connect() as connection:
-            now: datetime = (await connection.execute(_NOW)).scalar_one()
-            return now
+            return await now_of(connection)
 
     async def material(self, since: datetime, until: datetime) -> Material:
         """The readings from one time to another, and all about the orders whose money may have moved meanwhile."""

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.status import Balance
+from worker.store.clock import now_of
 
 #: The panels of which a balance was ever read: one probe of the index for each, however long the history.
 KNOWN = """
@@ -18,8 +19,6 @@ KNOWN = """
 """
 
 _PANELS = text(f"WITH {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
-
-_NOW = text("SELECT clock_timestamp()")
 
 _RECORD = text("""
     INSERT INTO balances (panel, at, balance, currency, asked_at)
@@ -37,8 +36,7 @@ class Balances:
     async def now(self) -> datetime:
         """By the database's clock."""
         async with self._engine.connect() as connection:
-            now: datetime = (await connection.execute(_NOW)).scalar_one()
-            return now
+            return await now_of(connection)
 
     async def record(self, balance: Balance, asked_at: datetime) -> None:
         """`asked_at`: by `now`, before the panel was asked for it."""

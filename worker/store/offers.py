@@ -9,12 +9,11 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.words import plain
+from worker.store.clock import now_of
 from worker.store.lookup import Columns
 
 #: Orders are recent that were inserted within so long.
 RECENT = timedelta(days=7)
-
-_NOW = text("SELECT clock_timestamp()")
 
 _COLUMNS = "s.panel, s.service, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed"
 
@@ -141,7 +140,7 @@ def _conditions(search: ServiceSearch) -> tuple[str, dict[str, Any]]:
 
 
 async def _found(connection: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> Found:
-    at: datetime = (await connection.execute(_NOW)).scalar_one()
+    at = await now_of(connection)
     rows = [row._asdict() for row in await connection.execute(statement, values)]
     total = max((row.pop("total") for row in rows), default=0)
     return Found(at, tuple(rows), total)

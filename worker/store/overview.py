@@ -9,14 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.store.balances import KNOWN
+from worker.store.clock import now_of
 
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
 
 #: How many of the looks that are due first are searched for one at an open order.
 MOST_LOOKS = 200
-
-_NOW = text("SELECT clock_timestamp()")
 
 #: Each by an index that holds the open orders alone.
 SITUATION = text("""
@@ -172,7 +171,7 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
         return panels.setdefault(name, PanelStands(name, configured=False))
 
     async with engine.connect() as connection:
-        at = (await connection.execute(_NOW)).scalar_one()
+        at = await now_of(connection)
         for row in await connection.execute(PENDING):
             about(row.panel).pending, about(row.panel).oldest_pending_seconds = row.orders, row.oldest
         for row in await connection.execute(UNCONFIRMED):
