@@ -21,13 +21,13 @@ def can_plot(encoding: str | None) -> bool:
 def plot(values: Sequence[Decimal | None], height: int) -> Iterator[str]:
     """One column for each value, from 0 (or the lowest, where that is below) up to the highest; None is a gap.
 
-    The highest and the lowest are written beside it.
+    The highest and the lowest are written beside it, to the second decimal.
     """
     known = [value for value in values if value is not None]
     if not known:
         return
     low, high = min(*known, Decimal(0)), max(known)
-    labels = {height - 1: money(high), 0: money(low)}
+    labels = {height - 1: money(round(high, 2)), 0: money(round(low, 2))}
     wide = max(map(len, labels.values()))
     for row in range(height - 1, -1, -1):
         cells = "".join(" " if value is None else _cell(value, low, high, row, height) for value in values)
