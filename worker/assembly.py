@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
 from worker.domain.pace import Pace
+from worker.jobs.audit import Audit
 from worker.jobs.balance import Balance
 from worker.jobs.cancels import Cancels
 from worker.jobs.gate import Gate
@@ -33,6 +34,7 @@ from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
+from worker.store.audit import Audits
 from worker.store.balances import Balances
 from worker.store.budget import Budget
 from worker.store.catalogue import Catalogue
@@ -202,6 +204,15 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
     if settings.reconcile.mode is not ReconcileMode.OFF:
         reconcile = _reconcile(works, upstream, work, settings)
         works.add(min(schedule.reconcile, OFFER_EVERY), "reconcile", reconcile.run, panel=name, timeout=timeout)
+    audit = Audit(
+        name,
+        audits=Audits(work, name, settle=settings.reconcile.settle),
+        job=PeriodicJob(work, name, "audit", schedule.audit),
+        threshold=settings.audit.threshold,
+        lag=settings.polling.slowest,
+        unexplained=partial(works.metrics.unexplained, name),
+    )
+    works.add(min(schedule.audit, OFFER_EVERY), "audit", audit.run, panel=name)
     works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name, timeout=timeout)
     works.add(min(schedule.balance, OFFER_BALANCE_EVERY), "balance", balance.run, panel=name, timeout=timeout)
 

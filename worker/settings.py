@@ -18,6 +18,7 @@ from worker.settings_sources import PANELS, PREFIX, Given, Known, SettingsError,
 
 __all__ = [
     "Address",
+    "AuditSettings",
     "LogFormat",
     "LogLevel",
     "LogSettings",
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 _DATABASE_URL = f"{PREFIX}DATABASE_URL"
-_WEEK = 7 * 24 * 3600.0
+_DAY = 24 * 3600.0
+_WEEK = 7 * _DAY
 _HIGHEST_PORT = 65_535
 
 
@@ -209,6 +211,7 @@ class ScheduleSettings(_Frozen):
     services: Seconds = 3600
     balance: Seconds = 300
     reconcile: Seconds = 60
+    audit: Seconds = _DAY
 
 
 class PollingSettings(_Frozen):
@@ -235,6 +238,12 @@ class ReconcileSettings(_Frozen):
     max_ids: Count = 2000
 
 
+class AuditSettings(_Frozen):
+    """`threshold`: what may be missing from a balance without a warning, in its currency."""
+
+    threshold: Money = Decimal("0.01")
+
+
 class LogSettings(_Frozen):
     format: Annotated[LogFormat, BeforeValidator(_one_of(LogFormat))] = LogFormat.AUTO
     level: Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))] = LogLevel.INFO
@@ -248,6 +257,7 @@ class Settings(_Frozen):
     schedule: ScheduleSettings = ScheduleSettings()
     polling: PollingSettings = PollingSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    audit: AuditSettings = AuditSettings()
     drain: Seconds = 25
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Address(host="127.0.0.1", port=9464)
     log: LogSettings = LogSettings()

@@ -41,12 +41,46 @@ FED_BY_PRODUCERS = ("orders", "refills", "cancels")
 
 def upgrade() -> None:
     op.create_table(
+        "audits",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="the first reading's time"),
+        sa.Column(
+            "closed_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="the last one's: the next audit begins there",
+        ),
+        sa.Column("opening", sa.Numeric(), nullable=False),
+        sa.Column("charges", sa.Numeric(), nullable=False),
+        sa.Column("refunds", sa.Numeric(), nullable=False),
+        sa.Column("top_ups", sa.Numeric(), nullable=False),
+        sa.Column("unexplained", sa.Numeric(), nullable=False, comment="never above 0"),
+        sa.Column("closing", sa.Numeric(), nullable=False),
+        sa.Column(
+            "missing",
+            sa.Numeric(),
+            nullable=False,
+            comment="the least that is certainly gone without an explanation",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("audits_pkey")),
+    )
+    op.create_index("audits_panel_closed_at_idx", "audits", ["panel", "closed_at"], unique=False)
+    op.create_table(
         "balances",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("balance", sa.Numeric(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column(
+            "asked_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="it was that much at some time between then and at",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("balances_pkey")),
     )
     op.create_index("balances_panel_at_idx", "balances", ["panel", "at"], unique=False)
@@ -74,6 +108,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("order_events_pkey")),
     )
     op.create_index("order_events_order_id_idx", "order_events", ["order_id", "id"], unique=False)
+    op.create_index(
+        "order_events_at_idx",
+        "order_events",
+        ["at"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    )
     op.create_table(
         "orders",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -180,6 +222,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("service_changes_pkey")),
     )
     op.create_index("service_changes_panel_service_idx", "service_changes", ["panel", "service", "id"], unique=False)
+    op.create_index("service_changes_at_idx", "service_changes", ["at"], unique=False)
     op.create_table(
         "services",
         sa.Column("panel", sa.Text(), nullable=False),
@@ -330,7 +373,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="when the panel last said anything of the order",
+            comment="when the last look began at which the panel said anything of it",
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
@@ -405,5 +448,6 @@ def downgrade() -> None:
     op.drop_table("order_events")
     op.drop_table("budgets")
     op.drop_table("balances")
+    op.drop_table("audits")
     for function in ("order_sync_wake_up", "order_sync_events_in_order", "order_sync_announce_events"):
         op.execute(f"DROP FUNCTION {function}()")

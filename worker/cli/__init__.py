@@ -23,6 +23,9 @@ COMMANDS = {
     "check": "worker.cli.check:check",
     "status": "worker.cli.status:status",
     "orders": "worker.cli.orders:orders",
+    "services": "worker.cli.services:services",
+    "balance": "worker.cli.balance:balance",
+    "audit": "worker.cli.audit:audit",
 }
 
 

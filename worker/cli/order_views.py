@@ -9,6 +9,7 @@ from worker.domain.evidence import Doubt
 from worker.domain.orders import EventKind
 from worker.domain.states import OrderState
 from worker.store.lookup import MOST_EVENTS, Columns, Dossier, Page
+from worker.store.polls import LOOKED_BEFORE
 
 _DOUBTS: Mapping[str, str] = {
     Doubt.TOO_YOUNG: "Nothing was found among the panel's ids, but it may still come to light; it is looked for again.",
@@ -172,7 +173,8 @@ def _event(row: Columns) -> str:
     if row["kind"] == EventKind.STATUS:
         seen = {name: row[name] for name in ("panel_status", "remains", "start_count")}
         seen["charge"] = money(row["charge"])
-    return f"{moment(row['at'])}  {harmless(row['kind'])}{change}  {_told(seen | row['detail'])}".rstrip()
+    detail = {name: value for name, value in row["detail"].items() if name != LOOKED_BEFORE}
+    return f"{moment(row['at'])}  {harmless(row['kind'])}{change}  {_told(seen | detail)}".rstrip()
 
 
 def _told(about: Mapping[str, object]) -> str:

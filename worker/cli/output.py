@@ -1,9 +1,11 @@
 """How commands print what a database holds: producers and panels wrote it, so it may be anything."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -21,7 +23,9 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 def harmless(text: str, most: int = 500) -> str:
     """The text on one line, with what a terminal might obey written out; of a very long one, the beginning."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
+    shown = text[:most]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
     return f"{shown}… ({len(text)} characters)" if len(text) > most else shown
 
 
@@ -69,6 +73,15 @@ def print_json(value: object, settings: Settings) -> None:
     click.echo(json.dumps(Redactor(settings.secrets()).value(plain(value)), indent=2))
 
 
+def print_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], settings: Settings) -> None:
+    """As a spreadsheet reads it: the columns' names first, values as in JSON, secrets taken out."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([plain(row[name]) for name in columns] for row in rows)
+    click.echo(Redactor(settings.secrets()).text(written.getvalue()), nl=False)
+
+
 def print_lines(lines: Iterator[str], settings: Settings) -> None:
     redact = Redactor(settings.secrets()).text
     for line in lines:
@@ -82,6 +95,8 @@ def plain(value: object) -> object:
             return f"{value:f}"
         case datetime():
             return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
         case UUID():
             return str(value)
         case Mapping():

@@ -8,6 +8,9 @@ import click
 #: Ids are Postgres' bigint.
 ORDER_ID = click.IntRange(1, 2**63 - 1)
 
+#: The help of an option that `moment` reads.
+SINCE = "Since then (UTC), or within: 90s, 15m, 2h, 7d, 1w."
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 #: Seconds. Far beyond it, dates end.

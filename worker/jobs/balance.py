@@ -4,11 +4,12 @@ While a panel is paused its balance is asked for sooner. It is the call that is 
 nothing; and more money in it ends the want of money at once.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
-from worker.domain.outcome import Answered, NotSent, Refused, Unknown
+from worker.domain.outcome import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.status import Balance as PanelBalance
 from worker.domain.trouble import WATCH_MONEY_EVERY, PauseReason, PauseScope, low_balance
 from worker.jobs.gate import tell_resumed
@@ -40,9 +41,9 @@ class Balance:
 
     async def run(self) -> None:
         spent = await self._see_to_pauses()
-        match await call_when_due(self._job, self._upstream.gate, self._upstream.client.balance):
-            case Answered(balance):
-                await self._balances.record(balance)
+        match await call_when_due(self._job, self._upstream.gate, self._ask):
+            case Answered((asked_at, balance)):
+                await self._balances.record(balance, asked_at)
                 await self._job.succeeded()
                 await self._heed(balance)
                 if spent is not None and balance.amount > spent:
@@ -52,6 +53,15 @@ class Balance:
                 _log.warning("balance_not_read", panel=self._upstream.name, error=text)
             case None:
                 pass
+
+    async def _ask(self) -> Reply[tuple[datetime, PanelBalance]]:
+        """The balance, and when it was asked for."""
+        asked_at = await self._balances.now()
+        match await self._upstream.client.balance():
+            case Answered(balance):
+                return Answered((asked_at, balance))
+            case failure:
+                return failure
 
     async def _see_to_pauses(self) -> Decimal | None:
         """Have the balance asked for when a pause calls for it; returns the lowest read while money was wanting."""

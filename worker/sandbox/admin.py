@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from worker.sandbox import ledger
 from worker.sandbox.catalogue import Listing
 from worker.sandbox.faults import Fault
+from worker.sandbox.switches import Switches
 
 if TYPE_CHECKING:
     from worker.sandbox.server import Sandbox
@@ -49,7 +50,7 @@ class _ServicesChange(_Strict):
     listing: Listing | None = None
 
 
-class _StraysChange(_Strict):
+class _SwitchesChange(_Strict):
     on: list[str] = Field(default_factory=list)
     off: list[str] = Field(default_factory=list)
     clear: bool = False
@@ -74,7 +75,8 @@ class Admin:
             ("GET", "balance", self._balance),
             ("GET", "requests", self._requests),
             ("GET", "faults", self._list_faults),
-            ("GET", "strays", self._list_strays),
+            ("GET", "strays", self._list(lambda: self._sandbox.strays)),
+            ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
             ("GET", "clock", self._tell_clock),
             ("POST", "orders/{id}", self._change_order),
             ("POST", "refills/{id}", self._change_refill),
@@ -83,7 +85,8 @@ class Admin:
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
             ("DELETE", "faults/{id}", self._remove_fault),
-            ("POST", "strays", self._change_strays),
+            ("POST", "strays", self._switch(lambda: self._sandbox.strays)),
+            ("POST", "cheats", self._switch(lambda: self._sandbox.panel.cheats)),
             ("POST", "clock", self._change_clock),
             ("POST", "reset", self._reset),
         ]
@@ -106,6 +109,27 @@ class Admin:
 
         return guarded
 
+    @staticmethod
+    def _list(switches: Callable[[], Switches]) -> Handler:
+        """`switches` is asked each time: a reset makes new ones."""
+
+        async def listed(_: web.Request) -> web.Response:
+            return web.json_response(switches().listing())
+
+        return listed
+
+    @staticmethod
+    def _switch(switches: Callable[[], Switches]) -> Handler:
+        async def switched(request: web.Request) -> web.Response:
+            change = await _read(request, _SwitchesChange)
+            if change.clear:
+                switches().clear()
+            switches().off(*change.off)
+            switches().on(*change.on)
+            return web.json_response(switches().listing())
+
+        return switched
+
     async def _ledger(self, request: web.Request) -> web.Response:
         since_id = int(request.query.get("since_id", "0"))
         return web.json_response(ledger.orders(self._sandbox.panel, since_id))
@@ -125,9 +149,6 @@ class Admin:
 
     async def _list_faults(self, _: web.Request) -> web.Response:
         return web.json_response(self._sandbox.faults.listing())
-
-    async def _list_strays(self, _: web.Request) -> web.Response:
-        return web.json_response(self._sandbox.strays.listing())
 
     async def _tell_clock(self, _: web.Request) -> web.Response:
         clock = self._sandbox.clock
@@ -188,14 +209,6 @@ class Admin:
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._sandbox.faults.clear()
         return await self._list_faults(request)
-
-    async def _change_strays(self, request: web.Request) -> web.Response:
-        change = await _read(request, _StraysChange)
-        if change.clear:
-            self._sandbox.strays.clear()
-        self._sandbox.strays.off(*change.off)
-        self._sandbox.strays.on(*change.on)
-        return await self._list_strays(request)
 
     async def _change_clock(self, request: web.Request) -> web.Response:
         change = await _read(request, _ClockChange)

@@ -10,6 +10,7 @@ from worker.domain.requests import expected_charge
 from worker.domain.services import Billing
 from worker.domain.states import OrderState
 from worker.domain.status import read_order_status
+from worker.sandbox import cheats
 from worker.sandbox.account import NOTHING, Account, NotEnoughFundsError, rounded
 from worker.sandbox.chance import Chance
 from worker.sandbox.clock import Agenda, Clock
@@ -28,6 +29,7 @@ from worker.sandbox.orders import (
     is_open,
     plan_life,
 )
+from worker.sandbox.switches import Switches
 from worker.sandbox.validate import RefusedError, Wanted, expiry_date, number_of
 
 _MINUTE = 60.0
@@ -37,14 +39,20 @@ _BUSY_LINK = "neworder.error.link_duplicate"
 
 
 class OrderBook:
-    """Takes orders, moves them along, and keeps the account's money right: each change books its own difference."""
+    """Takes orders, moves them along, and keeps the account's money right: each change books its own difference.
 
-    def __init__(self, options: SandboxOptions, clock: Clock, chance: Chance, account: Account) -> None:
+    Unless it is told to cheat.
+    """
+
+    def __init__(
+        self, options: SandboxOptions, clock: Clock, chance: Chance, account: Account, cheating: Switches
+    ) -> None:
         self.orders: dict[int, Order] = {}
         self._options = options
         self._clock = clock
         self._chance = chance
         self._account = account
+        self._cheating = cheating
         self._agenda = Agenda()
         self._last_id = options.first_order_id - 1
         self._busy: Counter[tuple[str, str | None]] = Counter()
@@ -65,8 +73,9 @@ class OrderBook:
             raise RefusedError(_BUSY_LINK)
         charge = expected_charge(wanted.service.rate, wanted.rule, wanted.billed, wanted.runs or 1)
         price = rounded(charge or NOTHING)
+        taken = price + cheats.overcharge(price) if cheats.OVERCHARGE in self._cheating else price
         try:
-            self._account.charge(price)
+            self._account.charge(taken)
         except NotEnoughFundsError:
             raise RefusedError(_NO_FUNDS) from None
         order = self._enter(
@@ -77,7 +86,7 @@ class OrderBook:
             at=now,
             params=wanted.params,
         )
-        order.debited = price
+        order.debited = taken
         self._busy[order.service, order.link] += 1
         if wanted.rule.billing is Billing.SPAWNED:
             self._subscribe(order, wanted)
@@ -200,6 +209,8 @@ class OrderBook:
     def _move(self, order: Order, status: str) -> None:
         step = is_open(status) - is_open(order.status)
         order.status = status
+        if step < 0 and cheats.CHARGED_AGAIN in self._cheating:
+            self._agenda.put(self._clock.now() + cheats.CHARGED_AGAIN_AFTER, partial(self._charge_again, order))
         if order.parent is None:
             self._busy[order.service, order.link] += step
         elif spawning := self.orders[order.parent].spawning:
@@ -210,11 +221,17 @@ class OrderBook:
         difference = charge - order.charge
         order.charge = charge
         if difference > 0:
-            self._account.charge(difference, overdraw=True)
-            order.debited += difference
-        else:
+            self._debit(order, difference)
+        elif cheats.REFUND_WITHHELD not in self._cheating:
             self._account.refund(-difference)
             order.refunded -= difference
+
+    def _charge_again(self, order: Order, _at: float) -> None:
+        self._debit(order, order.charge)
+
+    def _debit(self, order: Order, amount: Decimal) -> None:
+        self._account.charge(amount, overdraw=True)
+        order.debited += amount
 
     def _drip(self, parent: Order, wanted: Wanted) -> None:
         parent.status = IN_PROGRESS

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.domain.services import Service
+from worker.sandbox import cheats
 from worker.sandbox.account import Account
 from worker.sandbox.catalogue import Catalogue
 from worker.sandbox.chance import Chance
@@ -12,6 +13,7 @@ from worker.sandbox.options import SandboxOptions
 from worker.sandbox.orderbook import OrderBook
 from worker.sandbox.orders import COMPLETED, PARTIAL, PENDING, Order, is_open
 from worker.sandbox.refills import RefillBook
+from worker.sandbox.switches import Switches
 from worker.sandbox.validate import INCORRECT_REQUEST, Reading, RefusedError, Validator
 
 INCORRECT_ORDER = "Incorrect order ID"
@@ -30,7 +32,8 @@ class Panel:
         self.catalogue = Catalogue()
         self.validator = Validator(options.key, self.catalogue, options.max_ids)
         chance = Chance(options.seed)
-        self.book = OrderBook(options, self.clock, chance, self.account)
+        self.cheats = Switches("cheat", cheats.ALL)
+        self.book = OrderBook(options, self.clock, chance, self.account, self.cheats)
         self.refills = RefillBook(options, chance)
 
     def answer(self, reading: Reading) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.orders import OrderRecord
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, record_of
+from worker.store.clock import now_of
 from worker.store.orders import ACCEPTED_LATE
 
 #: A row by the names of its columns.
@@ -29,8 +30,6 @@ _COLUMNS = f"""
 
 #: `params` as a text: Postgres holds numbers in it that Python wouldn't read.
 _ORDER = text(f"SELECT {_COLUMNS}, o.params::text AS params FROM orders o WHERE o.id = :order_id")  # noqa: S608 - names of ours
-
-_NOW = text("SELECT clock_timestamp()")
 
 _REFILLS = text("""
     SELECT id, reference, state, panel_refill_id, panel_status, error_code, error,
@@ -121,7 +120,7 @@ class Lookup:
     async def search(self, search: Search, at_most: int) -> Page:
         statement, values = searching(search, at_most + 1)
         async with self._engine.connect() as connection:
-            at = (await connection.execute(_NOW)).scalar_one()
+            at = await now_of(connection)
             found = await _all(connection, statement, values)
         page = found[:at_most]
         return Page(at, page, page[-1]["id"] if len(found) > at_most else None)
@@ -134,7 +133,7 @@ class Lookup:
             if order is None:
                 return None
             return Dossier(
-                (await connection.execute(_NOW)).scalar_one(),
+                await now_of(connection),
                 order._asdict(),
                 record_of(order),
                 await _all(connection, _REFILLS, about),

@@ -8,13 +8,15 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.store.balances import KNOWN
+from worker.store.clock import now_of
+
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
 
 #: How many of the looks that are due first are searched for one at an open order.
 MOST_LOOKS = 200
 
-_NOW = text("SELECT clock_timestamp()")
 
 #: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
 PENDING = text("""
@@ -68,16 +70,12 @@ _PAUSES = text("""
 """)
 
 #: Two probes of the index for each panel, however long the history.
-BALANCES = text("""
-    WITH RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM balances
-        UNION ALL
-        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
-    )
+BALANCES = text(f"""
+    WITH {KNOWN}
     SELECT k.panel, b.balance, b.currency, b.at
     FROM known k
     CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC LIMIT 1) b
-""")
+""")  # noqa: S608 - no value is put into the text
 
 _WORKERS = text("""
     SELECT id, name, started_at, lease_until FROM workers
@@ -166,7 +164,7 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
         return panels.setdefault(name, PanelStands(name, configured=False))
 
     async with engine.connect() as connection:
-        at = (await connection.execute(_NOW)).scalar_one()
+        at = await now_of(connection)
         for row in await connection.execute(PENDING):
             about(row.panel).pending, about(row.panel).oldest_pending_seconds = row.orders, row.oldest
         for row in await connection.execute(UNCONFIRMED):

@@ -5,7 +5,7 @@ the claim made it, so a look that took too long can't overwrite a newer one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ CLAIM = text("""
 
 _LOCK = text(f"""
     SELECT
-        o.id, {RECORD_COLUMNS}, p.due_at,
+        o.id, {RECORD_COLUMNS}, p.due_at, p.seen_at,
         extract(epoch FROM now() - p.changed_at)::float8 AS still_for,
         extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
     FROM polls p JOIN orders o ON o.id = p.order_id
@@ -44,10 +44,11 @@ _LOCK = text(f"""
     FOR NO KEY UPDATE OF o, p
 """)  # noqa: S608 - no value is put into the text
 
+#: A claim made `due_at` what it is, so that tells when the look began.
 _RESCHEDULE = text("""
     UPDATE polls p SET
         due_at = now() + make_interval(secs => c.seconds),
-        seen_at = CASE WHEN c.seen THEN now() ELSE p.seen_at END,
+        seen_at = CASE WHEN c.seen THEN p.due_at - make_interval(secs => :lease) ELSE p.seen_at END,
         changed_at = CASE WHEN c.changed THEN now() ELSE p.changed_at END
     FROM unnest(
         CAST(:order_id AS bigint[]), CAST(:seconds AS float8[]), CAST(:seen AS bool[]), CAST(:changed AS bool[])
@@ -56,6 +57,9 @@ _RESCHEDULE = text("""
 """)
 
 _FORGET = text("DELETE FROM polls WHERE order_id = ANY(:order_id)")
+
+#: In the detail of an event: when the look before it began.
+LOOKED_BEFORE = "looked_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Polls:
                 if row.due_at != tokens[row.id].token:
                     continue
                 reading = readings.get(tokens[row.id].panel_order_id)
-                news = None if reading is None else read_news(row.id, record_of(row), reading)
+                news = None if reading is None else _dated(read_news(row.id, record_of(row), reading), row.seen_at)
                 change = None if news is None else news.change
                 found += [] if news is None else [news]
                 seconds = self._next_look(row, change)
@@ -122,6 +126,7 @@ class Polls:
                     "seconds": floats(seconds for _, seconds, _, _ in next_looks),
                     "seen": [seen for _, _, seen, _ in next_looks],
                     "changed": [changed for _, _, _, changed in next_looks],
+                    "lease": self._lease,
                 },
             )
             await connection.execute(_FORGET, {"order_id": settled})
@@ -133,3 +138,11 @@ class Polls:
         if state.is_final:
             return self._pace.next_settlement_look(row.closed_for)
         return self._pace.next_look(0.0 if change is not None else row.still_for)
+
+
+def _dated(news: News, looked_before: datetime) -> News:
+    """The news, with when they weren't there yet: what a change did to the balance, it did since then."""
+    if news.change is None or news.change.before.panel_status is None:  # there was no look before
+        return news
+    detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
+    return replace(news, change=replace(news.change, detail=detail))

@@ -196,6 +196,7 @@ service_changes = Table(
     Column("value_before", Text),
     Column("value_after", Text),
     Index("service_changes_panel_service_idx", "panel", "service", "id"),
+    Index("service_changes_at_idx", "at"),
 )
 
 balances = Table(
@@ -206,6 +207,7 @@ balances = Table(
     _at("at", default=True),
     Column("balance", Numeric, nullable=False),
     Column("currency", Text),
+    Column("asked_at", DateTime(timezone=True), comment="it was that much at some time between then and at"),
     Index("balances_panel_at_idx", "panel", "at"),
 )
 
@@ -224,6 +226,7 @@ order_events = Table(
     Column("start_count", BigInteger),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("order_events_order_id_idx", "order_id", "id"),
+    Index("order_events_at_idx", "at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
 )
 
 # What follows is the worker's private affair.
@@ -289,7 +292,7 @@ polls = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=_NOW,
-        comment="when the panel last said anything of the order",
+        comment="when the last look began at which the panel said anything of it",
     ),
     Index("polls_panel_due_at_idx", "panel", "due_at"),
 )
@@ -320,4 +323,23 @@ periodic_jobs = Table(
     Column("job", Text, primary_key=True),
     Column("due_at", DateTime(timezone=True), nullable=False),
     Column("succeeded_at", DateTime(timezone=True)),
+)
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", BigInteger, Identity(always=False), primary_key=True),
+    Column("panel", Text, nullable=False),
+    _at("at", default=True),
+    Column("currency", Text),
+    Column("opened_at", DateTime(timezone=True), nullable=False, comment="the first reading's time"),
+    Column("closed_at", DateTime(timezone=True), nullable=False, comment="the last one's: the next audit begins there"),
+    Column("opening", Numeric, nullable=False),
+    Column("charges", Numeric, nullable=False),
+    Column("refunds", Numeric, nullable=False),
+    Column("top_ups", Numeric, nullable=False),
+    Column("unexplained", Numeric, nullable=False, comment="never above 0"),
+    Column("closing", Numeric, nullable=False),
+    Column("missing", Numeric, nullable=False, comment="the least that is certainly gone without an explanation"),
+    Index("audits_panel_closed_at_idx", "panel", "closed_at"),
 )

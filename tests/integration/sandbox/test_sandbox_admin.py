@@ -199,3 +199,15 @@ async def test_others_are_kept_out_unless_let_in(client, sandbox, monkeypatch):
         aiohttp.request("GET", f"{open_one.admin_url}ledger") as reply,
     ):
         assert reply.status == 200
+
+
+async def test_cheats_are_switched_by_name(client, sandbox):
+    listing = await client.admin("POST", "cheats", {"on": ["overcharge"]})
+    assert listing == sandbox.panel.cheats.listing()
+    assert {name for name, entry in listing.items() if entry["on"]} == {"overcharge"}
+    assert all(entry["about"] for entry in listing.values())
+    await client.ask("add", **ORDER)
+    assert (await client.ask("balance"))["balance"] == "999.01000"
+    assert "no such cheat" in (await client.admin("POST", "cheats", {"on": ["odd"]}))["error"]
+    await client.admin("POST", "reset")
+    assert not any(entry["on"] for entry in (await client.admin("GET", "cheats")).values())

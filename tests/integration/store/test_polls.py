@@ -1,7 +1,7 @@
 """Looks at orders: claimed by lease, recorded by token, and silent where there is no news."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -111,6 +111,20 @@ async def test_without_news_the_order_is_not_written(
     assert (poll.seen_at > changed_at) == ("500" in readings)
     # Still for 4,000 s, it is looked at again after an eighth of that.
     assert 495 < poll.wait.total_seconds() < 520
+
+
+async def test_an_event_says_when_its_news_was_not_there_yet(polls: Polls, database: Database) -> None:
+    order_id = database.add_submitted("500")
+    statuses = ("Pending", "Pending", None, "Canceled")
+    began = []
+    for status in statuses:
+        look = await only_look(polls)
+        began.append(look.token - timedelta(seconds=LEASE))
+        await polls.record([look], {"500": OrderReading(status)} if status else {}, read_news)
+        database.execute("UPDATE polls SET due_at = now()")
+    first, last = database.events(order_id)
+    assert "looked_before" not in first.detail
+    assert datetime.fromisoformat(last.detail["looked_before"]) == began[1]
 
 
 async def test_a_look_whose_lease_was_lost_overwrites_nothing(polls: Polls, database: Database) -> None:

@@ -50,8 +50,10 @@ class TestDefaults:
             "services": 3600,
             "balance": 300,
             "reconcile": 60,
+            "audit": 86_400,
         }
         assert settings.polling.model_dump() == {"fastest": 30, "slowest": 3600, "settlement": 604_800}
+        assert settings.audit.model_dump() == {"threshold": Decimal("0.01")}
         assert settings.reconcile.model_dump() == {"mode": "auto", "settle": 300, "max_ids": 2000}
         assert settings.drain == 25
         assert settings.listen == Address(host="127.0.0.1", port=9464)
@@ -98,6 +100,8 @@ class TestValues:
             ("SCHEDULE__SERVICES", "1", "schedule.services", 1),
             ("SCHEDULE__BALANCE", "1", "schedule.balance", 1),
             ("SCHEDULE__RECONCILE", "1", "schedule.reconcile", 1),
+            ("SCHEDULE__AUDIT", "1", "schedule.audit", 1),
+            ("AUDIT__THRESHOLD", "2.5", "audit.threshold", Decimal("2.5")),
             ("POLLING__FASTEST", "5", "polling.fastest", 5),
             ("POLLING__SLOWEST", "60", "polling.slowest", 60),
             ("POLLING__SETTLEMENT", "86400", "polling.settlement", 86_400),

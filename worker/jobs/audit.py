@@ -1,0 +1,96 @@
+"""The nightly audit: whether money went that nothing explains, by one worker for all."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from worker.domain.amounts import NOTHING, total
+from worker.domain.audit import Report, audit
+from worker.store.audit import Audits
+from worker.store.periodic import PeriodicJob
+
+_log = structlog.get_logger()
+
+#: An audit begins so long before the end of the last one: what was in the air then is seen from both sides.
+OVERLAP = timedelta(days=1)
+
+#: It goes back so far at the most, should the last one be longer ago.
+FARTHEST_BACK = timedelta(days=7)
+
+#: It ends at the reading at which the least was in the air, within so long of the last.
+CLOSING_WITHIN = timedelta(hours=1)
+
+#: Takes a currency, and what nothing explains of it: below 0 where money is missing.
+Unexplained = Callable[[str | None, Decimal], None]
+
+
+class Audit:
+    def __init__(
+        self, panel: str, *, audits: Audits, job: PeriodicJob, threshold: Decimal, lag: float, unexplained: Unexplained
+    ) -> None:
+        """`threshold`: what may be missing without a word, in the account's currency.
+
+        `lag`: the last so many seconds are left for the next audit, since what happened in them may not have been seen
+        yet. `unexplained` is told of the last audit, whichever worker made it.
+        """
+        self._panel = panel
+        self._audits = audits
+        self._job = job
+        self._threshold = threshold
+        self._lag = timedelta(seconds=lag)
+        self._unexplained = unexplained
+
+    async def run(self) -> None:
+        latest = await self._audits.latest()
+        if await self._job.claim():
+            await self._audit(None if latest is None else latest.closed_at)
+            latest = await self._audits.latest()
+        if latest is not None:
+            self._unexplained(latest.currency, -latest.missing)
+
+    async def _audit(self, last: datetime | None) -> None:
+        report = await self._report(last)
+        if report is not None:
+            await self._audits.record(report)
+            self._tell(report, last)
+        await self._job.succeeded()
+
+    async def _report(self, last: datetime | None) -> Report | None:
+        until = await self._audits.now() - self._lag
+        since = until - FARTHEST_BACK
+        material = await self._audits.material(since if last is None else max(last - OVERLAP, since), until)
+        # In a thread: a day of a busy account is some moments of computing, and calls are under way meanwhile.
+        return await asyncio.to_thread(audit, material.readings, material.histories, closing_within=CLOSING_WITHIN)
+
+    def _tell(self, report: Report, last: datetime | None) -> None:
+        """What the last audit has told of already isn't told again."""
+        about = {
+            "panel": self._panel,
+            "currency": report.currency,
+            "since": report.opening.at.isoformat(),
+            "until": report.closing.at.isoformat(),
+        }
+        _log.info(
+            "balance_audited",
+            **about,
+            opening=report.opening.balance,
+            charges=report.charges.middle,
+            refunds=report.refunds.middle,
+            top_ups=report.top_ups.middle,
+            unexplained=report.unexplained.middle,
+            within=report.slack,
+            closing=report.closing.balance,
+        )
+        falls = [fall for fall in report.falls if last is None or fall.until > last]
+        unexplained = total(fall.amount for fall in falls)
+        if unexplained.high < NOTHING and -unexplained.high >= self._threshold:
+            _log.warning(
+                "balance_unexplained",
+                **about,
+                missing=-unexplained.high,
+                unexplained=unexplained.middle,
+                orders=sorted({one.order_id for fall in falls for one in fall.suspects if one.exact}),
+            )

@@ -1,0 +1,13 @@
+"""The database's clock, by which everything is dated: no two machines need to agree on theirs."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_NOW = text("SELECT clock_timestamp()")
+
+
+async def now_of(connection: AsyncConnection) -> datetime:
+    now: datetime = (await connection.execute(_NOW)).scalar_one()
+    return now

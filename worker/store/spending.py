@@ -1,0 +1,151 @@
+"""How fast each panel's balance goes down, and what for."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.spending import RATE_OVER, Spending
+from worker.store.balances import KNOWN
+
+#: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
+#: currency changed meanwhile, what was read before doesn't compare.
+SPENDING = text(f"""
+    WITH {KNOWN}
+    SELECT k.panel, l.currency, l.at, l.balance,
+        coalesce(r.spent, 0) AS spent, coalesce(extract(epoch FROM l.at - r.first_at), 0)::float8 AS seconds
+    FROM known k
+    CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC, n.id DESC LIMIT 1) l
+    CROSS JOIN LATERAL (
+        SELECT sum(greatest(step.before - step.balance, 0)) AS spent, min(step.at) AS first_at
+        FROM (
+            SELECT b.at, b.balance, lag(b.balance) OVER (ORDER BY b.at, b.id) AS before
+            FROM balances b
+            WHERE b.panel = k.panel AND b.at > now() - make_interval(secs => :seconds)
+                AND b.currency IS NOT DISTINCT FROM l.currency
+        ) step
+    ) r
+""")  # noqa: S608 - no value is put into the text
+
+_ABOUT = "panel = :panel AND at BETWEEN :since AND :until AND currency IS NOT DISTINCT FROM :currency"
+
+#: The last reading of each of so many equal parts of the time.
+CURVE = text(f"""
+    SELECT DISTINCT ON (part) part, balance
+    FROM (
+        SELECT at, id, balance,
+            least(floor(extract(epoch FROM at - :since) * :parts / :seconds), :parts - 1)::int AS part
+        FROM balances WHERE {_ABOUT}
+    ) parted
+    ORDER BY part, at DESC, id DESC
+""")  # noqa: S608 - no value is put into the text
+
+DAYS = text(f"""
+    SELECT (at AT TIME ZONE 'UTC')::date AS day, min(balance) AS lowest,
+        (array_agg(balance ORDER BY at DESC, id DESC))[1] AS closing
+    FROM balances WHERE {_ABOUT} GROUP BY day
+""")  # noqa: S608 - no value is put into the text
+
+#: What was bought on each day, at what it costs by now. A canceled order costs nothing, whatever its charge says; of
+#: one whose charge was never told, the expected one counts.
+BOUGHT = text("""
+    SELECT (e.at AT TIME ZONE 'UTC')::date AS day, o.service, max(s.name) AS name, count(*) AS orders,
+        sum(CASE WHEN o.state = 'canceled' THEN 0 ELSE coalesce(
+            o.charge,
+            (SELECT expected_charge FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1),
+            0
+        ) END) AS spent
+    FROM order_events e
+    JOIN orders o ON o.id = e.order_id
+    LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
+    WHERE e.at BETWEEN :since AND :until AND o.panel = :panel
+        AND e.state_after = 'submitted' AND e.state_before IN ('submitting', 'unconfirmed')
+    GROUP BY day, o.service
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpending:
+    """One panel's, as of its last reading."""
+
+    panel: str
+    currency: str | None
+    at: datetime
+    spending: Spending
+
+
+async def recent_spending(engine: AsyncEngine, seconds: float = RATE_OVER) -> list[PanelSpending]:
+    """What was spent within the last so many seconds, for each panel of which a balance was ever read."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(SPENDING, {"seconds": seconds})
+        return [
+            PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds))
+            for row in rows
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day, in UTC. `lowest` and `closing` are None where the balance wasn't read on it."""
+
+    day: date
+    orders: int
+    spent: Decimal
+    lowest: Decimal | None
+    closing: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpending:
+    service: str
+    name: str | None
+    orders: int
+    spent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Some days of one panel: each of them, and what was spent on which service, most first.
+
+    `curve` has the balance in equal parts of the time, None where it wasn't read.
+    """
+
+    days: tuple[Day, ...]
+    services: tuple[ServiceSpending, ...]
+    curve: tuple[Decimal | None, ...]
+
+
+async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts: int) -> Course:
+    """The day of the last reading, and the days before it, so many together."""
+    until = panel.at.astimezone(UTC)
+    since = until.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    about = {"panel": panel.panel, "currency": panel.currency, "since": since, "until": until}
+    parted = {"parts": parts, "seconds": max((until - since).total_seconds(), 1.0)}
+    async with engine.connect() as connection:
+        curve = {row.part: row.balance for row in await connection.execute(CURVE, about | parted)}
+        read = {row.day: row for row in await connection.execute(DAYS, about)}
+        bought = (await connection.execute(BOUGHT, about)).all()
+    services: dict[str, ServiceSpending] = {}
+    by_day: dict[date, tuple[int, Decimal]] = {}
+    for row in bought:
+        known = services.get(row.service, ServiceSpending(row.service, row.name, 0, Decimal(0)))
+        services[row.service] = ServiceSpending(
+            row.service, row.name, known.orders + row.orders, known.spent + row.spent
+        )
+        orders, spent = by_day.get(row.day, (0, Decimal(0)))
+        by_day[row.day] = (orders + row.orders, spent + row.spent)
+    dates = [since.date() + timedelta(days=number) for number in range(days)]
+    return Course(
+        tuple(
+            Day(
+                day,
+                *by_day.get(day, (0, Decimal(0))),
+                *((read[day].lowest, read[day].closing) if day in read else (None, None)),
+            )
+            for day in dates
+        ),
+        tuple(sorted(services.values(), key=lambda one: (-one.spent, one.service))),
+        tuple(curve.get(part) for part in range(parts)),
+    )
