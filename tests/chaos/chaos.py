@@ -71,6 +71,7 @@ class Figures:
     crashes: int = 0
     unconfirmed: int = 0  #: orders that ever were
     parked: int = 0  #: of those, still are
+    doubts: dict[str, int] = field(default_factory=dict)  #: why
     doubled: int = 0
     lost: int = 0
     wrongly_linked: int = 0
@@ -280,6 +281,8 @@ def _count(tables: Tables, sandbox: Sandbox, figures: Figures) -> None:
     figures.unconfirmed = tables.value(
         "SELECT count(DISTINCT order_id) FROM order_events WHERE state_after = 'unconfirmed'"
     )
+    doubts = "SELECT verdict->>'doubt' AS doubt, count(*) AS count FROM examinations GROUP BY 1 ORDER BY 2 DESC"
+    figures.doubts = {str(row["doubt"]): row["count"] for row in tables.rows(doubts)}
     parked = {link for link, row in rows.items() if row["state"] == "unconfirmed"}
     figures.untrue = [line for line in differences(tables, sandbox) if not any(f"'{link}'" in line for link in parked)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import structlog
 
@@ -46,6 +47,14 @@ class Rules:
     suggest_only: bool = False
 
 
+#: What an open question is about: a call, and whether it had ended.
+_Key = tuple[int, float | None]
+
+
+def _key(question: OpenQuestion) -> _Key:
+    return question.token, question.ended_at
+
+
 class Reconcile:
     def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicJob, rules: Rules) -> None:
         self._upstream = upstream
@@ -56,39 +65,50 @@ class Reconcile:
     async def run(self) -> None:
         if not await self._job.claim():
             return
+        seen: set[int] = set()
+        while examined := await self._examine(seen):
+            seen |= examined
+
+    async def _examine(self, seen: Collection[int]) -> set[int]:
+        """Look into those that are due and weren't seen; returns which these were."""
         questions = await self._evidence.questions()
-        due = [one.order_id for one in questions if one.due and one.is_settled(self._rules.settle, one.now)][:MOST]
+        settle = self._rules.settle
+        due = [one.order_id for one in questions if one.due and one.is_settled(settle, one.now)]
+        due = [order_id for order_id in due if order_id not in seen][:MOST]
         if not due:
-            return
+            return set()
         asked_at = min(question.now for question in questions)
-        asked = weighed_together(await self._suspects(questions, asked_at), due)
+        suspects = await self._suspects(questions, asked_at)
+        asked = weighed_together(suspects.values(), due)
         findings = await self._ask(asked)
         # What was under way while we asked may have ended, and be the owner of what we found.
         examined = {suspect.order_id for suspect in asked}
         questions = await self._evidence.questions()
-        suspects = await self._suspects(questions, asked_at)
+        suspects = await self._suspects(questions, asked_at, suspects)
         if findings.found:
-            findings = await self._without_spawned(findings, suspects, since=min(suspect.since for suspect in asked))
+            since = min(suspect.since for suspect in asked)
+            findings = await self._without_spawned(findings, [*suspects.values()], since=since)
             findings = await self._without_known(findings)
         questions = [question for question in questions if question.order_id in examined]
-        verdicts = await self._verdicts(suspects, findings, questions)
-        by_order = {suspect.order_id: suspect for suspect in suspects}
+        verdicts = await self._verdicts([*suspects.values()], findings, questions)
         for question in questions:
             if question.order_id in verdicts:
-                verdict = self._widened(verdicts[question.order_id], by_order[question.order_id])
+                verdict = self._widened(verdicts[question.order_id], suspects[_key(question)])
                 await self._settle(question, verdict)
+        return examined | set(due)
 
-    async def _suspects(self, questions: Iterable[OpenQuestion], asked_at: float) -> list[Suspect]:
+    async def _suspects(
+        self, questions: Iterable[OpenQuestion], asked_at: float, known: Mapping[_Key, Suspect] = MappingProxyType({})
+    ) -> dict[_Key, Suspect]:
+        """By question. Those that are `known` stay: what was sent since could only narrow their gaps."""
         settle = self._rules.settle
-        return [
-            suspect_of(
-                question,
-                await self._evidence.neighbours(question.began_at, question.last_at(settle)),
-                settle=settle,
-                asked_at=asked_at,
-            )
-            for question in questions
-        ]
+        new = [question for question in questions if _key(question) not in known]
+        neighbours = await self._evidence.neighbours([(one.began_at, one.last_at(settle)) for one in new])
+        found = {
+            _key(question): suspect_of(question, around, settle=settle, asked_at=asked_at)
+            for question, around in zip(new, neighbours, strict=True)
+        }
+        return {_key(one): known[_key(one)] if _key(one) in known else found[_key(one)] for one in questions}
 
     def _numbers(self, suspects: Iterable[Suspect]) -> set[int]:
         return {number for suspect in suspects for number in suspect.numbers(self._rules.max_ids)}

@@ -1,7 +1,7 @@
 """What is on record about orders whose `add` was never answered, and what became of them by the evidence."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from psycopg import IntegrityError
@@ -13,6 +13,7 @@ from worker.domain.orders import Change, evidence_noted, reconciled, verdict_det
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
 from worker.store.orders import ACCEPTED_LATE, refute, watch
+from worker.store.pipeline import Rows, pipeline
 
 #: How many known orders before and after one are looked at for its bounds.
 NEIGHBOURS = 200
@@ -73,11 +74,11 @@ PARENTS = text("""
 #: taken off too much. Nothing where nobody can say, or there were too many to be worth adding up.
 UNEXPLAINED = text("""
     WITH before AS (
-        SELECT balance, currency, at - make_interval(secs => :longest_call) AS since FROM balances
+        SELECT balance, currency, coalesce(asked_at, at) AS since FROM balances
         WHERE panel = :panel AND at < to_timestamp(:began_at) ORDER BY at DESC LIMIT 1
     ), after AS (
         SELECT balance, currency, at FROM balances
-        WHERE panel = :panel AND at > to_timestamp(:last_at) + make_interval(secs => :longest_call)
+        WHERE panel = :panel AND at > to_timestamp(:last_at) AND coalesce(asked_at, at) > to_timestamp(:last_at)
         ORDER BY at LIMIT 1
     ), others AS (
         SELECT greatest(o.charge, s.expected_charge) AS cost, s.is_parent
@@ -163,12 +164,17 @@ class Evidence:
                 for row in rows
             ]
 
-    async def neighbours(self, began_at: float, last_at: float) -> list[KnownOrder]:
-        """Known orders that were sent shortly before one began, and after it could still have been taken."""
-        about = {"panel": self._panel, "began_at": began_at, "last_at": last_at, "at_most": NEIGHBOURS}
-        async with self._engine.connect() as connection:
-            rows = [*(await connection.execute(BEFORE, about)), *(await connection.execute(AFTER, about))]
-        return [KnownOrder(row.panel_order_id, row.began_at, row.ended_at) for row in rows]
+    async def neighbours(self, times: Sequence[tuple[float, float]]) -> list[list[KnownOrder]]:
+        """For each order, by when it began and until when it could be taken: known ones sent shortly before and after.
+
+        All are asked about in one go.
+        """
+        found: list[tuple[Rows, Rows]] = []
+        async with self._engine.connect() as connection, pipeline(connection) as pipe:
+            for began_at, last_at in times:
+                about = {"panel": self._panel, "began_at": began_at, "last_at": last_at, "at_most": NEIGHBOURS}
+                found.append((await pipe.execute(BEFORE, about), await pipe.execute(AFTER, about)))
+        return [[KnownOrder(*row) for rows in both for row in await rows.fetchall()] for both in found]
 
     async def known(self, numbers: Collection[str]) -> set[str]:
         """Those of these ids that are orders of ours on record."""

@@ -161,7 +161,7 @@ class TestNeighbours:
         last_at = database.scalar(
             "SELECT extract(epoch FROM began_at)::float8 FROM submissions WHERE id = %s", [early.token]
         )
-        found = await evidence.neighbours(question.began_at, last_at)
+        (found,) = await evidence.neighbours([(question.began_at, last_at)])
         assert [order.panel_order_id for order in found] == ["101", "100", "104"]
         for order, claimed in zip(found, [*before[::-1], late], strict=True):
             row = database.one(f"SELECT {TIMES} FROM submissions WHERE id = %s", [claimed.token])  # noqa: S608 - the same
@@ -177,7 +177,7 @@ class TestNeighbours:
         for number in (104, 105, 106):
             await heard(str(number))
         began_at = (await only(evidence)).began_at
-        found = await evidence.neighbours(began_at, began_at)
+        (found,) = await evidence.neighbours([(began_at, began_at)])
         assert [order.panel_order_id for order in found] == ["102", "101", "104", "105"]
 
 
@@ -378,6 +378,7 @@ class TestMoney:
             " ('default', now() + interval '1 minute', 99, 'USD'),"
             " ('default', now() + interval '2 minutes', 1, 'USD')"
         )
+        database.execute("UPDATE balances SET asked_at = at - interval '5 seconds'")
         database.execute("UPDATE submissions SET began_at = began_at - interval '90 seconds'")
 
         async def gone() -> Decimal | None:
@@ -438,7 +439,7 @@ class TestMoney:
             "DELETE FROM balances WHERE at < now()",
             "DELETE FROM balances WHERE at > now()",
             "UPDATE balances SET currency = 'EUR' WHERE at > now()",
-            "UPDATE balances SET at = now() + interval '1 second' WHERE at > now()",
+            "UPDATE balances SET asked_at = now() - interval '1 minute' WHERE at > now()",
         ],
     )
     async def test_without_a_reading_on_both_sides(

@@ -248,7 +248,10 @@ class World:
             if row.began <= self.now and self._known_number(row) is None and not row.is_pending
         ]
 
-    async def neighbours(self, began_at: float, last_at: float) -> list[KnownOrder]:
+    async def neighbours(self, times: Sequence[tuple[float, float]]) -> list[list[KnownOrder]]:
+        return [self._neighbours(*between) for between in times]
+
+    def _neighbours(self, began_at: float, last_at: float) -> list[KnownOrder]:
         self.tick()
         if began_at in self.neighbours_of:
             return [KnownOrder(*of) for of in self.neighbours_of[began_at]]
