@@ -22,6 +22,7 @@ COMMANDS = {
     "sandbox": "worker.cli.sandbox:sandbox",
     "check": "worker.cli.check:check",
     "status": "worker.cli.status:status",
+    "top": "worker.cli.top:top",
     "orders": "worker.cli.orders:orders",
 }
 

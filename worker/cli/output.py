@@ -17,6 +17,7 @@ from worker.settings import Settings
 _WIDEST = 11
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_TEN, _HUNDRED_THOUSAND, _MILLION = 10, 100_000, 999_500
 
 
 def harmless(text: str, most: int = 500) -> str:
@@ -55,6 +56,26 @@ def span(seconds: float | None) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def brief(seconds: float | None) -> str:
+    """The same in its largest unit alone: `12s`, `5m`, `3h`, `2d`."""
+    if seconds is None:
+        return ""
+    whole = max(int(seconds), 0)
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def compact(number: float) -> str:
+    """In six cells: `0.4`, `12`, `9,540`, `954k`, `1.23M`."""
+    if number < _TEN:
+        return f"{number:.1f}".removesuffix(".0")
+    if number < _HUNDRED_THOUSAND:
+        return f"{number:,.0f}"
+    return f"{number / 1e3:.0f}k" if number < _MILLION else f"{number / 1e6:.2f}M"
 
 
 def money(amount: Decimal | None, currency: str | None = None) -> str:

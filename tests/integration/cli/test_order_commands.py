@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ import pytest
 
 from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_secret, started, with_password
 from tests.integration.cli.conftest import add_unconfirmed, until_it_waits
+from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.store.plain_sql import Database
 from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
@@ -114,42 +114,15 @@ async def test_a_question_on_a_terminal(
     state: str,
 ) -> None:
     add_unconfirmed(database)
-    said, exit_code = await on_a_terminal(["orders", "resolve", "1", "--reject", "--why", "x"], settings, answer)
-    assert exit_code == code
+    resolve = ["orders", "resolve", "1", "--reject", "--why", "x"]
+    ended = await on_a_terminal(resolve, settings, (b"[y/N]", answer))
+    said = ended.said
+    assert ended.code == code
     assert database.order(1).state == state
     assert said.index("Expected charge: 0.09.") < said.index("Do it?")
     assert ("nothing was changed" in said) is (code == 1)
     assert "Traceback" not in said
     assert "\x1b[" not in said  # no colours, whether or not NO_COLOR asks for none
-
-
-async def on_a_terminal(arguments: list[str], settings: dict[str, str], answer: bytes) -> tuple[str, int]:
-    """What a command says on a terminal of its own, where its question is answered; and its exit code."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, **{f"ORDER_SYNC_{name}": value for name, value in settings.items()}}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "worker", *arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    said = await asyncio.to_thread(_converse, ours, answer)
-    return said, await process.wait()
-
-
-def _converse(terminal: int, answer: bytes) -> str:
-    said = b""
-    answered = False
-    with open(terminal, "r+b", buffering=0) as stream:
-        while True:
-            try:
-                some = stream.read(4096)
-            except OSError:  # Linux's way of saying that the other side is closed
-                some = b""
-            if not some:
-                return said.decode()
-            said += some
-            if b"[y/N]" in said and not answered:
-                stream.write(answer)
-                answered = True
 
 
 async def bought(panel: Sandbox) -> str:

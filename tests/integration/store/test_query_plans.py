@@ -11,7 +11,19 @@ from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql import dialect
 
 from worker.domain.states import OrderState
-from worker.store import budget, catalogue, changes, evidence, orders, overview, periodic, polls, requests, workers
+from worker.store import (
+    budget,
+    catalogue,
+    changes,
+    evidence,
+    orders,
+    overview,
+    periodic,
+    polls,
+    recent,
+    requests,
+    workers,
+)
 from worker.store.lookup import Search, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
@@ -148,6 +160,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
     "overview.looks": (overview.LOOKS, {}),
     "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
+    "recent.reach": (recent.REACH, {"newest": 100}),
+    "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),
+    "recent.errors": (recent.ERRORS, {"newest": 100, "at_most": 20}),
     "overview.balances": (overview.BALANCES, {}),
     "lookup.the newest": searching(Search(), 51),
     "lookup.a page": searching(Search(after=CLOSED // 2), 51),
