@@ -5,7 +5,7 @@ import pytest
 
 from tests import readme
 from tests.deploy.conftest import LaidOut
-from worker.store.migrate import head
+from worker.store.revision import head
 from worker.store.tables import metadata
 
 ORDER = "INSERT INTO orders (service, link, quantity, reference) VALUES (1, 'https://example.com', 100, 'a')"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from worker.cli.database import UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.status import Balance
@@ -131,7 +132,7 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
             "schema",
             Verdict.WRONG,
             f"is at {at}, and this version needs {report.needed}",
-            "run `order-sync migrate`, or the newest order-sync where the schema is newer",
+            UPDATE if report.is_newer else "run `order-sync migrate`",
         )
     seconds = report.clock_difference
     text = f"the database's is {abs(seconds):.1f} s {'ahead' if seconds >= 0 else 'behind'}"

@@ -15,6 +15,9 @@ from worker.store.health import inspect
 
 T = TypeVar("T")
 
+#: What to do about a schema that is newer than the program.
+UPDATE = "update order-sync"
+
 
 def check_schema(settings: Settings) -> None:
     """Raises CommandError for a database that can't be reached, or isn't at head."""
@@ -25,7 +28,7 @@ def check_schema(settings: Settings) -> None:
     if not report.is_at_head:
         raise CommandError(
             f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
-            "run `order-sync migrate` first"
+            f"{UPDATE if report.is_newer else 'run `order-sync migrate` first'}"
         )
 
 
