@@ -21,11 +21,11 @@ from worker.cli.demo_verdict import Ledger, differences, summary
 from worker.cli.demo_view import Show, summary_line, view
 from worker.cli.errors import CommandError
 from worker.cli.interrupts import held, raise_interrupts
+from worker.cli.migration import bring_to_head
 from worker.sandbox import Sandbox, SandboxOptions, ledger
 from worker.sandbox.orders import is_open
 from worker.settings_sources import PREFIX
 from worker.store.embedded import EmbeddedError, embedded_postgres
-from worker.store.migrate import migrate
 
 #: Simulated seconds in a real one: most orders take some ten minutes. Later the stragglers are hurried up.
 SPEED = 120.0
@@ -53,7 +53,7 @@ def demo() -> None:
     began = time.monotonic()
     console = Console()
     with _workshop() as (directory, url):
-        migrate(url)
+        bring_to_head(url)
         asyncio.run(_demonstrate(console, directory, url, began))
 
 
