@@ -6,6 +6,7 @@ import signal
 import sys
 
 import click
+import psycopg
 from rich.console import Console
 from rich.live import Live
 from sqlalchemy.exc import SQLAlchemyError
@@ -77,7 +78,7 @@ class _Top:
             try:
                 self._stands = await overview(self._engine, self._settings.panels)
                 self._trouble = ""
-            except (SQLAlchemyError, TimeoutError) as error:
+            except (SQLAlchemyError, psycopg.Error, TimeoutError) as error:
                 lines = str(getattr(error, "orig", error)).strip().splitlines()
                 self._trouble = f"no news: {lines[0] if lines else type(error).__name__}"
             self._draw()

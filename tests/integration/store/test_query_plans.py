@@ -24,7 +24,7 @@ from worker.store import (
     requests,
     workers,
 )
-from worker.store.lookup import Search, searching
+from worker.store.search import Search, ending, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
 CLOSED = 100_000
@@ -104,6 +104,19 @@ WRITE = {
     "detail": ["{}"] * 50,
 }
 
+#: So many rows may be looked through for one page.
+WINDOW = 200
+
+SEARCHES = {
+    "the newest": Search(),
+    "a page": Search(after=CLOSED // 2),
+    "by reference": Search(reference="a"),
+    "by link": Search(link="nowhere"),
+    "by what no index knows": Search((OrderState.CANCELED,), "x", "y", error_code="z", after=CLOSED // 2),
+    **{str(state): Search((state,)) for state in OrderState},
+    "several states": Search((OrderState.REJECTED, OrderState.UNCONFIRMED, OrderState.PARTIAL)),
+}
+
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
     "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
@@ -164,15 +177,8 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),
     "recent.errors": (recent.ERRORS, {"newest": 100, "at_most": 20}),
     "overview.balances": (overview.BALANCES, {}),
-    "lookup.the newest": searching(Search(), 51),
-    "lookup.a page": searching(Search(after=CLOSED // 2), 51),
-    "lookup.by reference": searching(Search(reference="a"), 51),
-    **{
-        f"lookup.{state}": searching(Search((state,)), 51)
-        for state in OrderState
-        if not state.is_final or state is OrderState.COMPLETED
-    },
-    "lookup.several states": searching(Search((OrderState.REJECTED, OrderState.UNCONFIRMED)), 51),
+    **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
+    **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},
 }
 
 
