@@ -13,6 +13,7 @@ import click
 
 from worker.cli.database import UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
+from worker.cli.examples import examples
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.status import Balance
 from worker.observe.redaction import Redactor
@@ -42,10 +43,12 @@ class Finding:
     mend: str = ""
 
 
-@click.command()
+@click.command(epilog=examples("order-sync check", "order-sync check --json | jq .findings"))
 @click.option("--json", "as_json", is_flag=True, help="For a script: {ok, findings: [{subject, verdict, text, mend}]}.")
 def check(*, as_json: bool) -> int:
-    """Look at settings, database, schema, and each panel's address and key; say what is wrong and how to mend it.
+    """Say what is wrong with the set-up, and how to mend it.
+
+    Settings, database, schema, and each panel's address and key are looked at.
 
     Exit code 0: all is well, or there are warnings only; 1: something is wrong; 2: the settings are.
     """

@@ -19,12 +19,18 @@ T = TypeVar("T")
 UPDATE = "update order-sync"
 
 
+def unreachable(error: DatabaseUnreachableError) -> CommandError:
+    return CommandError(
+        f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}; `order-sync check` tells more"
+    )
+
+
 def check_schema(settings: Settings) -> None:
     """Raises CommandError for a database that can't be reached, or isn't at head."""
     try:
         report = inspect(settings.database_url.get_secret_value())
     except DatabaseUnreachableError as error:
-        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
+        raise unreachable(error) from error
     if not report.is_at_head:
         raise CommandError(
             f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "

@@ -7,7 +7,7 @@ from worker.cli.migration import bring_to_head
 from worker.settings import load
 
 
-@click.command(epilog=examples("ORDER_SYNC_DATABASE_URL=postgresql://user:password@host/shop order-sync migrate"))
+@click.command(epilog=examples("ORDER_SYNC_DATABASE_URL=postgresql://shop@localhost/shop order-sync migrate"))
 def migrate() -> None:
     """Bring the database's schema to head. Safe to run from many places at once."""
     settings = load(need_panels=False)

@@ -1,6 +1,6 @@
 """Bringing a schema to head, for the commands that do."""
 
-from worker.cli.database import UPDATE
+from worker.cli.database import UPDATE, unreachable
 from worker.cli.errors import CommandError
 from worker.store.engine import DatabaseUnreachableError
 from worker.store.migrate import NewerSchemaError, migrate
@@ -11,6 +11,6 @@ def bring_to_head(url: str) -> tuple[str | None, str | None]:
     try:
         return migrate(url)
     except DatabaseUnreachableError as error:
-        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
+        raise unreachable(error) from error
     except NewerSchemaError as error:
         raise CommandError(f"{error}: {UPDATE}") from error

@@ -2,6 +2,7 @@
 
 import click
 
+from worker.cli.examples import examples
 from worker.cli.lazy import LazyGroup
 
 TARGETS = {
@@ -15,9 +16,9 @@ TARGETS = {
 }
 
 
-@click.group(cls=LazyGroup, targets=TARGETS)
+@click.group(cls=LazyGroup, targets=TARGETS, epilog=examples("order-sync orders list", "order-sync orders show 42"))
 def orders() -> None:
-    """Look at orders, place one, cancel, refill, put rejected ones back, settle unconfirmed ones.
+    """Look at orders, and change them by hand.
 
     What is changed by hand is kept in the order's history, with who did it, when and why.
     """

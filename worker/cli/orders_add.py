@@ -49,9 +49,8 @@ def _parameter(given: str) -> tuple[str, str]:
 
 @click.command(
     epilog=examples(
-        "order-sync orders add --service 1 --link https://example.com/me --quantity 1000 --reference by-hand-1",
-        "order-sync orders add --service 6 --link https://example.com/p/1 --param comments=Wow! --param comments=Nice",
-        "order-sync orders add --service 1 --link https://example.com/me --quantity 100 --runs 5 --interval-minutes 30",
+        "order-sync orders add --service 1 --link URL --quantity 1000 --reference R1",
+        "order-sync orders add --service 6 --link URL --param comments=Lovely!",
     )
 )
 @click.option("--panel", type=words, metavar="NAME", default="default", show_default=True)
@@ -79,7 +78,10 @@ def _parameter(given: str) -> tuple[str, str]:
 def add(
     *, params: Sequence[tuple[str, str]], who: str, why: str | None, yes: bool, as_json: bool, **columns: Any
 ) -> None:
-    """Place one order by hand, checked against the panel's catalogue before it is inserted."""
+    """Place one order by hand.
+
+    It is checked against the panel's catalogue before it is inserted, as the worker would check it.
+    """
     if (columns["runs"] is None) != (columns["interval_minutes"] is None):
         raise click.UsageError("Give both of --runs and --interval-minutes, or neither.")
     must_be_able_to_ask(yes=yes)

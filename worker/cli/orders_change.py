@@ -29,6 +29,10 @@ class _Action:
     do: Do
 
 
+_NAMED_OR_FOUND = """Orders that are named are changed at once. Those that options find are counted first, and you are
+    asked. Exit code 1 if one had to be left as it was; the others are changed all the same."""
+
+
 def _command(name: str, action: _Action, text: str, *lines: str) -> click.Command:
     @click.command(name, help=text, epilog=examples(*lines))
     @click.argument("order_ids", type=ORDER_ID, metavar="[ID]...", nargs=-1)
@@ -62,10 +66,9 @@ retry = _command(
         "is pending again",
         lambda desk, ids, who, why: desk.retry(ids, who=who, why=why),
     ),
-    """Put rejected orders back: they are checked and sent again.
+    f"""Put rejected orders back: they are checked and sent again.
 
-    Those that are named are put back at once. Those that options find are counted first, and you are asked. Exit code
-    1 if one of them can't be; the others are put back all the same.
+    {_NAMED_OR_FOUND}
     """,
     "order-sync orders retry 43 44 --why 'the service is back'",
     "order-sync orders retry --error-code link_refused --since 2d --dry-run",
@@ -79,13 +82,15 @@ cancel = _command(
         "is to be canceled",
         lambda desk, ids, who, why: desk.ask("cancels", ids, who=who, why=why),
     ),
-    """Ask for orders to be canceled: named ones at once, those that options find after a question.
+    f"""Ask for orders to be canceled.
 
     One that is still pending is canceled here, and never reaches the panel. Of any other the panel is asked, which may
     refuse.
+
+    {_NAMED_OR_FOUND}
     """,
     "order-sync orders cancel 42 --why 'ordered by mistake'",
-    "order-sync orders cancel --state pending --panel other --since 1h --why 'the panel closes'",
+    "order-sync orders cancel --state pending --panel other --since 1h --dry-run",
 )
 
 refill = _command(
@@ -96,9 +101,11 @@ refill = _command(
         "is to be refilled",
         lambda desk, ids, who, why: desk.ask("refills", ids, who=who, why=why),
     ),
-    """Ask for refills of orders: of named ones at once, of those that options find after a question.
+    f"""Ask for refills of orders.
 
     Whether one is due, the panel says.
+
+    {_NAMED_OR_FOUND}
     """,
     "order-sync orders refill 42 --why 'dropped by half'",
     "order-sync orders refill --state completed --service 7 --since 30d --dry-run",

@@ -21,8 +21,8 @@ from worker.store.search import Finder
 @click.command(
     "list",
     epilog=examples(
-        "order-sync orders list --state unconfirmed --state rejected --since 7d",
-        "order-sync orders list --link example.com/me --json | jq '.orders[].id'",
+        "order-sync orders list --state rejected --since 7d",
+        "order-sync orders list --link /me --json | jq '.orders[].id'",
     ),
 )
 @filters(OrderState)
@@ -62,7 +62,10 @@ def list_orders(*, reference: str | None, limit: int, after: int | None, as_json
     help="For a script: {order, submissions, refills, cancels, events, verdict}, columns by name.",
 )
 def show(*, order_id: int, as_json: bool) -> None:
-    """Show one order and its history; of an unconfirmed one, also the evidence and what would settle it."""
+    """Show one order, with its history.
+
+    Of an unconfirmed one, also the evidence, and what would settle it.
+    """
     settings = load(need_panels=False)
     dossier = dossier_of(settings, order_id)
     if as_json:

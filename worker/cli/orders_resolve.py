@@ -25,9 +25,9 @@ from worker.store.lookup import Dossier, Lookup
 
 @click.command(
     epilog=examples(
-        "order-sync orders resolve 42 --panel-order-id 23501 --why 'found in the panel, same link'",
-        "order-sync orders resolve 42 --not-accepted --why 'support says that it never arrived'",
-        "order-sync orders resolve 42 --reject --why 'refunded to the customer'",
+        "order-sync orders resolve 42 --panel-order-id 23501 --why 'same link'",
+        "order-sync orders resolve 42 --not-accepted --why 'support says so'",
+        "order-sync orders resolve 42 --reject --why 'refunded'",
     )
 )
 @click.argument("order_id", type=ORDER_ID, metavar="ID")
@@ -49,7 +49,10 @@ def resolve(
     yes: bool,
     no_check: bool,
 ) -> None:
-    """Settle an unconfirmed order by hand, with one of --panel-order-id, --not-accepted and --reject."""
+    """Settle an unconfirmed order by hand.
+
+    Give one of --panel-order-id, --not-accepted and --reject.
+    """
     if (panel_order_id is not None) + not_accepted + reject != 1:
         raise click.UsageError("Give one of --panel-order-id, --not-accepted and --reject.")
     must_be_able_to_ask(yes=yes)

@@ -9,6 +9,7 @@ import click
 from worker import daemon
 from worker.cli.database import check_schema
 from worker.cli.errors import CommandError
+from worker.cli.examples import examples
 from worker.cli.interrupts import held, raise_interrupts
 from worker.cli.migration import bring_to_head
 from worker.observe.logs import configure
@@ -16,7 +17,7 @@ from worker.settings import load
 from worker.store.embedded import EmbeddedError, embedded_postgres
 
 
-@click.command()
+@click.command(epilog=examples("order-sync run", "order-sync run --embedded ./data"))
 @click.option(
     "--embedded",
     type=click.Path(file_okay=False, path_type=Path),

@@ -31,8 +31,9 @@ def filters(states: Iterable[OrderState]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(_OPTIONS):
             command = option(command)
-        choice = click.Choice([str(state) for state in states])
-        return click.option("--state", "states", multiple=True, type=choice, help="May be given several times.")(
+        choices = [str(state) for state in states]
+        text = f"One of {', '.join(choices)}; may be given several times." if choices[1:] else f"Only {choices[0]}."
+        return click.option("--state", "states", multiple=True, type=click.Choice(choices), metavar="STATE", help=text)(
             command
         )
 

@@ -20,7 +20,7 @@ MOST_SHOWN = 5
 @click.command(
     epilog=examples(
         "order-sync status",
-        "order-sync status --json | jq '.panels[] | {panel, pending, oldest_pending_seconds}'",
+        "order-sync status --json | jq '.panels[] | {panel, pending, unconfirmed}'",
     )
 )
 @click.option(
@@ -35,8 +35,9 @@ MOST_SHOWN = 5
     "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}.",
 )
 def status(*, as_json: bool) -> None:
-    """Open orders by panel and state, what waits longest, unconfirmed ones, pauses, balances, errors, workers.
+    """How things stand: open orders, rates, pauses, balances.
 
+    Also what waits longest, what is unconfirmed and what for, the last errors, and the workers that are alive.
     Closed orders aren't counted, however many there are: `orders list --state` shows them. Rates and errors are those
     of the newest 10,000 events. `top` shows the same, live.
     """

@@ -26,7 +26,9 @@ from worker.store.overview import Overview, overview
     "--every", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two looks."
 )
 def top(*, every: float) -> None:
-    """How things stand, live: what `status` says, with the rates of the last minute and hour.
+    """How things stand, live.
+
+    It shows what `status` says, and follows it.
 
     Keys: q or Ctrl-C quits. s sorts the panels by another column, r the other way round. p shows one panel after the
     other alone, a all of them.

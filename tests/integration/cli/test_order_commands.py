@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_secret, started, with_password
+from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_secret, started
 from tests.integration.cli.conftest import add_unconfirmed, until_it_waits
 from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.store.plain_sql import Database
@@ -17,14 +17,6 @@ from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox, SandboxOptions
-
-COMMANDS = (
-    ["orders", "list"],
-    ["orders", "show", "1"],
-    ["orders", "retry", "1"],
-    ["orders", "resolve", "1", "--reject", "--why", "x", "--yes"],
-    ["status"],
-)
 
 
 @pytest.fixture
@@ -36,30 +28,6 @@ async def panel() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def settings(database_url: str, panel: Sandbox) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "PANELS__DEFAULT__URL": panel.url, "PANELS__DEFAULT__KEY": KEY}
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_an_unreachable_database(arguments: list[str], database_url: str) -> None:
-    url = with_password(database_url).replace("/order_sync_test", "/nowhere_test", 1)
-    ended = await order_sync(*arguments, settings={"DATABASE_URL": url})
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("order-sync: the database that ORDER_SYNC_DATABASE_URL names can't be used: ")
-    assert len(ended.err.splitlines()) == 1
-    assert not shows_a_secret(ended.text)
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_a_schema_that_is_not_at_head(arguments: list[str], empty_database_url: str) -> None:
-    ended = await order_sync(*arguments, settings={"DATABASE_URL": empty_database_url})
-    assert (ended.code, ended.out) == (1, "")
-    assert "run `order-sync migrate` first" in ended.err
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_wrong_settings(arguments: list[str]) -> None:
-    ended = await order_sync(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("order-sync: ORDER_SYNC_DATABASE_URL: is missing")
 
 
 async def test_a_table_that_is_gone(database_url: str) -> None:

@@ -34,12 +34,12 @@ def group(monkeypatch: pytest.MonkeyPatch) -> click.Group:
 def test_how_a_command_ends(
     group: click.Group, capfd: pytest.CaptureFixture[str], command: str, code: int, *, out: str, err: str
 ) -> None:
-    assert cli.run(group, [command]) == code
+    assert cli.execute(group, [command]) == code
     assert capfd.readouterr() == (out, err)
 
 
 def test_wrong_settings_end_with_2_and_a_line_for_each(group: click.Group, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(group, ["unset"]) == 2
+    assert cli.execute(group, ["unset"]) == 2
     said = capfd.readouterr().err.splitlines()
     assert [line.split(":")[:2] for line in said] == [
         ["order-sync", " ORDER_SYNC_DRAIN"],
@@ -50,25 +50,25 @@ def test_wrong_settings_end_with_2_and_a_line_for_each(group: click.Group, capfd
 
 @pytest.mark.parametrize("args", [["fine", "--nope"], ["fine", "more"], ["--nope"], ["nope"], []])
 def test_wrong_usage_ends_with_2(group: click.Group, capfd: pytest.CaptureFixture[str], args: list[str]) -> None:
-    assert cli.run(group, args) == 2
+    assert cli.execute(group, args) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert "Usage: order-sync" in err
 
 
 def test_a_misspelt_command_is_put_right(group: click.Group, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(group, ["fien"]) == 2
+    assert cli.execute(group, ["fien"]) == 2
     assert "No such command 'fien'. Did you mean 'fine'?" in capfd.readouterr().err
-    assert cli.run(group, ["xyzzy"]) == 2
+    assert cli.execute(group, ["xyzzy"]) == 2
     assert "Did you mean" not in capfd.readouterr().err
 
 
 def test_only_the_command_that_is_called_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
     group = LazyGroup(targets={"fine": "fake_commands:fine", "broken": "no_such_module:broken"})
-    assert cli.run(group, ["fine"]) == 0
+    assert cli.execute(group, ["fine"]) == 0
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        cli.run(group, ["broken"])
+        cli.execute(group, ["broken"])
 
 
 def test_the_help_lists_commands_in_the_tables_order(
@@ -76,7 +76,7 @@ def test_the_help_lists_commands_in_the_tables_order(
 ) -> None:
     monkeypatch.syspath_prepend(str(HERE))
     group = LazyGroup(targets={name: f"fake_commands:{name}" for name in ("leaving", "fine")})
-    assert cli.run(group, ["--help"]) == 0
+    assert cli.execute(group, ["--help"]) == 0
     out = capfd.readouterr().out
     assert "Say a word." in out
     assert out.index("leaving") < out.index("fine")
@@ -105,7 +105,7 @@ import sys
 from worker import cli
 from worker.cli.lazy import LazyGroup
 name = sys.argv[1]
-sys.exit(cli.run(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
+sys.exit(cli.execute(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
 """
 
 
