@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 
 from worker import __version__, cli
+from worker.__main__ import main
 from worker.cli.lazy import LazyGroup
 
 HERE = Path(__file__).parent
@@ -117,6 +119,18 @@ def test_a_closed_pipe_is_no_news() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (1, "")
+
+
+def test_an_interrupt_while_commands_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    half_imported = ModuleType("worker.cli")
+    monkeypatch.setattr(half_imported, "__getattr__", interrupted, raising=False)
+    monkeypatch.setitem(sys.modules, "worker.cli", half_imported)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
 
 
 def test_the_frame_itself_imports_no_heavy_package() -> None:
