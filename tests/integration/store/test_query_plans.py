@@ -1,5 +1,6 @@
 """What runs on a schedule reads what is open, however long the history behind it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,9 +8,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import TextClause
+from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import dialect
 
+from worker import events
 from worker.domain.states import OrderState
 from worker.store import (
     budget,
@@ -177,6 +179,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),
     "recent.errors": (recent.ERRORS, {"newest": 100, "at_most": 20}),
     "overview.balances": (overview.BALANCES, {}),
+    "events.read": (text(re.sub(r"%\((\w+)\)s", r":\1", events._READ)), {"after": 3 * CLOSED // 2, "at_most": 100}),
     **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
     **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},
 }
