@@ -82,10 +82,15 @@ async def _find(engine: AsyncEngine, search: Search) -> _Found:
             found.order_ids.append(order["id"])
             found.kinds[order["panel"], order["state"], order["error_code"] or ""] += 1
         after = page.next_after
+        _tell("" if after is None else f"{_orders(len(found.order_ids))} found down to order {after} ...")
         if after is None:
             return found
-        if sys.stderr.isatty():
-            click.echo(f"\rFound {len(found.order_ids):,} down to order {after} ...", err=True, nl=False)
+
+
+def _tell(progress: str) -> None:
+    """On the terminal's line, in place of what was told before; an empty text clears it."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{progress:60}" if progress else f"\r{'':60}\r", err=True, nl=False)
 
 
 def _counted(found: _Found) -> Iterator[str]:

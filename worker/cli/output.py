@@ -1,6 +1,9 @@
 """How commands print what a database holds: producers and panels wrote it, so it may be anything."""
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -37,6 +40,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Ite
 
 def _fitted(cell: str, size: int) -> str:
     return set_cell_size(cell, size) if cell_len(cell) <= size else f"{set_cell_size(cell, size - 1)}…"
+
+
+def hanging(start: str, text: str) -> str:
+    """In a terminal, what doesn't fit goes on below where the text began; elsewhere it stays one line."""
+    if not sys.stdout.isatty():
+        return start + text
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def moment(at: datetime | None) -> str:
