@@ -8,6 +8,7 @@ a running one, has that used instead. A test that kills Postgres makes its own w
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,3 +119,11 @@ def postgres_directory(pytestconfig: pytest.Config) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix=f"{pytestconfig.stash[RUN]}_"))
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

@@ -40,12 +40,12 @@ from worker.store.budget import Budget
 from worker.store.catalogue import Catalogue
 from worker.store.engine import connections_in_use, most_connections
 from worker.store.evidence import Evidence
-from worker.store.migrate import head, revision_of
 from worker.store.orders import Orders
 from worker.store.overview import overview
 from worker.store.periodic import PeriodicJob
 from worker.store.polls import Polls
 from worker.store.requests import Requests
+from worker.store.revision import head, revision_of
 from worker.store.workers import Workers
 
 #: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from tests import readme
@@ -85,11 +86,74 @@ async def test_python_buys_with_the_client_alone(tmp_path: Path) -> None:
     assert nobody.splitlines()[1].startswith("not sent, so it may be tried again:")
 
 
-@pytest.mark.skipif(shutil.which("php") is None, reason="PHP isn't installed")
-def test_php_can_be_read(tmp_path: Path) -> None:
+async def test_python_writes_down_each_event_once(tables: Tables, tmp_path: Path) -> None:
+    event = (
+        "INSERT INTO order_events (order_id, kind, state_before, state_after, charge) "
+        "VALUES (7, 'status', 'submitted', 'completed', 0.27)"
+    )
+    tables.rows(event)
+    for _ in range(2):
+        process = await _started(_script(tmp_path, "Bookmark"), ORDER_SYNC_DATABASE_URL=tables.url)
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(20):
+                assert await process.stdout.readline() == b"None completed\n"
+        finally:
+            process.kill()
+            await process.communicate()
+        tables.rows(event)
+    assert tables.rows("SELECT order_id, charge::text FROM sales") == [{"order_id": 7, "charge": "0.27000000"}] * 2
+
+
+@pytest.mark.parametrize(("command", "language"), [("php -l", "php"), ("node --check", "js")])
+def test_other_languages_can_be_read(command: str, language: str, tmp_path: Path) -> None:
+    _need(command.split(maxsplit=1)[0])
+    (block,) = readme.code(language)
+    (script := tmp_path / f"example.{language}").write_text(block)
+    subprocess.run([*command.split(), script], check=True, capture_output=True)
+
+
+def test_php_orders_once(tables: Tables, tmp_path: Path) -> None:
+    _need("php", "-r", "new PDO('pgsql:') || 0;", unless="could not find driver")
     (block,) = readme.code("php")
+    at = conninfo_to_dict(tables.url)
+    for theirs, ours in (
+        ("host=localhost;port=5432;dbname=shop", f"host={at['host']};port={at['port']};dbname={at['dbname']}"),
+        ("'shop', getenv", f"'{at['user']}', getenv"),
+    ):
+        assert block.count(theirs) == 1
+        block = block.replace(theirs, ours)
     (script := tmp_path / "example.php").write_text(block)
-    subprocess.run(["php", "-l", script], check=True, capture_output=True)
+    _orders_once(tables, ["php", str(script)], reference="shop-3001")
+
+
+def test_node_orders_once(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _need("node", "-e", "require('pg')", unless="Cannot find module")
+    (block,) = readme.code("js")
+    (script := tmp_path / "example.js").write_text(block)
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", tables.url)
+    _orders_once(tables, ["node", str(script)], reference="shop-4001")
+
+
+def _need(program: str, *arguments: str, unless: str = "") -> None:
+    """Skip where a program isn't installed, or says with these arguments that something of it isn't."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} isn't installed")
+    if (
+        unless
+        and unless
+        in subprocess.run(
+            [program, *arguments], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ).stdout
+    ):
+        pytest.skip(f"{program} says: {unless}")
+
+
+def _orders_once(tables: Tables, command: list[str], *, reference: str) -> None:
+    said = [subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout for _ in range(2)]
+    (order,) = tables.rows("SELECT id, service, quantity, params, reference FROM orders")
+    assert (order["service"], order["quantity"], order["params"], order["reference"]) == ("1", 1000, {}, reference)
+    assert said == [f"ordered as {order['id']}\n", "was ordered before\n"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")

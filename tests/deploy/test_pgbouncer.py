@@ -19,7 +19,8 @@ from worker.sandbox import Sandbox, SandboxOptions
 from worker.store.engine import make_engine
 from worker.store.health import inspect
 from worker.store.listen import PooledError, notifications
-from worker.store.migrate import head, migrate
+from worker.store.migrate import migrate
+from worker.store.revision import head
 
 
 async def test_two_workers_do_all_their_work(laid_out: LaidOut, through_pgbouncer: str, tmp_path: Path) -> None:

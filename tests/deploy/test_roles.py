@@ -6,7 +6,8 @@ import pytest
 from tests import readme
 from tests.acceptance.commands.command import order_sync
 from tests.deploy.conftest import LaidOut
-from worker.store.migrate import head, migrate
+from worker.store.migrate import migrate
+from worker.store.revision import head
 from worker.store.tables import metadata
 
 ORDER = "INSERT INTO orders (service, link, quantity, reference) VALUES (1, 'https://example.com', 100, 'a')"

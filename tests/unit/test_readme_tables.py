@@ -68,7 +68,7 @@ def test_no_setting_is_named_that_there_is_not():
     known = {name for name, _ in _settings()} | {CONFIG, "ORDER_SYNC_TEST_POSTGRES"}
     named = {
         name.replace("PANELS__DEFAULT__", "PANELS__<NAME>__").removesuffix("_FILE")
-        for name in re.findall(r"ORDER_SYNC_[A-Z_]+(?:<NAME>[A-Z_]+)?", readme.TEXT)
+        for name in re.findall(r"(?<!_)ORDER_SYNC_[A-Z_]+(?:<NAME>[A-Z_]+)?", readme.TEXT)
     }
     assert named <= known
 

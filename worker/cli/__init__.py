@@ -10,6 +10,7 @@ import click
 
 from worker import __version__
 from worker.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, complain
+from worker.cli.examples import examples
 from worker.cli.lazy import LazyGroup
 from worker.settings_sources import SettingsError
 
@@ -22,6 +23,7 @@ COMMANDS = {
     "sandbox": "worker.cli.sandbox:sandbox",
     "check": "worker.cli.check:check",
     "status": "worker.cli.status:status",
+    "top": "worker.cli.top:top",
     "orders": "worker.cli.orders:orders",
     "services": "worker.cli.services:services",
     "balance": "worker.cli.balance:balance",
@@ -29,7 +31,12 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, targets=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    targets=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("order-sync check", "order-sync orders list --help"),
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """The worker between an order table in Postgres and an SMM panel's API."""
@@ -40,10 +47,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal doesn't have ends no command
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(cli))
+    sys.exit(execute(cli))
 
 
-def run(group: click.Group, args: list[str] | None = None) -> int:
+def execute(group: click.Group, args: list[str] | None = None) -> int:
     """One command from `args` (`sys.argv` without them). Returns 0, 1, 2 or 130; says on stderr why it isn't 0."""
     code = _run(group, args)
     if not all([_flush(sys.stdout), _flush(sys.stderr)]):  # a list: both, whatever becomes of the first
@@ -55,6 +62,8 @@ def _run(group: click.Group, args: list[str] | None) -> int:
     try:
         result = group.main(args, prog_name="order-sync", standalone_mode=False)
     except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is None:  # so that it shows where there is help
+            error.ctx = click.Context(group, info_name="order-sync")
         error.show()
         return error.exit_code
     except SettingsError as error:
@@ -64,6 +73,8 @@ def _run(group: click.Group, args: list[str] | None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED
+    except SystemExit as end:  # how click ends for a reader that is gone, and once a shell has its completions
+        return end.code if isinstance(end.code, int) else FAILED
     return result if isinstance(result, int) else 0
 
 

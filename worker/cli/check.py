@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from worker.cli.database import UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
+from worker.cli.examples import examples
+from worker.cli.output import hanging
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.status import Balance
 from worker.observe.redaction import Redactor
@@ -41,10 +44,12 @@ class Finding:
     mend: str = ""
 
 
-@click.command()
+@click.command(epilog=examples("order-sync check", "order-sync check --json | jq .findings"))
 @click.option("--json", "as_json", is_flag=True, help="For a script: {ok, findings: [{subject, verdict, text, mend}]}.")
 def check(*, as_json: bool) -> int:
-    """Look at settings, database, schema, and each panel's address and key; say what is wrong and how to mend it.
+    """Say what is wrong with the set-up, and how to mend it.
+
+    Settings, database, schema, and each panel's address and key are looked at.
 
     Exit code 0: all is well, or there are warnings only; 1: something is wrong; 2: the settings are.
     """
@@ -73,7 +78,7 @@ def _print_lines(findings: list[Finding]) -> None:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         mend = f"; {finding.mend}" if finding.mend else ""
-        click.echo(f"{finding.verdict:7}  {finding.subject:{width}}  {finding.text}{mend}")
+        click.echo(hanging(f"{finding.verdict:7}  {finding.subject:{width}}  ", f"{finding.text}{mend}"))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
@@ -131,7 +136,7 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
             "schema",
             Verdict.WRONG,
             f"is at {at}, and this version needs {report.needed}",
-            "run `order-sync migrate`, or the newest order-sync where the schema is newer",
+            UPDATE if report.is_newer else "run `order-sync migrate`",
         )
     seconds = report.clock_difference
     text = f"the database's is {abs(seconds):.1f} s {'ahead' if seconds >= 0 else 'behind'}"

@@ -15,17 +15,26 @@ from worker.store.health import inspect
 
 T = TypeVar("T")
 
+#: What to do about a schema that is newer than the program.
+UPDATE = "update order-sync"
+
+
+def unreachable(error: DatabaseUnreachableError) -> CommandError:
+    return CommandError(
+        f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}; `order-sync check` tells more"
+    )
+
 
 def check_schema(settings: Settings) -> None:
     """Raises CommandError for a database that can't be reached, or isn't at head."""
     try:
         report = inspect(settings.database_url.get_secret_value())
     except DatabaseUnreachableError as error:
-        raise CommandError(f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}") from error
+        raise unreachable(error) from error
     if not report.is_at_head:
         raise CommandError(
             f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
-            "run `order-sync migrate` first"
+            f"{UPDATE if report.is_newer else 'run `order-sync migrate` first'}"
         )
 
 

@@ -20,12 +20,13 @@ from worker.cli.demo_shop import Shop
 from worker.cli.demo_verdict import Ledger, differences, summary
 from worker.cli.demo_view import Show, summary_line, view
 from worker.cli.errors import CommandError
+from worker.cli.examples import examples
 from worker.cli.interrupts import held, raise_interrupts
+from worker.cli.migration import bring_to_head
 from worker.sandbox import Sandbox, SandboxOptions, ledger
 from worker.sandbox.orders import is_open
 from worker.settings_sources import PREFIX
 from worker.store.embedded import EmbeddedError, embedded_postgres
-from worker.store.migrate import migrate
 
 #: Simulated seconds in a real one: most orders take some ten minutes. Later the stragglers are hurried up.
 SPEED = 120.0
@@ -43,17 +44,18 @@ LAST_WORDS = 15.0
 LOG_LINES_SHOWN = 20
 
 
-@click.command()
+@click.command(epilog=examples("order-sync demo"))
 def demo() -> None:
-    """See it work: an own Postgres, a sandbox panel, orders of every kind, and the real worker.
+    """See it work, on this machine and without settings.
 
-    Takes half a minute, leaves nothing behind, and needs no settings: those of a real worker are not looked at.
+    An own Postgres, a sandbox panel, orders of every kind, and the real worker: it takes half a minute, and leaves
+    nothing behind. Settings of a real worker are not looked at.
     """
     raise_interrupts()
     began = time.monotonic()
     console = Console()
     with _workshop() as (directory, url):
-        migrate(url)
+        bring_to_head(url)
         asyncio.run(_demonstrate(console, directory, url, began))
 
 

@@ -1,15 +1,16 @@
 """Orders as they are shown: a list of them, or one with its history and, if it is unconfirmed, its evidence."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from worker.cli.output import harmless, moment, money, span, table
+from worker.cli.output import brief, harmless, moment, money, span, table
 from worker.domain.evidence import Doubt
-from worker.domain.orders import EventKind
 from worker.domain.states import OrderState
-from worker.store.lookup import MOST_EVENTS, Columns, Dossier, Page
+from worker.store.lookup import MOST_EVENTS, Dossier
 from worker.store.polls import LOOKED_BEFORE
+from worker.store.search import Columns, Page
 
 _DOUBTS: Mapping[str, str] = {
     Doubt.TOO_YOUNG: "Nothing was found among the panel's ids, but it may still come to light; it is looked for again.",
@@ -29,6 +30,15 @@ _LABEL = 16
 
 def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str]:
     """`next_page`: the arguments of the command that shows what comes after."""
+    yield from _rows(page, width)
+    command = harmless(shlex.join(next_page))
+    if page.looked_back_to is not None:
+        yield f"Looked back to {moment(page.looked_back_to)} UTC. Further: {command}"
+    elif page.next_after is not None:
+        yield f"There are more: {command}"
+
+
+def _rows(page: Page, width: int) -> Iterator[str]:
     if not page.orders:
         yield "No such orders."
         return
@@ -47,7 +57,6 @@ def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str
     yield from table(["ID", "AGE", "PANEL", "SERVICE", "STATE", "PANEL ID", "ERROR OR LINK"], rows, width)
     if page.next_after is not None:
         yield ""
-        yield f"There are more: {harmless(shlex.join(next_page))}"
 
 
 def dossier_lines(dossier: Dossier) -> Iterator[str]:
@@ -66,7 +75,7 @@ def dossier_lines(dossier: Dossier) -> Iterator[str]:
             "params": None if order["params"] == "{}" else order["params"],
             "reference": order["reference"],
             "panel status": order["panel_status"],
-            "charge": money(order["charge"], order["currency"]),
+            "charge": _charge(dossier),
             "max charge": money(order["max_charge"]),
             "start count": order["start_count"],
             "remains": order["remains"],
@@ -81,16 +90,19 @@ def dossier_lines(dossier: Dossier) -> Iterator[str]:
             "finished": moment(order["finished_at"]),
         }
     )
-    yield from _section("submissions", map(_submission, dossier.submissions))
-    yield from _section("refills", map(_request, dossier.refills))
-    yield from _section("cancels", map(_request, dossier.cancels))
-    events = list(map(_event, dossier.events))
-    yield from _section(f"the latest {MOST_EVENTS} events" if len(events) == MOST_EVENTS else "events", events)
+    title = f"history (the latest {MOST_EVENTS} events)" if len(dossier.events) == MOST_EVENTS else "history"
+    yield from _section(title, _history(dossier))
     if dossier.record.state is OrderState.UNCONFIRMED:
         yield ""
         yield from evidence_lines(dossier)
         yield ""
         yield from settling_lines(dossier)
+
+
+def _charge(dossier: Dossier) -> str:
+    charge = money(dossier.order["charge"], dossier.order["currency"])
+    expected = money(dossier.submissions[-1]["expected_charge"]) if dossier.submissions else ""
+    return f"{charge}, expected {expected}" if charge and expected else charge
 
 
 def evidence_lines(dossier: Dossier) -> Iterator[str]:
@@ -150,31 +162,52 @@ def _section(title: str, lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in found)
 
 
-def _submission(row: Columns) -> str:
-    ended = (
-        "still open"
-        if row["ended_at"] is None
-        else f"{row['outcome']} after {(row['ended_at'] - row['began_at']).total_seconds():.1f} s"
-    )
+def _history(dossier: Dossier) -> Iterator[str]:
+    """What happened, in the order of time: a line each, with how long after the line before it."""
+    happened = [
+        *((row["at"], text) for row, text in zip(dossier.events, _events(dossier.events), strict=True)),
+        *((row["ended_at"] or row["began_at"], _call(row)) for row in dossier.submissions),
+        *((row["created_at"], _request("refill", row)) for row in dossier.refills),
+        *((row["created_at"], _request("cancel", row)) for row in dossier.cancels),
+    ]
+    before = dossier.order["created_at"]
+    for at, text in sorted(happened, key=itemgetter(0)):
+        after = f"+{brief((at - before).total_seconds())}"
+        yield f"{moment(at)}  {after:>5}  {text}".rstrip()
+        before = at
+
+
+def _call(row: Columns) -> str:
+    lasted = "" if row["ended_at"] is None else f" after {(row['ended_at'] - row['began_at']).total_seconds():.1f} s"
     about = {"expected_charge": money(row["expected_charge"]), "panel_order_id": row["panel_order_id"]}
-    return f"{moment(row['began_at'])}  #{row['id']}  {ended}  {_told(about)}".rstrip()
+    return f"call #{row['id']} {row['outcome'] or 'still open'}{lasted}  {_told(about)}"
 
 
-def _request(row: Columns) -> str:
+def _request(what: str, row: Columns) -> str:
     about = {name: row.get(name) for name in ("panel_refill_id", "panel_status", "error_code", "error", "reference")}
     about["finished"] = moment(row["finished_at"])
-    return f"{moment(row['created_at'])}  #{row['id']}  {row['state']}  {_told(about)}".rstrip()
+    return f"{what} #{row['id']} {row['state']}  {_told(about)}"
 
 
-def _event(row: Columns) -> str:
-    moved = row["state_before"] not in (None, row["state_after"])
-    change = f"  {row['state_before']} → {row['state_after']}" if moved else ""
-    seen = {}
-    if row["kind"] == EventKind.STATUS:
-        seen = {name: row[name] for name in ("panel_status", "remains", "start_count")}
-        seen["charge"] = money(row["charge"])
-    detail = {name: value for name, value in row["detail"].items() if name != LOOKED_BEFORE}
-    return f"{moment(row['at'])}  {harmless(row['kind'])}{change}  {_told(seen | detail)}".rstrip()
+#: What the panel tells of an order, as an event has it.
+_READ = ("panel_status", "charge", "remains", "start_count")
+
+
+def _events(events: Iterable[Columns]) -> Iterator[str]:
+    """Of what the panel tells, each has what is new."""
+    known: dict[str, object] = {}
+    for row in events:
+        moved = row["state_before"] not in (None, row["state_after"])
+        change = f"  {row['state_before']} → {row['state_after']}" if moved else ""
+        read = {name: money(row[name]) if name == "charge" else row[name] for name in _READ}
+        news = {name: _change(known.get(name), value) for name, value in read.items() if value != known.get(name)}
+        known = read
+        detail = {name: value for name, value in row["detail"].items() if name != LOOKED_BEFORE}
+        yield f"{harmless(row['kind'])}{change}  {_told(news | detail)}"
+
+
+def _change(before: object, after: object) -> object:
+    return after if before in (None, "") else f"{before} → {'none' if after in (None, '') else after}"
 
 
 def _told(about: Mapping[str, object]) -> str:

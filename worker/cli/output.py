@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +22,7 @@ from worker.settings import Settings
 _WIDEST = 11
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_TEN, _HUNDRED_THOUSAND, _MILLION = 10, 100_000, 999_500
 
 
 def harmless(text: str, most: int = 500) -> str:
@@ -42,6 +46,20 @@ def _fitted(cell: str, size: int) -> str:
     return set_cell_size(cell, size) if cell_len(cell) <= size else f"{set_cell_size(cell, size - 1)}…"
 
 
+def hanging(start: str, text: str) -> str:
+    """In a terminal, what doesn't fit goes on below where the text began; elsewhere it stays one line."""
+    if not sys.stdout.isatty():
+        return start + text
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def moment(at: datetime | None) -> str:
     """In UTC, to the second."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
@@ -59,6 +77,26 @@ def span(seconds: float | None) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def brief(seconds: float | None) -> str:
+    """The same in its largest unit alone: `12s`, `5m`, `3h`, `2d`."""
+    if seconds is None:
+        return ""
+    whole = max(int(seconds), 0)
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def compact(number: float) -> str:
+    """In six cells: `0.4`, `12`, `9,540`, `954k`, `1.23M`."""
+    if number < _TEN:
+        return f"{number:.1f}".removesuffix(".0")
+    if number < _HUNDRED_THOUSAND:
+        return f"{number:,.0f}"
+    return f"{number / 1e3:.0f}k" if number < _MILLION else f"{number / 1e6:.2f}M"
 
 
 def money(amount: Decimal | None, currency: str | None = None) -> str:

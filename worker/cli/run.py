@@ -9,14 +9,15 @@ import click
 from worker import daemon
 from worker.cli.database import check_schema
 from worker.cli.errors import CommandError
+from worker.cli.examples import examples
 from worker.cli.interrupts import held, raise_interrupts
+from worker.cli.migration import bring_to_head
 from worker.observe.logs import configure
 from worker.settings import load
 from worker.store.embedded import EmbeddedError, embedded_postgres
-from worker.store.migrate import migrate
 
 
-@click.command()
+@click.command(epilog=examples("order-sync run", "order-sync run --embedded ./data"))
 @click.option(
     "--embedded",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,7 +37,7 @@ def run(embedded: Path | None) -> None:
             settings = load(need_database=False)  # a wrong one is told before a database is made
             url = _start_postgres(embedded, stack)
             settings = settings.with_database(url)
-            migrate(url)
+            bring_to_head(url)
             click.echo(f"Insert orders at {url}")
         configure(settings.log.format, settings.log.level, settings.secrets())
         check_schema(settings)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from worker.cli.errors import CommandError
+from worker.cli.examples import examples
 from worker.sandbox import Sandbox, SandboxOptions
 
 _EXAMPLE = """\
@@ -38,7 +39,7 @@ _SHARE = click.FloatRange(0, 1)
 _NOT_NEGATIVE = click.FloatRange(min=0)
 
 
-@click.command()
+@click.command(epilog=examples("order-sync sandbox --speed 60", "order-sync sandbox --port 0 --foreign 2"))
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any that is free.")
 @click.option("--key", default="sandbox-key", show_default=True)
@@ -56,7 +57,10 @@ _NOT_NEGATIVE = click.FloatRange(min=0)
 @click.option("--latency", type=_NOT_NEGATIVE, default=0.0, show_default=True, help="Seconds until an answer.")
 @click.option("--admin-from-anywhere", is_flag=True, help="Open /admin/ to other machines.")
 def sandbox(**options: Any) -> None:
-    """A panel to develop and test against: orders that progress, faults on request, and a ledger of what it took."""
+    """A panel to develop and test against.
+
+    It has orders that progress, faults on request, and a ledger of what it took.
+    """
     try:
         asyncio.run(_serve(SandboxOptions(**options)))
     except OSError as error:

@@ -14,8 +14,8 @@ from worker.cli.output import money, print_csv, print_json, print_lines, span, t
 from worker.cli.parameters import SINCE, words
 from worker.cli.parameters import moment as when
 from worker.settings import load
-from worker.store.lookup import Columns
 from worker.store.offers import Found, Offers, ServiceSearch
+from worker.store.search import Columns
 
 _WEEK = timedelta(days=7)
 

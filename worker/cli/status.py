@@ -6,40 +6,59 @@ from collections.abc import Iterator
 import click
 
 from worker.cli.database import on_database
-from worker.cli.output import harmless, moment, money, print_json, print_lines, span, table
-from worker.settings import load
-from worker.store.overview import MOST_UNCONFIRMED, Overview, PanelStands, overview
+from worker.cli.examples import examples
+from worker.cli.output import harmless, print_json, print_lines, span, table
+from worker.cli.overview_views import balance, error, pause, rates, waits_for, worker_lines
+from worker.settings import ReconcileSettings, load
+from worker.store.overview import Overview, PanelStands, overview
+from worker.store.recent import Rates
+
+#: Unconfirmed orders, and errors, that are told one by one. `--json` has some more of them.
+MOST_SHOWN = 5
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "order-sync status",
+        "order-sync status --json | jq '.panels[] | {panel, pending, unconfirmed}'",
+    )
+)
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
     help="For a script: {at, panels: [{panel, configured, pending, oldest_pending_seconds, submitting, unconfirmed, "
-    "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, balance: {amount, "
-    "currency, at}, pauses: [{scope, reason, detail, since, until}]}], unconfirmed: [{order_id, panel, since, "
-    "age_seconds, doubt}], workers: [{worker_id, name, started_at, lease_until}]}.",
+    "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, "
+    "last_minute: {sent, finished, rejected, unconfirmed}, last_hour: {...}, "
+    "balance: {amount, currency, at}, pauses: [{scope, reason, detail, since, until}]}], "
+    "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, next_look}], "
+    "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}.",
 )
 def status(*, as_json: bool) -> None:
-    """Open orders by panel and state, what waits longest, unconfirmed ones, pauses, balances, workers.
+    """How things stand: open orders, rates, pauses, balances.
 
-    Closed orders aren't counted, however many there are. `orders list --state` shows them.
+    Also what waits longest, what is unconfirmed and what for, the last errors, and the workers that are alive.
+    Closed orders aren't counted, however many there are: `orders list --state` shows them. Rates and errors are those
+    of the newest 10,000 events. `top` shows the same, live.
     """
     settings = load(need_panels=False)
     stands = on_database(settings, lambda engine: overview(engine, settings.panels))
     if as_json:
         print_json(stands, settings)
     else:
-        print_lines(overview_lines(stands, shutil.get_terminal_size().columns), settings)
+        print_lines(overview_lines(stands, settings.reconcile, shutil.get_terminal_size().columns), settings)
 
 
-def overview_lines(stands: Overview, width: int) -> Iterator[str]:
+def overview_lines(stands: Overview, rules: ReconcileSettings, width: int) -> Iterator[str]:
+    if not stands.panels:
+        yield "no panel is configured here, and no order is on record"
     head = ["PANEL", "PENDING", "WAITING", "SENDING", "UNCONFIRMED", "SUBMITTED", "BALANCE"]
-    yield from table(head, [_row(panel) for panel in stands.panels], width)
-    notes = [*_panel_notes(stands), *_unconfirmed(stands), *_workers(stands)]
-    yield ""
-    yield from notes
+    rows = [_row(panel) for panel in stands.panels]
+    yield from table(head, rows, width) if rows else ()
+    for lines in (_panel_lines(stands), _unconfirmed_lines(stands, rules), _error_lines(stands), worker_lines(stands)):
+        if told := list(lines):
+            yield ""
+            yield from told
 
 
 def _row(panel: PanelStands) -> list[str]:
@@ -50,36 +69,33 @@ def _row(panel: PanelStands) -> list[str]:
         str(panel.submitting),
         str(panel.unconfirmed),
         str(panel.submitted),
-        money(panel.balance.amount, panel.balance.currency) if panel.balance else "not known",
+        balance(panel),
     ]
 
 
-def _panel_notes(stands: Overview) -> Iterator[str]:
+def _panel_lines(stands: Overview) -> Iterator[str]:
     for panel in stands.panels:
         name = harmless(panel.panel)
         if not panel.configured:
             yield f"panel {name} isn't configured here"
-        for pause in panel.pauses:
-            what = "orders only" if pause.scope == "add" else "all calls"
-            lasted = span((stands.at - pause.since).total_seconds())
-            yield (
-                f"panel {name} is paused ({what}) since {moment(pause.since)} UTC, {lasted} ago: "
-                f"{harmless(': '.join(word for word in (pause.reason, pause.detail) if word))}"
-            )
+        yield from (f"panel {name} is {pause(one, stands.at)}" for one in panel.pauses)
+        if panel.last_hour != Rates():
+            yield f"panel {name}, last minute: {rates(panel.last_minute)}"
+            yield f"panel {name}, last hour: {rates(panel.last_hour)}"
 
 
-def _unconfirmed(stands: Overview) -> Iterator[str]:
-    for order in stands.unconfirmed:
-        doubt = f": {harmless(order.doubt)}" if order.doubt else ""
-        yield f"order {order.order_id} ({harmless(order.panel)}) is unconfirmed for {span(order.age_seconds)}{doubt}"
-    more = sum(panel.unconfirmed for panel in stands.panels) - len(stands.unconfirmed)
-    if len(stands.unconfirmed) == MOST_UNCONFIRMED and more > 0:
+def _unconfirmed_lines(stands: Overview, rules: ReconcileSettings) -> Iterator[str]:
+    shown = stands.unconfirmed[:MOST_SHOWN]
+    for order in shown:
+        yield (
+            f"order {order.order_id} ({harmless(order.panel)}) is unconfirmed for {span(order.age_seconds)}: "
+            f"{waits_for(order, stands.at, rules)}"
+        )
+    if (more := sum(panel.unconfirmed for panel in stands.panels) - len(shown)) > 0:
         yield f"and {more} more: order-sync orders list --state unconfirmed"
+    if shown:
+        yield f"the evidence of one: order-sync orders show {shown[0].order_id}"
 
 
-def _workers(stands: Overview) -> Iterator[str]:
-    if not stands.workers:
-        yield "no worker is alive"
-    for worker in stands.workers:
-        lived = span((stands.at - worker.started_at).total_seconds())
-        yield f"worker {harmless(worker.name)} is alive, since {lived}"
+def _error_lines(stands: Overview) -> Iterator[str]:
+    yield from (error(one, stands.at) for one in stands.errors[:MOST_SHOWN])

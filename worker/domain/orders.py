@@ -30,6 +30,9 @@ class EventKind(StrEnum):
     EVIDENCE = "evidence"  #: what the evidence says, where it is less than proof
     RESOLVED = "resolved"  #: settled by a person
     RETRIED = "retried"  #: rejected, and put back by a person
+    ADDED = "added"  #: placed by a person
+    CANCEL_ASKED = "cancel_asked"  #: a person asked for a cancel
+    REFILL_ASKED = "refill_asked"  #: a person asked for a refill
     LATE_RESULT = "late_result"  #: what a call came to, told after its lease had ended
 
 
@@ -213,7 +216,7 @@ def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: s
                 order_id, "is being sent just now: its worker writes what comes of it, or is taken over within a minute"
             )
         case _:
-            return Declined(order_id, f"{_stands(before)}, and only an unconfirmed order can be resolved")
+            return Declined(order_id, f"{stands(before)}, and only an unconfirmed order can be resolved")
     rejected = decision.state is OrderState.REJECTED
     after = OrderRecord(
         decision.state,
@@ -248,10 +251,11 @@ def retried(
         case OrderState.UNCONFIRMED:
             return Declined(order_id, "is unconfirmed, and the panel may have taken it: `orders resolve` settles it")
         case _:
-            return Declined(order_id, f"{_stands(before)}, and only a rejected order can be put back")
+            return Declined(order_id, f"{stands(before)}, and only a rejected order can be put back")
 
 
-def _stands(record: OrderRecord) -> str:
+def stands(record: OrderRecord) -> str:
+    """How an order stands, to go on where "order 42" ends."""
     return f"is {record.state}" + (f" as panel order {record.panel_order_id}" if record.panel_order_id else "")
 
 

@@ -17,6 +17,10 @@ _KNOWN = text("""
     FROM services WHERE panel = :panel
 """)
 
+_ENTRY = text(f"{_KNOWN.text} AND service = :service")
+
+_ANY = text("SELECT EXISTS (SELECT FROM services WHERE panel = :panel)")
+
 _UPSERT = text("""
     INSERT INTO services AS s
         (panel, service, name, type, category, rate, min, max, refill, cancel, dripfeed, raw)
@@ -66,6 +70,18 @@ class Catalogue:
     def __init__(self, engine: AsyncEngine, panel: str) -> None:
         self._engine = engine
         self._panel = panel
+
+    async def entry(self, service: str) -> tuple[Service, bool] | None:
+        """One service, and whether it is gone by now; None where the catalogue never had it."""
+        async with self._engine.connect() as connection:
+            about = {"panel": self._panel, "service": service}
+            row = (await connection.execute(_ENTRY, about)).one_or_none()
+            return None if row is None else (_service(row), row.removed)
+
+    async def is_known(self) -> bool:
+        """Whether it was ever read."""
+        async with self._engine.connect() as connection:
+            return bool(await connection.scalar(_ANY, {"panel": self._panel}))
 
     async def mirror(self, listed: Sequence[Service]) -> list[ServiceChange]:
         """Make the mirror equal to the panel's list; returns what changed.

@@ -1,16 +1,23 @@
 """What a person changes about orders by hand: as every writer does, rows are locked first, and events written last."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg import IntegrityError
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from worker.domain.by_hand import added, cancel_asked, declined_cancel, declined_refill, refill_asked
 from worker.domain.orders import Change, Declined, ResolvedAs, resolved, retried
+from worker.domain.requests import OrderRequest
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, Changing, changing, record_of
 from worker.store.orders import ACCEPTED_LATE, refute, watch
+from worker.store.requests import RequestTable
 
 _LOCK = text(f"""
     SELECT o.id, o.panel, {RECORD_COLUMNS} FROM orders o WHERE o.id = ANY(:order_id)
@@ -30,7 +37,55 @@ _CALLS = text(f"""
     GROUP BY s.order_id
 """)  # noqa: S608 - our own word
 
+#: Those that aren't at their end.
+_UNDER_WAY = {
+    "cancels": text("SELECT order_id FROM cancels WHERE order_id = ANY(:order_id) AND state = 'pending'"),
+    "refills": text(
+        "SELECT order_id FROM refills WHERE order_id = ANY(:order_id) AND state IN ('pending', 'submitted')"
+    ),
+}
+
+_ASK = {
+    table: text(f"INSERT INTO {table} (order_id) SELECT unnest(CAST(:order_id AS bigint[])) RETURNING id, order_id")
+    for table in ("cancels", "refills")
+}
+
+_ADD = text("""
+    INSERT INTO orders (
+        panel, service, link, quantity, runs, interval_minutes, params, reference, priority, not_before, max_charge
+    )
+    VALUES (
+        :panel, :service, :link, :quantity, :runs, :interval_minutes, CAST(:params AS jsonb), :reference, :priority,
+        coalesce(CAST(:not_before AS timestamptz), now()), :max_charge
+    )
+    ON CONFLICT (reference) DO NOTHING
+    RETURNING id
+""")
+
 _FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as a person places it: a producer's columns. `not_before` None: at once."""
+
+    service: str
+    panel: str = "default"
+    link: str | None = None
+    quantity: int | None = None
+    runs: int | None = None
+    interval_minutes: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    priority: int = 0
+    not_before: datetime | None = None
+    max_charge: Decimal | None = None
+
+    @property
+    def request(self) -> OrderRequest:
+        return OrderRequest(
+            self.service, self.link, self.quantity, self.runs, self.interval_minutes, self.params, self.max_charge
+        )
 
 
 class Desk:
@@ -51,6 +106,40 @@ class Desk:
                 results.append(retried(order_id, record, may_have_been_taken=taken, who=who, why=why))
             await transaction.write([result for result in results if isinstance(result, Change)])
         return results
+
+    async def ask(
+        self, table: RequestTable, order_ids: Collection[int], *, who: str, why: str | None
+    ) -> list[Change | Declined]:
+        """Ask for cancels, or refills, all in one transaction; for each id what was written, or why nothing was."""
+        asked_for = {"cancels": cancel_asked, "refills": refill_asked}[table]
+        declined = {"cancels": declined_cancel, "refills": declined_refill}[table]
+        async with changing(self._engine) as transaction:
+            connection = transaction.connection
+            rows, _ = await _lock(connection, sorted(set(order_ids)))
+            records = {order_id: record_of(row) for order_id, row in rows.items()}
+            under_way = set((await connection.execute(_UNDER_WAY[table], {"order_id": list(rows)})).scalars())
+            reasons = {
+                order_id: declined(order_id, records[order_id], asked_for=order_id in under_way)
+                if order_id in records
+                else Declined(order_id, "doesn't exist")
+                for order_id in sorted(set(order_ids))
+            }
+            wanted = [order_id for order_id, reason in reasons.items() if reason is None]
+            asked = await connection.execute(_ASK[table], {"order_id": wanted})
+            changes = {
+                row.order_id: asked_for(row.order_id, records[row.order_id], row.id, who=who, why=why) for row in asked
+            }
+            await transaction.write(list(changes.values()))
+        return [reason or changes[order_id] for order_id, reason in reasons.items()]
+
+    async def add(self, order: NewOrder, *, who: str, why: str | None) -> int | None:
+        """Place an order; returns its id, or None where another has its reference."""
+        async with changing(self._engine) as transaction:
+            values = asdict(order) | {"params": json.dumps(order.params)}
+            order_id = (await transaction.connection.execute(_ADD, values)).scalar_one_or_none()
+            if order_id is not None:
+                await transaction.write([added(order_id, who=who, why=why)])
+        return order_id
 
     async def resolve(
         self, order_id: int, decision: ResolvedAs, *, token: int | None, who: str, why: str

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from worker.store.engine import connection_to
-from worker.store.migrate import current, head
 from worker.store.orders import PANELS_WAITING
+from worker.store.revision import current, head
 
 #: The oldest Postgres that is tested, as `server_version_num` has it.
 OLDEST = 150_000
@@ -32,6 +32,11 @@ class DatabaseReport:
     @property
     def is_at_head(self) -> bool:
         return self.revision == self.needed
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of order-sync has migrated it. Revisions are numbered."""
+        return self.revision is not None and self.revision > self.needed
 
 
 def inspect(url: str) -> DatabaseReport:

@@ -1,35 +1,24 @@
-"""Orders as a person looks for them, and all that is on record about one."""
+"""All that is on record about one order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import OrderRecord
-from worker.domain.states import OrderState
-from worker.store.changes import RECORD_COLUMNS, record_of
+from worker.store.changes import record_of
 from worker.store.clock import now_of
 from worker.store.orders import ACCEPTED_LATE
-
-#: A row by the names of its columns.
-Columns: TypeAlias = Mapping[str, Any]
+from worker.store.search import COLUMNS, Columns
 
 #: Of one order, the newest so many events are read.
 MOST_EVENTS = 1_000
 
-#: A time of a producer's own may lie where Python has no dates.
-_COLUMNS = f"""
-    o.id, o.panel, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.reference, o.priority,
-    least(greatest(o.not_before, '0001-01-02 00:00+00'), '9999-12-30 00:00+00') AS not_before,
-    o.max_charge, {RECORD_COLUMNS}, o.attempts,
-    o.created_at, o.submitted_at, o.checked_at, o.finished_at, o.updated_at, o.retry_at
-"""
-
 #: `params` as a text: Postgres holds numbers in it that Python wouldn't read.
-_ORDER = text(f"SELECT {_COLUMNS}, o.params::text AS params FROM orders o WHERE o.id = :order_id")  # noqa: S608 - names of ours
+_ORDER = text(f"SELECT {COLUMNS}, o.params::text AS params FROM orders o WHERE o.id = :order_id")  # noqa: S608 - names of ours
 
 _REFILLS = text("""
     SELECT id, reference, state, panel_refill_id, panel_status, error_code, error,
@@ -67,31 +56,6 @@ _HOLDER = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Which orders are looked for: what is None, or empty, doesn't matter. `since`: created then, or so long ago.
-
-    `link` is a part of it, in any case of letters. `after`: the id that ended the page before.
-    """
-
-    states: tuple[OrderState, ...] = ()
-    panel: str | None = None
-    service: str | None = None
-    since: datetime | timedelta | None = None
-    reference: str | None = None
-    link: str | None = None
-    after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Orders, the newest first, as of `at`. `next_after` is where the next page begins; None: there is no more."""
-
-    at: datetime
-    orders: tuple[Columns, ...]
-    next_after: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Dossier:
     """One order and its history, each in the order of time, as of `at`.
 
@@ -116,14 +80,6 @@ class Dossier:
 class Lookup:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-
-    async def search(self, search: Search, at_most: int) -> Page:
-        statement, values = searching(search, at_most + 1)
-        async with self._engine.connect() as connection:
-            at = await now_of(connection)
-            found = await _all(connection, statement, values)
-        page = found[:at_most]
-        return Page(at, page, page[-1]["id"] if len(found) > at_most else None)
 
     async def order(self, order_id: int) -> Dossier | None:
         """All about one order; None where there is none with this id."""
@@ -152,33 +108,3 @@ class Lookup:
 
 async def _all(connection: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> tuple[Columns, ...]:
     return tuple(row._asdict() for row in await connection.execute(statement, values))
-
-
-def searching(search: Search, at_most: int) -> tuple[TextClause, dict[str, Any]]:
-    """The statement of a search, and its values.
-
-    Each state has a branch of its own, which an index of that state serves in the order of ids, or the primary key
-    does: nowhere are more rows sorted than make a page for each.
-    """
-    conditions, values = _conditions(search)
-    branches = [
-        f"(SELECT * FROM orders o WHERE {' AND '.join([*conditions, *of_state])} ORDER BY o.id DESC LIMIT :at_most)"  # noqa: S608 - names of ours
-        for of_state in ([f"o.state = '{state}'"] for state in dict.fromkeys(search.states))
-    ] or [f"(SELECT * FROM orders o WHERE {' AND '.join(conditions)} ORDER BY o.id DESC LIMIT :at_most)"]  # noqa: S608 - names of ours
-    statement = f"""
-        SELECT {_COLUMNS} FROM ({" UNION ALL ".join(branches)}) o ORDER BY o.id DESC LIMIT :at_most
-    """  # noqa: S608 - names of ours
-    return text(statement), values | {"at_most": at_most}
-
-
-def _conditions(search: Search) -> tuple[list[str], dict[str, Any]]:
-    conditions = {
-        "panel": "o.panel = :panel",
-        "service": "o.service = :service",
-        "since": "o.created_at >= :since" if isinstance(search.since, datetime) else "o.created_at >= now() - :since",
-        "reference": "o.reference = :reference",
-        "link": "strpos(lower(o.link), lower(:link)) > 0",
-        "after": "o.id < :after",
-    }
-    given = {name: value for name in conditions if (value := getattr(search, name)) is not None}
-    return ["true", *(conditions[name] for name in given)], given

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.words import plain
 from worker.store.clock import now_of
-from worker.store.lookup import Columns
+from worker.store.search import Columns
 
 #: Orders are recent that were inserted within so long.
 RECENT = timedelta(days=7)

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.store.balances import KNOWN
 from worker.store.clock import now_of
+from worker.store.recent import Rates, RecentError, errors, rates
 
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
@@ -36,7 +38,8 @@ ON_THE_WAY = text("""
 """)
 
 LONGEST_UNCONFIRMED = text("""
-    SELECT o.id, o.panel, o.updated_at, extract(epoch FROM now() - o.updated_at)::float8 AS age, e.verdict
+    SELECT o.id, o.panel, o.updated_at, extract(epoch FROM now() - o.updated_at)::float8 AS age,
+        e.verdict, e.due_at
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
@@ -123,19 +126,26 @@ class PanelStands:
     status_age_seconds: float | None = None
     status_overdue_seconds: float = 0.0
     services_at: datetime | None = None
+    last_minute: Rates = field(default_factory=Rates)
+    last_hour: Rates = field(default_factory=Rates)
     balance: BalanceStands | None = None
     pauses: list[PauseStands] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedOrder:
-    """`doubt` is why the last examination was less than proof; None where there was none."""
+    """`verdict` is the last examination's, `doubt` why it was less than proof, `next_look` when it is examined again.
+
+    All three are None where there was none yet.
+    """
 
     order_id: int
     panel: str
     since: datetime
     age_seconds: float
+    verdict: str | None
     doubt: str | None
+    next_look: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +158,15 @@ class LivingWorker:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most."""
+    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most.
+
+    `errors` are the latest, MOST_ERRORS at the most, of those among the newest events.
+    """
 
     at: datetime
     panels: tuple[PanelStands, ...]
     unconfirmed: tuple[UnconfirmedOrder, ...]
+    errors: tuple[RecentError, ...]
     workers: tuple[LivingWorker, ...]
 
 
@@ -179,10 +193,17 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
         for row in await connection.execute(BALANCES):
             about(row.panel).balance = BalanceStands(row.balance, row.currency, row.at)
+        for name, minute, hour in await rates(connection):
+            about(name).last_minute, about(name).last_hour = minute, hour
         longest = await connection.execute(LONGEST_UNCONFIRMED, {"at_most": MOST_UNCONFIRMED})
-        unconfirmed = tuple(
-            UnconfirmedOrder(row.id, row.panel, row.updated_at, row.age, (row.verdict or {}).get("doubt"))
-            for row in longest
-        )
+        unconfirmed = tuple(map(_unconfirmed, longest))
+        latest = await errors(connection)
         workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
-    return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, workers)
+    return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, latest, workers)
+
+
+def _unconfirmed(row: Row[Any]) -> UnconfirmedOrder:
+    verdict = row.verdict or {}
+    return UnconfirmedOrder(
+        row.id, row.panel, row.updated_at, row.age, verdict.get("verdict"), verdict.get("doubt"), row.due_at
+    )

@@ -1,20 +1,11 @@
-"""Addresses that go nowhere, and a panel."""
+"""A panel, and the settings that go with it."""
 
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.acceptance.commands.command import KEY
 from worker.sandbox import Sandbox, SandboxOptions
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port of this machine on which nobody listens, and nobody else can meanwhile."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 @pytest.fixture

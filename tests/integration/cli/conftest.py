@@ -22,18 +22,24 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def order_sync(database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> OrderSync:
-    """Run a command to its end."""
+def order_sync(database_url: str, monkeypatch: pytest.MonkeyPatch, typed: OrderSync) -> OrderSync:
+    """Run a command to its end, on the test's database."""
     monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", database_url)
+    return typed
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> OrderSync:
+    """Run a command to its end, with the settings that there are."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LOGNAME", "ann")
 
-    def order_sync(*arguments: object) -> Ended:
+    def typed(*arguments: object) -> Ended:
         capfd.readouterr()
-        code = cli.run(cli.cli, list(map(str, arguments)))
+        code = cli.execute(cli.cli, list(map(str, arguments)))
         return Ended(code, *capfd.readouterr())
 
-    return order_sync
+    return typed
 
 
 def add_unconfirmed(database: Database, verdict: str | None = None, **columns: Any) -> int:

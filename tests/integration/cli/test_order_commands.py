@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -10,21 +9,14 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_secret, started, with_password
+from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_secret, started
 from tests.integration.cli.conftest import add_unconfirmed, until_it_waits
+from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.store.plain_sql import Database
 from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox, SandboxOptions
-
-COMMANDS = (
-    ["orders", "list"],
-    ["orders", "show", "1"],
-    ["orders", "retry", "1"],
-    ["orders", "resolve", "1", "--reject", "--why", "x", "--yes"],
-    ["status"],
-)
 
 
 @pytest.fixture
@@ -36,30 +28,6 @@ async def panel() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def settings(database_url: str, panel: Sandbox) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "PANELS__DEFAULT__URL": panel.url, "PANELS__DEFAULT__KEY": KEY}
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_an_unreachable_database(arguments: list[str], database_url: str) -> None:
-    url = with_password(database_url).replace("/order_sync_test", "/nowhere_test", 1)
-    ended = await order_sync(*arguments, settings={"DATABASE_URL": url})
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("order-sync: the database that ORDER_SYNC_DATABASE_URL names can't be used: ")
-    assert len(ended.err.splitlines()) == 1
-    assert not shows_a_secret(ended.text)
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_a_schema_that_is_not_at_head(arguments: list[str], empty_database_url: str) -> None:
-    ended = await order_sync(*arguments, settings={"DATABASE_URL": empty_database_url})
-    assert (ended.code, ended.out) == (1, "")
-    assert "run `order-sync migrate` first" in ended.err
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-async def test_wrong_settings(arguments: list[str]) -> None:
-    ended = await order_sync(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("order-sync: ORDER_SYNC_DATABASE_URL: is missing")
 
 
 async def test_a_table_that_is_gone(database_url: str) -> None:
@@ -114,42 +82,15 @@ async def test_a_question_on_a_terminal(
     state: str,
 ) -> None:
     add_unconfirmed(database)
-    said, exit_code = await on_a_terminal(["orders", "resolve", "1", "--reject", "--why", "x"], settings, answer)
-    assert exit_code == code
+    resolve = ["orders", "resolve", "1", "--reject", "--why", "x"]
+    ended = await on_a_terminal(resolve, settings, (b"[y/N]", answer))
+    said = ended.said
+    assert ended.code == code
     assert database.order(1).state == state
     assert said.index("Expected charge: 0.09.") < said.index("Do it?")
     assert ("nothing was changed" in said) is (code == 1)
     assert "Traceback" not in said
     assert "\x1b[" not in said  # no colours, whether or not NO_COLOR asks for none
-
-
-async def on_a_terminal(arguments: list[str], settings: dict[str, str], answer: bytes) -> tuple[str, int]:
-    """What a command says on a terminal of its own, where its question is answered; and its exit code."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, **{f"ORDER_SYNC_{name}": value for name, value in settings.items()}}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "worker", *arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    said = await asyncio.to_thread(_converse, ours, answer)
-    return said, await process.wait()
-
-
-def _converse(terminal: int, answer: bytes) -> str:
-    said = b""
-    answered = False
-    with open(terminal, "r+b", buffering=0) as stream:
-        while True:
-            try:
-                some = stream.read(4096)
-            except OSError:  # Linux's way of saying that the other side is closed
-                some = b""
-            if not some:
-                return said.decode()
-            said += some
-            if b"[y/N]" in said and not answered:
-                stream.write(answer)
-                answered = True
 
 
 async def bought(panel: Sandbox) -> str:

@@ -39,11 +39,11 @@ def test_all_about_an_order(order_sync: OrderSync, database: Database) -> None:
     for said in (
         "order 1: completed",
         "panel order id    23501",
-        "charge            0.09 USD",
-        "#1  accepted after 30.0 s  expected charge 0.09; panel order id 23501",
-        "#1  rejected  error code refill_rejected; error too late",
-        "#1  accepted",
-        "status  submitted → completed  panel status Completed; remains 0; charge 0.09",
+        "charge            0.09 USD, expected 0.09",
+        "call #1 accepted after 30.0 s  expected charge 0.09; panel order id 23501",
+        "refill #1 rejected  error code refill_rejected; error too late",
+        "cancel #1 accepted",
+        "status  submitted → completed  panel status Completed; charge 0.09; remains 0",
     ):
         assert said in ended.out
     assert "evidence" not in ended.out
@@ -65,9 +65,10 @@ def test_the_timeline_of_what_the_worker_did(order_sync: OrderSync, database: Da
     refused, unanswered = database.add_order(), database.add_order()
     asyncio.run(made_by_the_worker(database.url))
     shown = order_sync("orders", "show", str(refused)).out
-    lines = [line.split("  ", 2)[2] for line in shown.partition("\nevents\n")[2].splitlines()]
-    assert lines == [
+    lines = [line[30:] for line in shown.partition("\nhistory\n")[2].splitlines()]
+    assert [line.split(" after ")[0] for line in lines] == [
         "submitting  pending → submitting  attempt 1",
+        "call #1 refused",
         "rejected  submitting → rejected  error Bad Link; error code link_refused",
     ]
     shown = order_sync("orders", "show", str(unanswered)).out
@@ -160,4 +161,20 @@ def test_secrets_that_rows_hold_are_taken_out(
 
 def test_an_order_that_is_not_there(order_sync: OrderSync) -> None:
     ended = order_sync("orders", "show", "42")
-    assert (ended.code, ended.out, ended.err) == (1, "", "order-sync: order 42 doesn't exist\n")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("order-sync: order 42 doesn't exist: ")
+
+
+def test_of_what_the_panel_told_each_line_has_what_was_new(order_sync: OrderSync, database: Database) -> None:
+    order_id = database.add_submitted("5")
+    for minutes, status, charge, remains in ((1, "Pending", "0.9", 100), (3, "Partial", "0.4", 100)):
+        database.execute(
+            "INSERT INTO order_events (order_id, at, kind, state_before, state_after, panel_status, charge, remains) "
+            "SELECT id, created_at + make_interval(mins => %s), 'status', state, state, %s, %s, %s FROM orders",
+            [minutes, status, charge, remains],
+        )
+    lines = order_sync("orders", "show", str(order_id)).out.partition("\nhistory\n")[2].splitlines()
+    assert [line[25:] for line in lines] == [
+        "+1m  status  panel status Pending; charge 0.9; remains 100",
+        "+2m  status  panel status Pending → Partial; charge 0.9 → 0.4",
+    ]

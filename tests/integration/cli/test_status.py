@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests import readme
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
+from worker.store import recent
 from worker.store.overview import MOST_UNCONFIRMED
 
 
@@ -34,6 +36,25 @@ def busy(database: Database) -> None:
         database.insert("balances", panel="default", balance=balance, currency="USD", at=f"2026-01-0{balance[0]}")
     database.insert("balances", panel="default", balance="3.25", currency="USD")
     database.insert("balances", panel="third", balance="1")
+    for kind, before, after, ago, detail in (
+        ("status", "submitted", "completed", "90 min", "{}"),
+        ("status", "submitted", "completed", "30 min", "{}"),
+        ("status", "completed", "partial", "20 min", "{}"),
+        (
+            "rejected",
+            "submitting",
+            "rejected",
+            "10 min",
+            '{"error_code": "link_refused", "error": "Bad \\u001b[31mlink"}',
+        ),
+        ("submitted", "submitting", "submitted", "10 s", "{}"),
+        ("evidence", "unconfirmed", "unconfirmed", "5 s", "{}"),
+    ):
+        database.execute(
+            "INSERT INTO order_events (order_id, at, kind, state_before, state_after, detail) "
+            "VALUES (5, now() - %s::interval, %s, %s, %s, %s)",
+            [ago, kind, before, after, detail],
+        )
     database.execute(
         "INSERT INTO pauses (panel, scope, reason, detail, until) VALUES "
         "('default', 'add', 'low_balance', 'below 5', now() + interval '30 years'),"
@@ -52,7 +73,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__URL", "https://panel.example/api/v2")
     monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__KEY", "k3y-hush")
     shown = stands(order_sync)
-    assert list(shown) == ["at", "panels", "unconfirmed", "workers"]
+    assert list(shown) == ["at", "panels", "unconfirmed", "errors", "workers"]
     default, other, third = shown["panels"]
     assert 60 <= default.pop("oldest_pending_seconds") < 120
     assert 600 <= default.pop("oldest_unconfirmed_seconds") < 660
@@ -67,6 +88,8 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
         "unconfirmed": 1,
         "submitted": 1,
         "services_at": "2026-01-02T00:00:00+00:00",
+        "last_minute": {"sent": 1.0, "finished": 0.0, "rejected": 0.0, "unconfirmed": 0.0},
+        "last_hour": {"sent": 1.0, "finished": 1.0, "rejected": 1.0, "unconfirmed": 0.0},
     }
     assert (balance["amount"], balance["currency"]) == ("3.25", "USD")
     assert (pause["scope"], pause["reason"], pause["detail"], pause["until"]) == ("add", "low_balance", "below 5", None)
@@ -74,8 +97,35 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     assert other["pauses"][0]["until"] == "2026-01-01T00:00:00+00:00"
     assert (third["panel"], third["pending"], third["balance"]["amount"]) == ("third", 0, "1")
     (unconfirmed,) = shown["unconfirmed"]
-    assert (unconfirmed["order_id"], unconfirmed["panel"], unconfirmed["doubt"]) == (10, "default", "ambiguous")
+    assert unconfirmed.pop("age_seconds") >= 600
+    assert (unconfirmed.pop("since"), unconfirmed.pop("next_look")) > ("2026", "2026")
+    assert unconfirmed == {"order_id": 10, "panel": "default", "verdict": "undecided", "doubt": "ambiguous"}
+    (error,) = shown["errors"]
+    assert error.pop("at") > "2026"
+    assert error == {
+        "order_id": 5,
+        "panel": "default",
+        "kind": "rejected",
+        "error_code": "link_refused",
+        "error": "Bad \x1b[31mlink",
+    }
     assert [worker["name"] for worker in shown["workers"]] == ["alive:1"]
+
+
+def keys(value: Any) -> Any:
+    """The names of a value's members, however deep."""
+    match value:
+        case dict():
+            return {name: keys(one) for name, one in value.items()}
+        case list():
+            return [keys(value[0])]
+        case _:
+            return None
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_shape_is_the_one_in_the_readme(order_sync: OrderSync) -> None:
+    assert keys(stands(order_sync)) == keys(json.loads(readme.block("json", "oldest_pending_seconds")))
 
 
 @pytest.mark.usefixtures("busy")
@@ -88,9 +138,12 @@ def test_for_people(order_sync: OrderSync) -> None:
     assert lines[2].split() == ["other", "0", "1", "0", "0", "not", "known"]
     said = "\n".join(lines[4:])
     assert "panel other isn't configured here" in said
-    assert "panel default is paused (orders only) since" in said
-    assert "ago: outage: \\x1b[31mgone" in said
-    assert "order 10 (default) is unconfirmed for 10 min: ambiguous" in said
+    assert "panel default is paused for 0 s (orders only): low_balance: below 5" in said
+    assert "outage: \\x1b[31mgone; tries again now" in said
+    assert "order 10 (default) is unconfirmed for 10 min: ambiguous; looked for again now" in said
+    assert "panel default, last minute: 1 sent, 0 finished" in said
+    assert "panel default, last hour: 1 sent, 1 finished, 1 rejected" in said
+    assert "10 min ago: order 5 (default) rejected: link_refused: Bad \\x1b[31mlink" in said
     assert "worker alive:1 is alive" in said
     assert "dead" not in said
 
@@ -105,4 +158,23 @@ def test_of_many_unconfirmed_the_oldest_are_told(order_sync: OrderSync, database
     ids = [add_unconfirmed(database) for _ in range(MOST_UNCONFIRMED + 3)]
     database.execute("UPDATE orders SET updated_at = now() + make_interval(secs => id)")
     assert [order["order_id"] for order in stands(order_sync)["unconfirmed"]] == ids[:MOST_UNCONFIRMED]
-    assert "and 3 more: order-sync orders list --state unconfirmed" in order_sync("status").out
+    assert f"and {MOST_UNCONFIRMED - 2} more: order-sync orders list --state unconfirmed" in order_sync("status").out
+
+
+@pytest.mark.usefixtures("busy")
+def test_rates_are_projected_where_the_events_that_are_read_do_not_reach_back(
+    order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "NEWEST_EVENTS", 2)  # the older of them happened ten seconds ago
+    default = stands(order_sync)["panels"][0]
+    assert 5.0 <= default["last_minute"]["sent"] <= 6.0
+    assert 300.0 <= default["last_hour"]["sent"] <= 360.0
+    assert default["last_hour"]["finished"] == 0.0
+
+
+def test_events_of_an_order_that_was_deleted(order_sync: OrderSync, database: Database) -> None:
+    database.execute(
+        "INSERT INTO order_events (order_id, kind, state_before, state_after, detail) "
+        """VALUES (7, 'rejected', 'submitting', 'rejected', '{"error_code": "refused"}')"""
+    )
+    assert stands(order_sync)["panels"] == []

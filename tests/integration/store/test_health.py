@@ -12,7 +12,8 @@ from sqlalchemy import make_url
 
 from worker.store.engine import DatabaseUnreachableError, connection_to
 from worker.store.health import OLDEST, inspect
-from worker.store.migrate import head, migrate
+from worker.store.migrate import migrate
+from worker.store.revision import head
 
 PASSWORD = "s3cret-of-the-shop"
 

@@ -1,5 +1,6 @@
 """What runs on a schedule reads what is open, however long the history behind it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import TextClause
+from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import dialect
 
+from worker import events
 from worker.domain.states import OrderState
 from worker.store import (
     audit,
@@ -23,12 +25,13 @@ from worker.store import (
     overview,
     periodic,
     polls,
+    recent,
     requests,
     spending,
     workers,
 )
-from worker.store.lookup import Search, searching
 from worker.store.offers import ServiceSearch
+from worker.store.search import Search, ending, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
 CLOSED = 100_000
@@ -131,6 +134,19 @@ WRITE = {
     "detail": ["{}"] * 50,
 }
 
+#: So many rows may be looked through for one page.
+WINDOW = 200
+
+SEARCHES = {
+    "the newest": Search(),
+    "a page": Search(after=CLOSED // 2),
+    "by reference": Search(reference="a"),
+    "by link": Search(link="nowhere"),
+    "by what no index knows": Search((OrderState.CANCELED,), "x", "y", error_code="z", after=CLOSED // 2),
+    **{str(state): Search((state,)) for state in OrderState},
+    "several states": Search((OrderState.REJECTED, OrderState.UNCONFIRMED, OrderState.PARTIAL)),
+}
+
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
     "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
@@ -204,16 +220,13 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
     "overview.looks": (overview.LOOKS, {}),
     "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
+    "recent.reach": (recent.REACH, {"newest": 100}),
+    "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),
+    "recent.errors": (recent.ERRORS, {"newest": 100, "at_most": 20}),
     "overview.balances": (overview.BALANCES, {}),
-    "lookup.the newest": searching(Search(), 51),
-    "lookup.a page": searching(Search(after=CLOSED // 2), 51),
-    "lookup.by reference": searching(Search(reference="a"), 51),
-    **{
-        f"lookup.{state}": searching(Search((state,)), 51)
-        for state in OrderState
-        if not state.is_final or state is OrderState.COMPLETED
-    },
-    "lookup.several states": searching(Search((OrderState.REJECTED, OrderState.UNCONFIRMED)), 51),
+    "events.read": (text(re.sub(r"%\((\w+)\)s", r":\1", events._READ)), {"after": 3 * CLOSED // 2, "at_most": 100}),
+    **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
+    **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},
 }
 
 

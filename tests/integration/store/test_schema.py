@@ -10,11 +10,13 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from worker.store import migrate as migrations
 from worker.store.engine import sqlalchemy_url
-from worker.store.migrate import downgrade, head, migrate
+from worker.store.migrate import NewerSchemaError, downgrade, migrate
+from worker.store.revision import current, directory, head
 from worker.store.tables import metadata
 
 CATALOGUE = """
@@ -89,6 +91,16 @@ def test_alembic_finds_nothing_to_generate(database_url: str) -> None:
     engine.dispose()
 
 
+def test_alembic_knows_the_same_revisions(database_url: str) -> None:
+    """They are read without it elsewhere."""
+    scripts = ScriptDirectory(str(directory()))
+    assert scripts.get_heads() == [head()]
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        assert current(connection) == MigrationContext.configure(connection).get_current_revision() == head()
+    engine.dispose()
+
+
 def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:
     assert migrate(empty_database_url) == (None, head())
     built = catalogue(empty_database_url)
@@ -125,3 +137,12 @@ def wait_until(connection: "psycopg.Connection[Any]", question: str) -> None:
     while connection.execute(question).fetchone() != (True,):
         assert time.monotonic() < deadline, question
         time.sleep(0.01)
+
+
+def test_a_schema_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = catalogue(database_url)
+    with pytest.raises(NewerSchemaError, match=f"is at 9999, and this version knows no further than {head()}"):
+        migrate(database_url)
+    assert catalogue(database_url) == before

@@ -91,3 +91,8 @@ def test_the_database_is_looked_at_in_three_ways(different: dict[str, object], v
 def test_the_clock_says_which_way() -> None:
     assert [f.text for f in read_report(report(clock_difference=-3.04))][2] == "the database's is 3.0 s behind"
     assert [f.text for f in read_report(report(clock_difference=3.04))][2] == "the database's is 3.0 s ahead"
+
+
+@pytest.mark.parametrize(("revision", "mend"), [(None, "run `order-sync migrate`"), ("0002", "update order-sync")])
+def test_what_mends_a_schema(revision: str | None, mend: str) -> None:
+    assert [finding.mend for finding in read_report(report(revision=revision))][1] == mend

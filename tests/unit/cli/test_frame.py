@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 
 from worker import __version__, cli
+from worker.__main__ import main
 from worker.cli.lazy import LazyGroup
+from worker.cli.output import hanging
 
 HERE = Path(__file__).parent
 NAMES = ("fine", "failing", "unset", "interrupted", "leaving")
@@ -34,12 +37,12 @@ def group(monkeypatch: pytest.MonkeyPatch) -> click.Group:
 def test_how_a_command_ends(
     group: click.Group, capfd: pytest.CaptureFixture[str], command: str, code: int, *, out: str, err: str
 ) -> None:
-    assert cli.run(group, [command]) == code
+    assert cli.execute(group, [command]) == code
     assert capfd.readouterr() == (out, err)
 
 
 def test_wrong_settings_end_with_2_and_a_line_for_each(group: click.Group, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(group, ["unset"]) == 2
+    assert cli.execute(group, ["unset"]) == 2
     said = capfd.readouterr().err.splitlines()
     assert [line.split(":")[:2] for line in said] == [
         ["order-sync", " ORDER_SYNC_DRAIN"],
@@ -50,25 +53,25 @@ def test_wrong_settings_end_with_2_and_a_line_for_each(group: click.Group, capfd
 
 @pytest.mark.parametrize("args", [["fine", "--nope"], ["fine", "more"], ["--nope"], ["nope"], []])
 def test_wrong_usage_ends_with_2(group: click.Group, capfd: pytest.CaptureFixture[str], args: list[str]) -> None:
-    assert cli.run(group, args) == 2
+    assert cli.execute(group, args) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert "Usage: order-sync" in err
 
 
 def test_a_misspelt_command_is_put_right(group: click.Group, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(group, ["fien"]) == 2
+    assert cli.execute(group, ["fien"]) == 2
     assert "No such command 'fien'. Did you mean 'fine'?" in capfd.readouterr().err
-    assert cli.run(group, ["xyzzy"]) == 2
+    assert cli.execute(group, ["xyzzy"]) == 2
     assert "Did you mean" not in capfd.readouterr().err
 
 
 def test_only_the_command_that_is_called_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
     group = LazyGroup(targets={"fine": "fake_commands:fine", "broken": "no_such_module:broken"})
-    assert cli.run(group, ["fine"]) == 0
+    assert cli.execute(group, ["fine"]) == 0
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        cli.run(group, ["broken"])
+        cli.execute(group, ["broken"])
 
 
 def test_the_help_lists_commands_in_the_tables_order(
@@ -76,7 +79,7 @@ def test_the_help_lists_commands_in_the_tables_order(
 ) -> None:
     monkeypatch.syspath_prepend(str(HERE))
     group = LazyGroup(targets={name: f"fake_commands:{name}" for name in ("leaving", "fine")})
-    assert cli.run(group, ["--help"]) == 0
+    assert cli.execute(group, ["--help"]) == 0
     out = capfd.readouterr().out
     assert "Say a word." in out
     assert out.index("leaving") < out.index("fine")
@@ -104,8 +107,9 @@ CALL = """
 import sys
 from worker import cli
 from worker.cli.lazy import LazyGroup
+from worker.cli.output import hanging
 name = sys.argv[1]
-sys.exit(cli.run(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
+sys.exit(cli.execute(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
 """
 
 
@@ -119,8 +123,34 @@ def test_a_closed_pipe_is_no_news() -> None:
     assert (process.returncode, said) == (1, "")
 
 
+def test_an_interrupt_while_commands_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    half_imported = ModuleType("worker.cli")
+    monkeypatch.setattr(half_imported, "__getattr__", interrupted, raising=False)
+    monkeypatch.setitem(sys.modules, "worker.cli", half_imported)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+
+
 def test_the_frame_itself_imports_no_heavy_package() -> None:
     with python("-c", "import sys, worker.cli; print(*sys.modules)", stdout=subprocess.PIPE) as process:
         out, _ = process.communicate()
     assert "worker.cli" in out.split()
     assert not {"pydantic", "aiohttp", "sqlalchemy", "psycopg", "rich", "structlog"} & set(out.split())
+
+
+def test_long_lines_hang_in_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "ORDER_SYNC_PANELS__DEFAULT__URL_AND_ITS_KEY is wrong; set it to what the panel says"
+    assert hanging("wrong  panel  ", text) == f"wrong  panel  {text}"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = hanging("wrong  panel  ", text).splitlines()
+    assert lines[0].startswith("wrong  panel  ")
+    assert all(line.startswith(" " * 14) for line in lines[1:])
+    assert " ".join(line[14:] for line in lines) == text
+    assert max(map(len, lines[2:])) <= 40

@@ -1,0 +1,222 @@
+"""Each command that there is, found in the tree of commands, with all that can be wrong around it."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import click
+import pytest
+
+from tests.acceptance.commands.command import Ended, shows_a_secret, with_password
+from tests.databases import new_database
+from tests.integration.cli.conftest import OrderSync, add_unconfirmed
+from tests.integration.store.plain_sql import Database
+from worker import cli
+from worker.store.revision import head
+
+#: What is typed after those whose parameters alone don't tell.
+ARGUMENTS = {
+    "orders add": ["--service", "1", "--link", "https://example.com/me", "--quantity", "100"],
+    "orders cancel": ["1"],
+    "orders refill": ["--state", "completed"],
+    "orders resolve": ["1", "--reject", "--why", "x"],
+    "orders retry": ["--state", "rejected"],
+}
+
+#: They go by no setting, or run until they are ended.
+NEED_NO_SETTINGS = {"demo", "sandbox"}
+LASTING = {"demo", "sandbox", "run", "top"}
+
+
+def tree(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from tree(command, *path, name)
+        else:
+            yield " ".join([*path, name]), command
+
+
+COMMANDS = dict(tree(cli.cli))
+OF_SETTINGS = [name for name in COMMANDS if name not in NEED_NO_SETTINGS]
+
+
+def words_of(name: str) -> list[str]:
+    """The command, with something in each place that must be filled."""
+    command = COMMANDS[name]
+    given = list(ARGUMENTS.get(name, ()))
+    if name not in ARGUMENTS:
+        for parameter in command.params:
+            value = parameter.type.choices[0] if isinstance(parameter.type, click.Choice) else "1"
+            if parameter.required:
+                given += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
+    return [*name.split(), *given, *(["--yes"] if any("--yes" in one.opts for one in command.params) else [])]
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    """A panel at which nobody is, and a terminal for those that want one."""
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__URL", f"http://127.0.0.1:{closed_port}/api/v2")
+    monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__KEY", "k3y-hush")
+    monkeypatch.setattr("worker.cli.top.has_terminal", lambda: True)
+
+
+@pytest.fixture(scope="module")
+def shared_url(postgres: str, template_database: str) -> Iterator[str]:
+    """One database for all the commands."""
+    with new_database(postgres, f"{template_database}_{uuid4().hex[:12]}", template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def shared(shared_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", shared_url)
+    database = Database(shared_url)
+    with database.connection:
+        yield database
+
+
+@pytest.fixture
+def order_1(shared: Database) -> None:
+    """Order 1 and no other: unconfirmed, so that whatever is typed about it can be done."""
+    shared.execute("TRUNCATE orders, submissions, services, polls RESTART IDENTITY CASCADE")
+    shared.execute("INSERT INTO services (panel, service, type, rate, raw) VALUES ('default', '1', 'Default', 1, '{}')")
+    add_unconfirmed(shared)
+
+
+def is_plain(ended: Ended) -> bool:
+    return "Traceback" not in ended.text and "\x1b" not in ended.text and not shows_a_secret(ended.text)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_and_has_examples_that_can_be_typed(typed: OrderSync, name: str) -> None:
+    ended = typed(*name.split(), "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Usage: order-sync {name} " in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+    _, _, shown = ended.out.partition("Example")
+    examples = [line for line in shown.splitlines() if f"order-sync {name}" in line]
+    assert examples
+    for line in examples:
+        words = shlex.split(line.partition(" | ")[0])
+        arguments = words[words.index("order-sync") + 1 + len(name.split()) :]
+        COMMANDS[name].make_context(name, arguments)  # raises what is wrong about it
+
+
+@pytest.mark.parametrize("group", sorted({name.rpartition(" ")[0] for name in COMMANDS}))
+def test_a_group_tells_of_each_command_in_a_whole_sentence(typed: OrderSync, group: str) -> None:
+    ended = typed(*group.split(), "--help")
+    listed = ended.out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert listed
+    assert [line for line in listed if line.endswith("...")] == []
+    assert "Example" in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "wrong",
+    [["--nope"], ["\udcff"] * 9, ["--json=x", "--yes=x"]],
+    ids=["an unknown option", "too many", "flags with values"],
+)
+def test_wrong_arguments(typed: OrderSync, name: str, wrong: list[str]) -> None:
+    ended = typed(*name.split(), *wrong)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Try 'order-sync" in ended.err
+    assert "--help' for help." in ended.err
+    assert is_plain(ended)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_misspelling_is_put_right(typed: OrderSync, name: str) -> None:
+    *group, last = name.split()
+    ended = typed(*group, f"{last[:-1]}_{last[-1]}")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"Did you mean '{last}'?" in ended.err
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+def test_without_settings(typed: OrderSync, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", "")
+    monkeypatch.setenv("ORDER_SYNC_DRIAN", "1")
+    ended = typed(*words_of(name))
+    assert (ended.code, ended.out) == (2, "")
+    assert "ORDER_SYNC_DATABASE_URL: is missing; set it to postgresql://" in ended.err
+    assert "did you mean ORDER_SYNC_DRAIN?" in ended.err
+    assert is_plain(ended)
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+def test_without_a_database(typed: OrderSync, postgres: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    address = urlsplit(with_password(postgres))
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", address._replace(path="/nowhere").geturl())
+    ended = typed(*words_of(name))
+    assert ended.code == 1
+    assert "can't be used: " in ended.text
+    assert "order-sync check" in ended.err or (name == "check" and "check that it runs" in ended.out)
+    assert is_plain(ended)
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+@pytest.mark.parametrize(("revision", "hint"), [("0000", "run `order-sync migrate`"), ("9999", "update order-sync")])
+def test_on_a_schema_of_another_version(
+    *, typed: OrderSync, shared: Database, name: str, revision: str, hint: str
+) -> None:
+    """Whatever tables there are: it is told before one is missed."""
+    if name == "migrate" and revision < head():
+        pytest.skip("it makes it a schema of this version")
+    shared.execute("UPDATE alembic_version SET version_num = %s", [revision])
+    try:
+        ended = typed(*words_of(name))
+    finally:
+        shared.execute("UPDATE alembic_version SET version_num = %s", [head()])
+    assert ended.code == 1
+    assert f"at {revision}" in ended.text
+    assert head() in ended.text
+    assert hint in ended.text
+    assert is_plain(ended)
+
+
+@pytest.mark.usefixtures("order_1")
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in LASTING])
+def test_done_without_a_terminal(typed: OrderSync, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    ended = typed(*words_of(name))
+    assert ended.code == (1 if name == "check" else 0), ended.err  # nobody is at the panel
+    assert ended.out
+    assert is_plain(ended)
+
+
+@pytest.mark.usefixtures("order_1")
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in LASTING])
+def test_into_a_closed_pipe(typed: OrderSync, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    closed = os.fdopen(writing, "w", encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", closed)
+    ended = typed(*words_of(name))
+    with suppress(BrokenPipeError):
+        closed.close()
+    assert (ended.code, ended.text) == (1, "")
+
+
+def test_the_shell_completes_commands_options_and_values(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def completed(words: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+        monkeypatch.setenv("_ORDER_SYNC_COMPLETE", "bash_complete")
+        assert cli.execute(cli.cli, []) == 0
+        return [line.partition(",")[2] for line in capfd.readouterr().out.splitlines()]
+
+    assert completed("order-sync st") == ["status"]
+    assert set(completed("order-sync ")) == set(cli.COMMANDS)
+    assert {"list", "show", "retry"} <= set(completed("order-sync orders "))
+    assert completed("order-sync orders list --sta") == ["--state"]
+    assert completed("order-sync orders list --state re") == ["rejected"]

@@ -1,0 +1,16 @@
+"""Bringing a schema to head, for the commands that do."""
+
+from worker.cli.database import UPDATE, unreachable
+from worker.cli.errors import CommandError
+from worker.store.engine import DatabaseUnreachableError
+from worker.store.migrate import NewerSchemaError, migrate
+
+
+def bring_to_head(url: str) -> tuple[str | None, str | None]:
+    """The revisions before and after. Raises CommandError."""
+    try:
+        return migrate(url)
+    except DatabaseUnreachableError as error:
+        raise unreachable(error) from error
+    except NewerSchemaError as error:
+        raise CommandError(f"{error}: {UPDATE}") from error

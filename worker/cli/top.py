@@ -1,0 +1,100 @@
+"""`order-sync top`: how things stand, live."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import click
+import psycopg
+from rich.console import Console
+from rich.live import Live
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.cli.database import on_database
+from worker.cli.examples import examples
+from worker.cli.keyboard import has_terminal, single_keys
+from worker.cli.top_view import Chosen, picture
+from worker.observe.redaction import Redactor
+from worker.settings import Settings, load
+from worker.store.overview import Overview, overview
+
+
+@click.command(epilog=examples("order-sync top", "order-sync top --every 5"))
+@click.option(
+    "--every", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two looks."
+)
+def top(*, every: float) -> None:
+    """How things stand, live.
+
+    It shows what `status` says, and follows it.
+
+    Keys: q or Ctrl-C quits. s sorts the panels by another column, r the other way round. p shows one panel after the
+    other alone, a all of them.
+    """
+    if not has_terminal():
+        raise click.UsageError("top needs a terminal; `order-sync status` says the same once, also to a file or pipe.")
+    settings = load(need_panels=False)
+    on_database(settings, lambda engine: _watch(engine, settings, every))
+
+
+async def _watch(engine: AsyncEngine, settings: Settings, every: float) -> None:
+    stands = await overview(engine, settings.panels)  # what fails at once ends the command, like any other's
+    with single_keys(sys.stdin.fileno()), Live(console=Console(), screen=True, auto_refresh=False) as live:
+        await _Top(engine, settings, every, live, stands).run()
+
+
+class _Top:
+    """The picture, and what changes it: time, keys, and the terminal's size."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings, every: float, live: Live, stands: Overview) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._every = every
+        self._live = live
+        self._stands = stands
+        self._redact = Redactor(settings.secrets()).text
+        self._trouble = ""
+        self._chosen = Chosen()
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until a key or a signal ends it."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), self._key)
+        loop.add_signal_handler(signal.SIGWINCH, self._draw)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._over.set)
+        looking = asyncio.create_task(self._look_again())
+        try:
+            self._draw()
+            await self._over.wait()
+        finally:
+            looking.cancel()
+            loop.remove_reader(sys.stdin.fileno())
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                self._stands = await overview(self._engine, self._settings.panels)
+                self._trouble = ""
+            except (SQLAlchemyError, psycopg.Error, TimeoutError) as error:
+                lines = str(getattr(error, "orig", error)).strip().splitlines()
+                self._trouble = f"no news: {lines[0] if lines else type(error).__name__}"
+            self._draw()
+
+    def _key(self) -> None:
+        keys = os.read(sys.stdin.fileno(), 64)
+        if not keys or b"q" in keys.lower():  # nothing: the terminal is gone
+            self._over.set()
+            return
+        for key in keys.decode(errors="ignore").lower():
+            self._chosen = self._chosen.after(key, [panel.panel for panel in self._stands.panels])
+        self._draw()
+
+    def _draw(self) -> None:
+        size, trouble = self._live.console.size, self._redact(self._trouble)
+        shown = picture(self._stands, self._chosen, self._settings.reconcile, size, trouble)
+        self._live.update(shown, refresh=True)
