@@ -7,6 +7,7 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.database import on_database
+from worker.cli.examples import examples
 from worker.cli.output import harmless, moment, money, print_json, print_lines
 from worker.cli.parameters import SINCE, words
 from worker.cli.parameters import moment as when
@@ -29,7 +30,7 @@ _MOST_DIFFERENCES = 20
 _NUMBER = 18
 
 
-@click.command(epilog="Example: order-sync audit --panel default --since 2026-11-01 --until 2026-11-08")
+@click.command(epilog=examples("order-sync audit --panel default --since 2026-11-01 --until 2026-11-08"))
 @click.option("--panel", type=words, metavar="NAME", help="This one alone.")
 @click.option("--since", type=when, metavar="WHEN", default="7d", show_default=True, help=SINCE)
 @click.option("--until", type=when, metavar="WHEN", default="0s", show_default="now", help="Until then.")
@@ -41,7 +42,9 @@ _NUMBER = 18
     "amounts are {low, high}. Both are null where the balance wasn't read twice.",
 )
 def audit(*, panel: str | None, since: datetime | timedelta, until: datetime | timedelta, as_json: bool) -> None:
-    """Explain each panel's balance: opening, charges, refunds, top-ups, closing, and what nothing explains.
+    """Is the money right? Each panel's balance, explained.
+
+    Opening, charges, refunds, top-ups, closing, and what nothing explains.
 
     What a panel took beyond its charges, didn't pay back, or took for an order that isn't in the table is found by
     comparing the readings of the balance with what is on record of each order.

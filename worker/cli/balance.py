@@ -9,6 +9,7 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.database import on_database
+from worker.cli.examples import examples
 from worker.cli.output import harmless, moment, money, print_csv, print_json, print_lines, table
 from worker.cli.parameters import words
 from worker.cli.plot import can_plot, plot
@@ -33,7 +34,7 @@ class _Panel:
     course: Course
 
 
-@click.command(epilog="Example: order-sync balance --panel default --days 30")
+@click.command(epilog=examples("order-sync balance --panel default --days 30"))
 @click.option("--panel", type=words, metavar="NAME", help="This one alone.")
 @click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Today and those before it.")
 @click.option(
@@ -45,7 +46,9 @@ class _Panel:
 )
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet: a row for each panel and day.")
 def balance(*, panel: str | None, days: int, as_json: bool, as_csv: bool) -> None:
-    """Show each panel's balance, how it went, what was spent by day and by service, and how long it lasts.
+    """Each panel's balance, and how long it lasts.
+
+    How it went, and what was spent by day and by service.
 
     Days are UTC. What was spent is what the orders sent on a day cost by now; drip-feeds count as expected, and what
     subscriptions spawn isn't known.

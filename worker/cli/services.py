@@ -10,6 +10,7 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.database import on_database
+from worker.cli.examples import examples
 from worker.cli.output import money, print_csv, print_json, print_lines, span, table
 from worker.cli.parameters import SINCE, words
 from worker.cli.parameters import moment as when
@@ -32,7 +33,7 @@ class _View:
     nothing: str
 
 
-@click.command(epilog="Example: order-sync services instagram likes --dearer --changed-since 30d")
+@click.command(epilog=examples("order-sync services instagram likes --dearer --changed-since 30d"))
 @click.argument("search", type=words, nargs=-1, metavar="[WORD]...")
 @click.option("--panel", type=words, metavar="NAME")
 @click.option("--type", "type_name", type=words, metavar="TYPE", help="Default, Custom Comments, ..., in any spelling.")
@@ -52,7 +53,9 @@ def services(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """List what the panels sell: the services that have each WORD in their name, category or id.
+    """What the panels sell, and what became of it.
+
+    The services that have each WORD in their name, category or id.
 
     With --changed-since, what changed about them: rate, minimum, maximum, name, removals and returns. With --dearer,
     those whose rate rose. Both tell how many orders that touches: those that are open, and those of the last 7 days.
