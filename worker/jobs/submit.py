@@ -59,20 +59,24 @@ class Submit:
 
     async def run(self) -> None:
         await self._return_unsent()
-        while runnable := await self._orders.runnable(self._upstream.name, BUNCH):
-            passes = await self._upstream.gate.enter(runnable, adding=True)
-            if not isinstance(passes, list):
-                return
-            if not await self._claim_and_send(passes):
-                return
+        while want := await self._orders.runnable(self._upstream.name, BUNCH):
+            while want:
+                passes = await self._upstream.gate.enter(want, adding=True)
+                if not isinstance(passes, list):
+                    return
+                found = await self._claim_and_send(passes)
+                if not found:
+                    return
+                # Where a claim was filled, there is more: that needn't be counted again.
+                want = BUNCH if found == len(passes) else 0
 
-    async def _claim_and_send(self, passes: list[Pass]) -> bool:
-        """Whether there was anything to claim."""
+    async def _claim_and_send(self, passes: list[Pass]) -> int:
+        """How many rows there were to claim."""
         sent = 0
         try:
             worker_id = self._lease.current()
             if worker_id is None:
-                return False
+                return 0
             self._doubtful = worker_id
             claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide)
             self._doubtful = None
@@ -89,7 +93,7 @@ class Submit:
             await self._see_to_catalogue()
         if claim.alike:
             asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
-        return bool(claim.sendable or claim.refused or claim.held or claim.alike)
+        return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
 
     async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
         """One call. Its slot is free again once its outcome is written: so no more rows are open than calls can be."""

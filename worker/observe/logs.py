@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from types import TracebackType
 from typing import TextIO
 
@@ -37,10 +38,11 @@ def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO
     stream = stream or sys.stderr
     console = format == "console" or (format == "auto" and _is_terminal(stream))
     redactor = Redactor(secrets)
+    name_of = lru_cache(maxsize=512)(redactor.text)  # names of fields are few, and come again and again
 
     def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {
-            key if key in _OUR_NAMES else redactor.text(key): value if key in _OUR_VALUES else redactor.value(value)
+            key if key in _OUR_NAMES else name_of(key): value if key in _OUR_VALUES else redactor.value(value)
             for key, value in event.items()
         }
 

@@ -1,13 +1,15 @@
 """Connections to Postgres. No call on them hangs: every wait has an end."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, Connection, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -19,6 +21,9 @@ _SESSION = {
     "idle_in_transaction_session_timeout": 30_000,
     "synchronous_commit": "on",
 }
+
+#: Seconds after which nobody takes a connection's word for it that it still is one.
+IDLE = 1.0
 
 _CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -123,11 +128,30 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
-        pool_pre_ping=True,
         async_creator=creator,
         hide_parameters=True,
     )
+    _ping_idle_ones(engine)
     return engine
+
+
+def _ping_idle_ones(engine: AsyncEngine) -> None:
+    """See to it that a connection which has lain idle still is one, before it is used. One in use tells by itself."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note(_: object, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ping(connection: Any, record: Any, _: object) -> None:
+        idle = time.monotonic() - record.info.get("used_at", time.monotonic())
+        if connection.driver_connection.closed:
+            raise DisconnectionError
+        if idle > IDLE:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise DisconnectionError from error
 
 
 def connections_in_use(engine: AsyncEngine) -> int:

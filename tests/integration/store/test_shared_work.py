@@ -88,7 +88,7 @@ class TestPeriodicJob:
 
 async def test_balances_are_kept_exactly(engine: AsyncEngine, database: Database) -> None:
     balances = Balances(engine, "default")
-    await balances.record(Balance(Decimal("100.84292"), "USD"))
-    await balances.record(Balance(Decimal("-0.00000001"), None))
+    await balances.record(Balance(Decimal("100.84292"), "USD"), await balances.now())
+    await balances.record(Balance(Decimal("-0.00000001"), None), await balances.now())
     rows = database.all("SELECT panel, balance, currency FROM balances ORDER BY id")
     assert rows == [("default", Decimal("100.84292"), "USD"), ("default", Decimal("-0.00000001"), None)]
