@@ -16,14 +16,25 @@ def screen(found: Mapping[str, Any]) -> str:
 
 
 def markdown(all_found: Sequence[Mapping[str, Any]]) -> str:
-    """One table of all scenarios."""
+    """One table of all scenarios, and what they were measured on."""
     lines = ["| scenario | | figure | ratio |", "|---|---|---:|---:|"]
     for found in all_found:
         title = f"**{found['title']}**"
         for name, figure, ratio in rows(found):
             lines.append(f"| {title} | {name} | {figure} | {ratio} |")
-            title = f"ratio: {found['ratio']}" if title.startswith("**") else ""
-    return "\n".join(lines) + "\n"
+            title = f"ratio: {found['ratio']}" if title.startswith("**") and found["ratio"] else ""
+    return "\n".join([*lines, "", _measured_on([found["measured_on"] for found in all_found]), ""])
+
+
+def _measured_on(machines: Sequence[Mapping[str, Any]]) -> str:
+    """Where it was measured, and how busy that was with other things, by the load average before each scenario."""
+    told = [
+        f"{one['processor']}, {one['cores']} cores, Python {one['python']}, PostgreSQL {one['postgres']}"
+        for one in machines
+    ]
+    loads = [one["load_before"] for one in machines]
+    where = "; ".join(dict.fromkeys(told))
+    return f"Measured on {where}. Load average before each scenario: {min(loads)} to {max(loads)}."
 
 
 def rows(found: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:

@@ -50,7 +50,7 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
 def _figures(runs: Runs, shops: Mapping[str, object]) -> list[Figure]:
     figures = []
     for deed in ("sent", "looked at"):
-        for what, unit in (("cpu_us", "µs of processor"), ("us", "µs")):
+        for what, unit in (("cpu_us", "µs of processor"), ("us", "µs by the clock")):
             first = runs.median(f"{deed}, {next(iter(shops))}", what)
             for name in shops:
                 cost = runs.median(f"{deed}, {name}", what)

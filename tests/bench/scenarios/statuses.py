@@ -45,7 +45,6 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
     bare = runs.median(BARE)
     figures = [Figure(BARE, bare, "orders/s", ours=False)]
     figures += [Figure(name, runs.median(name), "orders/s", runs.median(name) / bare) for name in NEWS]
-    figures.append(Figure(CEILING, runs.median(CEILING), "orders/s", runs.median(CEILING) / bare, ours=False))
     return Outcome("Status of open orders, 100 to a request", figures, "to the client alone", runs)
 
 
