@@ -25,6 +25,7 @@ __all__ = [
     "PollingSettings",
     "ReconcileMode",
     "ReconcileSettings",
+    "RetentionSettings",
     "ScheduleSettings",
     "Settings",
     "SettingsError",
@@ -33,6 +34,7 @@ __all__ = [
 
 _DATABASE_URL = f"{PREFIX}DATABASE_URL"
 _WEEK = 7 * 24 * 3600.0
+_CENTURY = 36_525
 _HIGHEST_PORT = 65_535
 
 
@@ -58,6 +60,13 @@ def _count(value: object) -> int:
     text = str(value).strip()
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"must be a whole number above 0, and not {value!r}")
+    return int(text)
+
+
+def _days(value: object) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and int(text) <= _CENTURY):
+        raise ValueError(f"must be a whole number of days, like 90, or 0 to keep all, and not {value!r}")
     return int(text)
 
 
@@ -209,6 +218,7 @@ class ScheduleSettings(_Frozen):
     services: Seconds = 3600
     balance: Seconds = 300
     reconcile: Seconds = 60
+    housekeeping: Seconds = 3600
 
 
 class PollingSettings(_Frozen):
@@ -235,6 +245,12 @@ class ReconcileSettings(_Frozen):
     max_ids: Count = 2000
 
 
+class RetentionSettings(_Frozen):
+    """`days`: for how long after its end an order's history stays where the work is done; 0: for ever."""
+
+    days: Annotated[int, BeforeValidator(_days)] = 90
+
+
 class LogSettings(_Frozen):
     format: Annotated[LogFormat, BeforeValidator(_one_of(LogFormat))] = LogFormat.AUTO
     level: Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))] = LogLevel.INFO
@@ -248,6 +264,7 @@ class Settings(_Frozen):
     schedule: ScheduleSettings = ScheduleSettings()
     polling: PollingSettings = PollingSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    retention: RetentionSettings = RetentionSettings()
     drain: Seconds = 25
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Address(host="127.0.0.1", port=9464)
     log: LogSettings = LogSettings()

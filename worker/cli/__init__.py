@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "worker.cli.check:check",
     "status": "worker.cli.status:status",
     "orders": "worker.cli.orders:orders",
+    "housekeeping": "worker.cli.housekeeping:housekeeping",
 }
 
 
