@@ -16,6 +16,7 @@ from worker.jobs.audit import Audit
 from worker.jobs.balance import Balance
 from worker.jobs.cancels import Cancels
 from worker.jobs.gate import Gate
+from worker.jobs.housekeeping import Housekeeping
 from worker.jobs.in_flight import InFlight
 from worker.jobs.lease import Lease
 from worker.jobs.readiness import Readiness
@@ -34,6 +35,7 @@ from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
+from worker.store.archive import Archive
 from worker.store.audit import Audits
 from worker.store.balances import Balances
 from worker.store.budget import Budget
@@ -123,6 +125,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
+    _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
         upstream = _upstream(name, panel, budget, works)
@@ -215,6 +218,12 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
     works.add(min(schedule.audit, OFFER_EVERY), "audit", audit.run, panel=name)
     works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name, timeout=timeout)
     works.add(min(schedule.balance, OFFER_BALANCE_EVERY), "balance", balance.run, panel=name, timeout=timeout)
+
+
+def _add_housekeeping(works: Works, work: AsyncEngine, settings: Settings) -> None:
+    every = settings.schedule.housekeeping
+    housekeeping = Housekeeping(Archive(work, settings.retention.days), PeriodicJob(work, "", "housekeeping", every))
+    works.add(min(every, OFFER_EVERY), "housekeeping", housekeeping.run)
 
 
 def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:

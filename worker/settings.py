@@ -26,6 +26,7 @@ __all__ = [
     "PollingSettings",
     "ReconcileMode",
     "ReconcileSettings",
+    "RetentionSettings",
     "ScheduleSettings",
     "Settings",
     "SettingsError",
@@ -35,6 +36,7 @@ __all__ = [
 _DATABASE_URL = f"{PREFIX}DATABASE_URL"
 _DAY = 24 * 3600.0
 _WEEK = 7 * _DAY
+_CENTURY = 36_525
 _HIGHEST_PORT = 65_535
 
 
@@ -60,6 +62,13 @@ def _count(value: object) -> int:
     text = str(value).strip()
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"must be a whole number above 0, and not {value!r}")
+    return int(text)
+
+
+def _days(value: object) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and int(text) <= _CENTURY):
+        raise ValueError(f"must be a whole number of days, like 90, or 0 to keep all, and not {value!r}")
     return int(text)
 
 
@@ -212,6 +221,7 @@ class ScheduleSettings(_Frozen):
     balance: Seconds = 300
     reconcile: Seconds = 60
     audit: Seconds = _DAY
+    housekeeping: Seconds = 3600
 
 
 class PollingSettings(_Frozen):
@@ -244,6 +254,12 @@ class AuditSettings(_Frozen):
     threshold: Money = Decimal("0.01")
 
 
+class RetentionSettings(_Frozen):
+    """`days`: for how long after its end an order's history stays where the work is done; 0: for ever."""
+
+    days: Annotated[int, BeforeValidator(_days)] = 90
+
+
 class LogSettings(_Frozen):
     format: Annotated[LogFormat, BeforeValidator(_one_of(LogFormat))] = LogFormat.AUTO
     level: Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))] = LogLevel.INFO
@@ -258,6 +274,7 @@ class Settings(_Frozen):
     polling: PollingSettings = PollingSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     audit: AuditSettings = AuditSettings()
+    retention: RetentionSettings = RetentionSettings()
     drain: Seconds = 25
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Address(host="127.0.0.1", port=9464)
     log: LogSettings = LogSettings()

@@ -6,8 +6,11 @@ REVOKE ALL ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
     workers, submissions, examinations, polls, budgets, pauses, periodic_jobs,
+    order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
+
+REVOKE ALL ON FUNCTION order_sync_archive FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
 
 -- The worker. What a producer has asked for isn't its to change, and history isn't anybody's.
 
@@ -28,6 +31,13 @@ GRANT SELECT, INSERT ON order_events, service_changes, balances, audits TO order
 
 GRANT SELECT, INSERT, UPDATE ON services, workers, submissions, budgets, periodic_jobs TO order_sync_worker;
 
+GRANT DELETE ON workers TO order_sync_worker;
+
+-- History can be moved to the archive, and nowhere else.
+GRANT SELECT ON order_events_archive, submissions_archive, order_events_all, submissions_all TO order_sync_worker;
+
+GRANT EXECUTE ON FUNCTION order_sync_archive TO order_sync_worker;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON examinations, polls, pauses TO order_sync_worker;
 
 GRANT SELECT ON alembic_version TO order_sync_worker;
@@ -40,7 +50,9 @@ GRANT INSERT (
 
 GRANT INSERT (order_id, reference) ON refills, cancels TO order_sync_producer;
 
-GRANT SELECT ON orders, refills, cancels, order_events, services, service_changes TO order_sync_producer;
+GRANT SELECT ON
+    orders, refills, cancels, order_events, order_events_all, services, service_changes
+TO order_sync_producer;
 
 -- A reader.
 
@@ -48,6 +60,7 @@ GRANT SELECT ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
     workers, submissions, examinations, polls, budgets, pauses, periodic_jobs,
+    order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 TO order_sync_reader;
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "services": "worker.cli.services:services",
     "balance": "worker.cli.balance:balance",
     "audit": "worker.cli.audit:audit",
+    "housekeeping": "worker.cli.housekeeping:housekeeping",
 }
 
 

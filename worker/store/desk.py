@@ -33,7 +33,7 @@ _CALLS = text(f"""
         bool_or(s.outcome IN ('accepted', '{ACCEPTED_LATE}'))
             OR (array_agg(coalesce(s.outcome, 'open') ORDER BY s.id DESC))[1] IN ('open', 'unknown', 'lease_ended')
             AS may_have_been_taken
-    FROM submissions s WHERE s.order_id = ANY(:order_id)
+    FROM submissions_all s WHERE s.order_id = ANY(:order_id)
     GROUP BY s.order_id
 """)  # noqa: S608 - our own word
 

@@ -99,6 +99,30 @@ UNEXPLAINED = text("""
     WHERE t.is_open IS NOT TRUE AND t.number < :too_many
 """)
 
+#: From when on the calls of a panel may be asked for, whatever their age: so many known orders before the oldest open
+#: question (or, without one, before now) and the money of the day before it. Null: all of them.
+NEEDED = text("""
+    WITH RECURSIVE known AS (
+        SELECT min(panel) AS panel FROM submissions WHERE outcome = 'accepted'
+        UNION ALL
+        SELECT (SELECT min(s.panel) FROM submissions s WHERE s.outcome = 'accepted' AND s.panel > k.panel)
+        FROM known k WHERE k.panel IS NOT NULL
+    )
+    SELECT k.panel, (
+        SELECT s.began_at FROM submissions s
+        WHERE s.panel = k.panel AND s.outcome = 'accepted' AND s.began_at < q.oldest - interval '1 day'
+        ORDER BY s.began_at DESC OFFSET :at_most - 1 LIMIT 1
+    ) AS since
+    FROM known k
+    CROSS JOIN LATERAL (
+        SELECT least(clock_timestamp(), min(s.began_at)) AS oldest
+        FROM orders o
+        CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+        WHERE o.panel = k.panel AND o.state = 'unconfirmed'
+    ) q
+    WHERE k.panel IS NOT NULL
+""")
+
 _LOCK = text(f"""
     SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id

@@ -33,13 +33,13 @@ _CANCELS = text("""
 
 _SUBMISSIONS = text("""
     SELECT id, worker_id, began_at, ended_at, expected_charge, units, is_parent, replied, outcome, panel_order_id
-    FROM submissions WHERE order_id = :order_id ORDER BY id
+    FROM submissions_all WHERE order_id = :order_id ORDER BY id
 """)
 
 _EVENTS = text("""
     SELECT * FROM (
         SELECT id, at, kind, state_before, state_after, panel_status, charge, remains, start_count, detail
-        FROM order_events WHERE order_id = :order_id ORDER BY id DESC LIMIT :at_most
+        FROM order_events_all WHERE order_id = :order_id ORDER BY id DESC LIMIT :at_most
     ) newest ORDER BY id
 """)
 

@@ -23,27 +23,58 @@ from worker.store.pipeline import Pipeline, Rows, pipeline
 
 #: Which rows may be sent now. A row that somebody has asked to cancel is left for the cancel.
 _RUNNABLE = """
-    o.panel = :panel AND o.state = 'pending' AND o.not_before <= now()
+    o.panel = :panel AND o.state = 'pending' AND o.priority = l.priority AND o.not_before <= now()
     AND (o.retry_at IS NULL OR o.retry_at <= now())
     AND NOT EXISTS (SELECT FROM cancels c WHERE c.order_id = o.id AND c.state = 'pending')
 """
 
+#: The priorities for which rows are pending, the highest first: one probe of the index for each. Within one, rows that
+#: are to be sent later lie behind those that may be sent now, and aren't read.
+_LEVELS = """
+    WITH RECURSIVE levels AS (
+        SELECT max(priority) AS priority FROM orders WHERE panel = :panel AND state = 'pending'
+        UNION ALL
+        SELECT (
+            SELECT max(o.priority) FROM orders o
+            WHERE o.panel = :panel AND o.state = 'pending' AND o.priority < l.priority
+        )
+        FROM levels l WHERE l.priority IS NOT NULL
+    )
+"""
+
 RUNNABLE = text(f"""
-    SELECT count(*) FROM (SELECT FROM orders o WHERE {_RUNNABLE} LIMIT :at_most) AS runnable
+    {_LEVELS}
+    SELECT count(*) FROM (
+        SELECT FROM levels l CROSS JOIN LATERAL (SELECT FROM orders o WHERE {_RUNNABLE} LIMIT :at_most) o
+        LIMIT :at_most
+    ) AS runnable
 """)  # noqa: S608 - no value is put into the text
 
+#: One level is read after the other, and no further than the limit: no more rows are locked than are claimed. The last
+#: ORDER BY says what the order is; by then it is so already.
 CLAIM = text(f"""
+    {_LEVELS}
     SELECT
-        o.id, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.max_charge, o.attempts,
-        o.params::text AS params,
-        s.service AS listed, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed,
-        s.removed_at IS NOT NULL AS removed
-    FROM orders o
-    LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
-    WHERE {_RUNNABLE}
-    ORDER BY o.priority DESC, o.not_before, o.id
-    LIMIT :at_most
-    FOR NO KEY UPDATE OF o SKIP LOCKED
+        id, service, link, quantity, runs, interval_minutes, max_charge, attempts, params,
+        listed, name, type, category, rate, min, max, refill, cancel, dripfeed, removed
+    FROM (
+        SELECT r.* FROM levels l CROSS JOIN LATERAL (
+            SELECT
+                o.id, o.priority, o.not_before,
+                o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.max_charge, o.attempts,
+                o.params::text AS params,
+                s.service AS listed, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed,
+                s.removed_at IS NOT NULL AS removed
+            FROM orders o
+            LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
+            WHERE {_RUNNABLE}
+            ORDER BY o.not_before, o.id
+            LIMIT :at_most
+            FOR NO KEY UPDATE OF o SKIP LOCKED
+        ) r
+        LIMIT :at_most
+    ) claimed
+    ORDER BY priority DESC, not_before, id
 """)  # noqa: S608 - no value is put into the text
 
 #: Nobody may claim under a lease that has ended. Held to the commit, so that `open_claims` can wait for that.

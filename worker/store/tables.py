@@ -1,5 +1,6 @@
 """The tables. Alembic's revisions in `migrations/` build them; a test holds the two together."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -343,3 +344,40 @@ audits = Table(
     Column("missing", Numeric, nullable=False, comment="the least that is certainly gone without an explanation"),
     Index("audits_panel_closed_at_idx", "panel", "closed_at"),
 )
+
+
+def _archive_of(table: Table) -> Table:
+    """The same columns, filled by `order_sync_archive` alone, and found by order."""
+    name = f"{table.name}_archive"
+    columns = (
+        Column(column.name, column.type, primary_key=column.primary_key, autoincrement=False, nullable=column.nullable)
+        for column in table.columns
+    )
+    return Table(name, metadata, *columns, Index(f"{name}_order_id_idx", "order_id", "id"))
+
+
+order_events_archive = _archive_of(order_events)
+submissions_archive = _archive_of(submissions)
+
+#: How Postgres keeps what is rewritten most. News of an order that changes no state finds room on the row's own page,
+#: and touches no index; and `orders_pending_idx`, from whose head every claim reads, is rid of what has gone after so
+#: many changes, however long the history: not after a fifth of it.
+STORAGE: Mapping[str, frozenset[str]] = {
+    "orders": frozenset(
+        {
+            "fillfactor=75",
+            "autovacuum_vacuum_scale_factor=0.01",
+            "autovacuum_vacuum_threshold=5000",
+            "vacuum_index_cleanup=on",
+        }
+    ),
+    "polls": frozenset(
+        {
+            "fillfactor=75",
+            "autovacuum_vacuum_scale_factor=0.02",
+            "autovacuum_vacuum_threshold=5000",
+            "vacuum_index_cleanup=on",
+        }
+    ),
+    "submissions": frozenset({"autovacuum_vacuum_scale_factor=0.02", "autovacuum_vacuum_threshold=5000"}),
+}

@@ -1,0 +1,76 @@
+"""`order-sync housekeeping`: what the daemon does every hour, at once and to its end."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from worker.cli.database import on_database
+from worker.cli.output import print_json, print_lines
+from worker.settings import load
+from worker.store.archive import Archive, Step, Tidied
+
+#: Told how much of a walk is done, from 0 to 1.
+Progress = Callable[[float], None]
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Count what would be moved and deleted, and change nothing.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="For a script: {dry_run, retention_days, orders, events, submissions, workers, examinations}.",
+)
+def housekeeping(*, dry_run: bool, as_json: bool) -> None:
+    """Move the history of orders that closed long ago to the archive; delete what nobody asks for again.
+
+    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay. A running worker does the same every
+    ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do no harm. Interrupted, it goes on at the next call.
+    """
+    settings = load(need_panels=False)
+    days = settings.retention.days
+    with click.progressbar(length=1000, file=sys.stderr, label="looking" if dry_run else "moving") as bar:
+
+        def progress(share: float) -> None:
+            bar.update(int(share * 1000) - bar.pos)
+
+        tidied = on_database(settings, lambda engine: _walk(Archive(engine, days), progress, dry_run=dry_run))
+    if as_json:
+        print_json({"dry_run": dry_run, "retention_days": days, **asdict(tidied)}, settings)
+    else:
+        print_lines(_lines(tidied, days, dry_run=dry_run), settings)
+
+
+async def _walk(archive: Archive, progress: Progress, *, dry_run: bool) -> Tidied:
+    tidied = await archive.sweep(dry_run=dry_run)
+    began: datetime | None = None
+    after: int | None = 0
+    while after is not None:
+        step = await archive.step(after, dry_run=dry_run)
+        began = began or step.began
+        progress(_share(began, step))
+        tidied += step.tidied
+        after = step.after
+    return tidied
+
+
+def _share(began: datetime | None, step: Step) -> float:
+    """How far the walk is on its way from the oldest event to the first that is too young."""
+    if step.after is None or began is None or step.reached is None or step.before is None:
+        return 1.0
+    return (step.reached - began) / (step.before - began) if step.before > began else 1.0
+
+
+def _lines(tidied: Tidied, days: int, *, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    if days:
+        yield (
+            f"{would}moved to the archive: {tidied.events} events and {tidied.submissions} submissions "
+            f"of {tidied.orders} orders that closed more than {days} days ago"
+        )
+    else:
+        yield "ORDER_SYNC_RETENTION__DAYS is 0: all history stays where it is"
+    yield f"{would}deleted: {tidied.workers} workers that ended long ago, {tidied.examinations} examinations"
