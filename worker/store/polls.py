@@ -20,7 +20,7 @@ from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import Pace
 from worker.domain.states import OrderState
 from worker.domain.status import OrderReading
-from worker.store.arrays import floats
+from worker.store.arrays import literal
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
 DUE = text("SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND due_at <= now())")
@@ -148,9 +148,9 @@ class Polls:
         later = [(each, each.seconds) for each in following if each.seconds is not None]
         if later:
             about = {
-                "seconds": floats(seconds for _, seconds in later),
-                "seen": [each.seen for each, _ in later],
-                "changed": [each.changed for each, _ in later],
+                "seconds": literal(seconds for _, seconds in later),
+                "seen": literal(each.seen for each, _ in later),
+                "changed": literal(each.changed for each, _ in later),
             }
             await connection.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
         if settled := [each.look for each in following if each.seconds is None]:
@@ -166,6 +166,6 @@ class Polls:
         return self._pace.next_look(0.0 if change is not None else row.still_for)
 
 
-def _claims(looks: Iterable[Look]) -> dict[str, list[Any]]:
+def _claims(looks: Iterable[Look]) -> dict[str, str]:
     claimed = list(looks)
-    return {"order_id": [look.order_id for look in claimed], "token": [look.token for look in claimed]}
+    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}

@@ -14,8 +14,10 @@ class Table:
     def __init__(self) -> None:
         self.bunches: list[list[int]] = []
         self.may_write = asyncio.Semaphore(0)
+        self.begun: asyncio.Queue[Sequence[int]] = asyncio.Queue()
 
     async def write(self, numbers: Sequence[int]) -> int:
+        self.begun.put_nowait(numbers)
         await self.may_write.acquire()
         if min(numbers) < 0:
             raise ValueError(numbers)
@@ -55,9 +57,9 @@ async def test_after_a_write_that_was_given_up_nobody_waits_for_ever() -> None:
     table = Table()
     bunches = Bunches(table.write, 100)
     senders = [asyncio.ensure_future(bunches.put(number)) for number in (1, 2, 3)]
+    assert await table.begun.get() == [1]
     table.may_write.release()
-    await senders[0]
-    await asyncio.sleep(0)
+    assert await table.begun.get() == [2, 3]
     senders[1].cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(senders[2], 5)
