@@ -289,18 +289,16 @@ def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News
     state, recognition = (
         (before.state, Recognition.KNOWN) if reading.status is None else read_order_status(reading.status)
     )
-    after = replace(
-        before,
-        state=state,
+    after = OrderRecord(
+        state,
+        before.panel_order_id,
         panel_status=_newer(reading.status, before.panel_status),
         charge=_newer(_stored(reading.charge), before.charge),
         currency=_newer(reading.currency, before.currency),
         start_count=_newer(reading.start_count, before.start_count),
         remains=_newer(reading.remains, before.remains),
-        error_code=None,
-        error=None,
     )
-    if after == replace(before, error_code=None, error=None):
+    if after == (before if before.error_code is before.error is None else replace(before, error_code=None, error=None)):
         return News(None, recognition)
     detail = {"orders": list(reading.spawned)} if reading.spawned else {}
     return News(Change(order_id, EventKind.STATUS, before, after, detail=detail), recognition)

@@ -28,6 +28,8 @@ _OUR_VALUES = frozenset({"timestamp", "level"})
 
 _DEEPEST = 20
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
     """Sends all logs of the process to `stream` (stderr).
@@ -98,10 +100,10 @@ def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _plain(value: object, depth: int = 0) -> object:
     match value:
+        case None | bool() | int() | str() if not isinstance(value, Enum):
+            return value
         case Enum():
             return _plain(value.value, depth)
-        case None | bool() | int() | str():
-            return value
         case float():
             return value if math.isfinite(value) else str(value)
         case Decimal():
@@ -135,7 +137,7 @@ def _renderers(console: bool, stream: TextIO) -> list[Processor]:
 
 
 def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    return json.dumps(event, ensure_ascii=False)
+    return _ENCODER.encode(event)
 
 
 def _without_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -31,6 +31,8 @@ class Redactor:
         match value:
             case str():
                 return self.text(value)
+            case None | bool() | int() | float():
+                return value
             case Mapping():
                 return {self.text(str(key)): self.value(one) for key, one in value.items()}
             case list() | tuple():

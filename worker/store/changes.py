@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, EventKind, OrderRecord
 from worker.domain.states import OrderState
-from worker.store.arrays import floats, texts
+from worker.store.arrays import literal
 from worker.store.pipeline import Pipeline, Rows, pipeline
 
 #: Told of each change of an order's row once it is committed, with the panel that the order is for. Must not raise.
@@ -111,9 +111,11 @@ class Changing:
         """The same, as the end of a pipeline of this transaction."""
         if not changes:
             return
+        columns = _columns(changes)
         if altering := [change for change in changes if _alters_order(change)]:
-            self._updates.append((await pipe.execute(_UPDATE, _columns(altering)), altering))
-        await pipe.execute(_EVENTS, _columns(changes))
+            written = columns if len(altering) == len(changes) else _columns(altering)
+            self._updates.append((await pipe.execute(_UPDATE, written), altering))
+        await pipe.execute(_EVENTS, columns)
 
     async def written(self) -> list[tuple[str, Change]]:
         """The changes of orders' rows, each with the panel that its order is for."""
@@ -138,23 +140,23 @@ def _alters_order(change: Change) -> bool:
     return change.after != change.before or change.retry_in is not None
 
 
-def _columns(changes: Sequence[Change]) -> Mapping[str, list[Any]]:
+def _columns(changes: Sequence[Change]) -> Mapping[str, str]:
     after = [change.after for change in changes]
     return {
-        "order_id": [change.order_id for change in changes],
-        "kind": texts(change.kind for change in changes),
-        "state_before": texts(change.before.state for change in changes),
-        "state": texts(record.state for record in after),
-        "panel_order_id": [record.panel_order_id for record in after],
-        "panel_status": [record.panel_status for record in after],
-        "charge": [record.charge for record in after],
-        "currency": [record.currency for record in after],
-        "start_count": [record.start_count for record in after],
-        "remains": [record.remains for record in after],
-        "error_code": texts(record.error_code for record in after),
-        "error": [record.error for record in after],
-        "retry_in": floats(change.retry_in for change in changes),
-        "detail": [_detail(change) for change in changes],
+        "order_id": literal(change.order_id for change in changes),
+        "kind": literal(change.kind for change in changes),
+        "state_before": literal(change.before.state for change in changes),
+        "state": literal(record.state for record in after),
+        "panel_order_id": literal(record.panel_order_id for record in after),
+        "panel_status": literal(record.panel_status for record in after),
+        "charge": literal(record.charge for record in after),
+        "currency": literal(record.currency for record in after),
+        "start_count": literal(record.start_count for record in after),
+        "remains": literal(record.remains for record in after),
+        "error_code": literal(record.error_code for record in after),
+        "error": literal(record.error for record in after),
+        "retry_in": literal(change.retry_in for change in changes),
+        "detail": literal(_detail(change) for change in changes),
     }
 
 
@@ -162,4 +164,4 @@ def _detail(change: Change) -> str:
     detail = dict(change.detail)
     if _alters_order(change) and change.after.error_code is not None:
         detail = {"error_code": change.after.error_code, "error": change.after.error, **detail}
-    return json.dumps(detail)
+    return json.dumps(detail) if detail else "{}"

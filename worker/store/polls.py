@@ -2,25 +2,37 @@
 
 A claim pushes `due_at` ahead: that is its lease, and its token too. News is written only while `due_at` is still what
 the claim made it, so a look that took too long can't overwrite a newer one.
+
+Whether there is news is decided on what the claim read, so that an order without any isn't even locked. What the news
+changes is decided once more, on the row as it is when it is locked. Since rows of `polls` are touched by their token,
+two who write looks never wait for each other, in whatever order they do it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import Pace
+from worker.domain.states import OrderState
 from worker.domain.status import OrderReading
-from worker.store.arrays import floats
+from worker.store.arrays import literal
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
 DUE = text("SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND due_at <= now())")
 
-CLAIM = text("""
+#: What is known of an order when its next look is decided on.
+_KNOWN = f"""
+    o.id, {RECORD_COLUMNS}, p.due_at, p.seen_at,
+    extract(epoch FROM now() - p.changed_at)::float8 AS still_for,
+    extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
+"""
+
+CLAIM = text(f"""
     UPDATE polls p SET due_at = now() + make_interval(secs => :lease)
     FROM (
         SELECT order_id FROM polls
@@ -30,33 +42,36 @@ CLAIM = text("""
         FOR UPDATE SKIP LOCKED
     ) due, orders o
     WHERE p.order_id = due.order_id AND o.id = due.order_id
-    RETURNING p.order_id, o.panel_order_id, p.due_at
-""")
+    RETURNING {_KNOWN}
+""")  # noqa: S608 - no value is put into the text
 
 _LOCK = text(f"""
-    SELECT
-        o.id, {RECORD_COLUMNS}, p.due_at, p.seen_at,
-        extract(epoch FROM now() - p.changed_at)::float8 AS still_for,
-        extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
-    FROM polls p JOIN orders o ON o.id = p.order_id
-    WHERE p.order_id = ANY(:order_id)
+    SELECT {_KNOWN}
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[])) AS c(order_id, token)
+    JOIN polls p ON p.order_id = c.order_id AND p.due_at = c.token
+    JOIN orders o ON o.id = p.order_id
     ORDER BY o.id
     FOR NO KEY UPDATE OF o, p
 """)  # noqa: S608 - no value is put into the text
 
-#: A claim made `due_at` what it is, so that tells when the look began.
 _RESCHEDULE = text("""
     UPDATE polls p SET
         due_at = now() + make_interval(secs => c.seconds),
         seen_at = CASE WHEN c.seen THEN p.due_at - make_interval(secs => :lease) ELSE p.seen_at END,
         changed_at = CASE WHEN c.changed THEN now() ELSE p.changed_at END
     FROM unnest(
-        CAST(:order_id AS bigint[]), CAST(:seconds AS float8[]), CAST(:seen AS bool[]), CAST(:changed AS bool[])
-    ) AS c(order_id, seconds, seen, changed)
-    WHERE p.order_id = c.order_id
+        CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[]), CAST(:seconds AS float8[]),
+        CAST(:seen AS bool[]), CAST(:changed AS bool[])
+    ) AS c(order_id, token, seconds, seen, changed)
+    WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
 
-_FORGET = text("DELETE FROM polls WHERE order_id = ANY(:order_id)")
+_FORGET = text("""
+    DELETE FROM polls p
+    USING unnest(CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[])) AS c(order_id, token)
+    WHERE p.order_id = c.order_id AND p.due_at = c.token
+""")
+
 
 #: In the detail of an event: when the look before it began.
 LOOKED_BEFORE = "looked_before"
@@ -64,11 +79,22 @@ LOOKED_BEFORE = "looked_before"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One order that is to be looked at; `token` proves the claim."""
+    """One order that is to be looked at, and what is known of it so far; `token` proves the claim."""
 
     order_id: int
     panel_order_id: str
     token: datetime
+    known: Row[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """When to look at an order again: in so many seconds, or never."""
+
+    look: Look
+    seconds: float | None
+    seen: bool
+    changed: bool
 
 
 ReadNews = Callable[[int, OrderRecord, OrderReading], News]
@@ -91,50 +117,55 @@ class Polls:
     async def claim(self, panel: str, at_most: int) -> list[Look]:
         async with self._engine.begin() as connection:
             rows = await connection.execute(CLAIM, {"panel": panel, "at_most": at_most, "lease": self._lease})
-            return [Look(row.order_id, row.panel_order_id, row.due_at) for row in rows]
+            return [Look(row.id, row.panel_order_id, row.due_at, row) for row in rows]
 
     async def record(
         self, looks: Sequence[Look], readings: Mapping[str, OrderReading], read_news: ReadNews
-    ) -> list[News]:
+    ) -> dict[int, News]:
         """Write what the looks brought, and when to look next. `readings` are keyed by the panel's order id.
 
-        An order without a reading is looked at again at its pace, and otherwise left alone.
+        An order without a reading is looked at again at its pace, and otherwise left alone. Returns the news of those
+        that changed.
         """
-        tokens = {look.order_id: look for look in looks}
+        told: dict[int, Look] = {}
+        following: list[_Next] = []
+        for look in looks:
+            reading = readings.get(look.panel_order_id)
+            if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
+                told[look.order_id] = look
+            else:
+                following.append(self._next(look, look.known, seen=reading is not None))
+        found: dict[int, News] = {}
         async with changing(self._engine, self._on_change) as transaction:
             connection = transaction.connection
-            rows = (await connection.execute(_LOCK, {"order_id": list(tokens)})).all()
-            found: list[News] = []
-            next_looks: list[tuple[int, float, bool, bool]] = []
-            settled: list[int] = []
-            for row in rows:
-                if row.due_at != tokens[row.id].token:
-                    continue
-                reading = readings.get(tokens[row.id].panel_order_id)
-                news = None if reading is None else _dated(read_news(row.id, record_of(row), reading), row.seen_at)
-                change = None if news is None else news.change
-                found += [] if news is None else [news]
-                seconds = self._next_look(row, change)
-                if seconds is None:
-                    settled.append(row.id)
-                else:
-                    next_looks.append((row.id, seconds, reading is not None, change is not None))
-            await connection.execute(
-                _RESCHEDULE,
-                {
-                    "order_id": [order_id for order_id, _, _, _ in next_looks],
-                    "seconds": floats(seconds for _, seconds, _, _ in next_looks),
-                    "seen": [seen for _, _, seen, _ in next_looks],
-                    "changed": [changed for _, _, _, changed in next_looks],
-                    "lease": self._lease,
-                },
-            )
-            await connection.execute(_FORGET, {"order_id": settled})
-            await transaction.write([news.change for news in found if news.change is not None])
+            for row in await connection.execute(_LOCK, _claims(told.values())) if told else ():
+                look = told[row.id]
+                news = _dated(read_news(row.id, record_of(row), readings[look.panel_order_id]), row.seen_at)
+                following.append(self._next(look, row, seen=True, change=news.change))
+                if news.change is not None:
+                    found[row.id] = news
+            await self._follow(connection, following)
+            await transaction.write([news.change for news in found.values() if news.change is not None])
         return found
 
+    async def _follow(self, connection: AsyncConnection, following: Sequence[_Next]) -> None:
+        later = [(each, each.seconds) for each in following if each.seconds is not None]
+        if later:
+            about = {
+                "seconds": literal(seconds for _, seconds in later),
+                "seen": literal(each.seen for each, _ in later),
+                "changed": literal(each.changed for each, _ in later),
+                "lease": self._lease,
+            }
+            await connection.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
+        if settled := [each.look for each in following if each.seconds is None]:
+            await connection.execute(_FORGET, _claims(settled))
+
+    def _next(self, look: Look, row: Row[Any], *, seen: bool, change: Change | None = None) -> _Next:
+        return _Next(look, self._next_look(row, change), seen, change is not None)
+
     def _next_look(self, row: Any, change: Change | None) -> float | None:
-        state = record_of(row).state if change is None else change.after.state
+        state = OrderState(row.state) if change is None else change.after.state
         if state.is_final:
             return self._pace.next_settlement_look(row.closed_for)
         return self._pace.next_look(0.0 if change is not None else row.still_for)
@@ -146,3 +177,8 @@ def _dated(news: News, looked_before: datetime) -> News:
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
     return replace(news, change=replace(news.change, detail=detail))
+
+
+def _claims(looks: Iterable[Look]) -> dict[str, str]:
+    claimed = list(looks)
+    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}

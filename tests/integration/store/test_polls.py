@@ -73,8 +73,8 @@ async def test_news_is_written_with_its_event_and_the_order_is_seen_again_soon(
 ) -> None:
     order_id = database.add_submitted("500")
     reading = OrderReading("In progress", Decimal("0.27819"), "USD", 3572, 157)
-    (news,) = await polls.record([await only_look(polls)], {"500": reading}, read_news)
-    assert news.recognition is Recognition.KNOWN
+    found = await polls.record([await only_look(polls)], {"500": reading}, read_news)
+    assert {of: news.recognition for of, news in found.items()} == {order_id: Recognition.KNOWN}
     order = database.order(order_id)
     assert (order.state, order.panel_status) == ("submitted", "In progress")
     assert (order.charge, order.currency) == (Decimal("0.27819"), "USD")
@@ -102,8 +102,7 @@ async def test_without_news_the_order_is_not_written(
     order_id = database.add_submitted("500", panel_status="In progress", remains=7)
     database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', seen_at = now() - interval '4000 s'")
     before, changed_at = row_versions(database), database.poll(order_id).changed_at
-    news = await polls.record([await only_look(polls)], readings, read_news)
-    assert [item.change for item in news] == [None] * ("500" in readings)
+    assert await polls.record([await only_look(polls)], readings, read_news) == {}
     assert row_versions(database) == before
     assert database.events(order_id) == []
     poll = database.one("SELECT *, due_at - now() AS wait FROM polls")
@@ -132,13 +131,34 @@ async def test_a_look_whose_lease_was_lost_overwrites_nothing(polls: Polls, data
     slow = await only_look(polls)
     database.execute("UPDATE polls SET due_at = now()")
     quick = await only_look(polls)
-    assert await polls.record([slow], {"500": OrderReading("Completed")}, read_news) == []
+    assert await polls.record([slow], {"500": OrderReading("Completed")}, read_news) == {}
     assert database.order(order_id).state == "submitted"
     assert database.poll(order_id).due_at == quick.token
     await polls.record([quick], {"500": OrderReading("Partial")}, read_news)
-    assert await polls.record([quick], {"500": OrderReading("Completed")}, read_news) == []
+    assert await polls.record([quick], {"500": OrderReading("Completed")}, read_news) == {}
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
+
+
+@pytest.mark.parametrize("readings", [{"500": OrderReading("In progress")}, {}])
+async def test_a_look_whose_lease_was_lost_puts_off_no_other(
+    polls: Polls, database: Database, readings: dict[str, OrderReading]
+) -> None:
+    order_id = database.add_submitted("500", panel_status="In progress")
+    slow = await only_look(polls)
+    database.execute("UPDATE polls SET due_at = now()")
+    quick = await only_look(polls)
+    await polls.record([slow], readings, read_news)
+    assert database.poll(order_id).due_at == quick.token
+
+
+async def test_news_is_decided_on_the_row_as_it_is_when_it_is_written(polls: Polls, database: Database) -> None:
+    order_id = database.add_submitted("500", panel_status="In progress")
+    look = await only_look(polls)
+    database.execute("UPDATE orders SET remains = 5")
+    await polls.record([look], {"500": OrderReading("Partial")}, read_news)
+    order = database.order(order_id)
+    assert (order.state, order.remains) == ("partial", 5)
 
 
 async def test_one_order_without_an_answer_keeps_no_other_back(polls: Polls, database: Database) -> None:

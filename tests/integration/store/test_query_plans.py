@@ -114,6 +114,7 @@ CLAIM = PANEL | {"at_most": 50, "lease": 90.0}
 OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
 SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
 TOKENS = {"token": OPEN_IDS}
+LOOKS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
 LONG_AGO, FAR_AHEAD = 0.0, 4e9
 
 #: A time in which nothing happened, beside a long past in which much did.
@@ -163,18 +164,12 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "changes.update": (changes._UPDATE, WRITE),
     "polls.due": (polls.DUE, PANEL),
     "polls.claim": (polls.CLAIM, CLAIM),
-    "polls.lock": (polls._LOCK, {"order_id": SUBMITTED_IDS}),
+    "polls.lock": (polls._LOCK, LOOKS),
     "polls.reschedule": (
         polls._RESCHEDULE,
-        {
-            "order_id": SUBMITTED_IDS,
-            "seconds": [30.0] * 50,
-            "seen": [True] * 50,
-            "changed": [True] * 50,
-            "lease": 50.0,
-        },
+        LOOKS | {"seconds": [30.0] * 50, "seen": [True] * 50, "changed": [True] * 50, "lease": 50.0},
     ),
-    "polls.forget": (polls._FORGET, {"order_id": SUBMITTED_IDS}),
+    "polls.forget": (polls._FORGET, LOOKS),
     "refills.due": (requests.due("refills", "pending"), PANEL),
     "refills.due to look at": (requests.due("refills", "submitted"), PANEL),
     "refills.claim": (requests.claim("refills", "pending"), CLAIM),
