@@ -341,6 +341,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome = 'accepted_late'"),
     )
     op.create_index(
+        "submissions_lost_idx",
+        "submissions",
+        ["panel", "ended_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome IN ('unknown', 'refuted')"),
+    )
+    op.create_index(
         "submissions_parents_idx",
         "submissions",
         ["panel"],

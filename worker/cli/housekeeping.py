@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
 import click
 
 from worker.cli.database import on_database
+from worker.cli.examples import examples
 from worker.cli.output import print_json, print_lines
 from worker.settings import load
 from worker.store.archive import Archive, Step, Tidied
@@ -16,7 +18,7 @@ from worker.store.archive import Archive, Step, Tidied
 Progress = Callable[[float], None]
 
 
-@click.command()
+@click.command(epilog=examples("order-sync housekeeping --dry-run"))
 @click.option("--dry-run", is_flag=True, help="Count what would be moved and deleted, and change nothing.")
 @click.option(
     "--json",
@@ -25,17 +27,21 @@ Progress = Callable[[float], None]
     help="For a script: {dry_run, retention_days, orders, events, submissions, workers, examinations}.",
 )
 def housekeeping(*, dry_run: bool, as_json: bool) -> None:
-    """Move the history of orders that closed long ago to the archive; delete what nobody asks for again.
+    """Archive the history of orders that closed long ago.
 
-    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay. A running worker does the same every
-    ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do no harm. Interrupted, it goes on at the next call.
+    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay. What nobody asks for again, such as workers that
+    ended, is deleted. A running worker does the same every ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do
+    no harm. Interrupted, it goes on at the next call.
     """
     settings = load(need_panels=False)
     days = settings.retention.days
-    with click.progressbar(length=1000, file=sys.stderr, label="looking" if dry_run else "moving") as bar:
+    label = "looking" if dry_run else "moving"
+    shown = sys.stderr.isatty()
+    with click.progressbar(length=1000, file=sys.stderr, label=label) if shown else nullcontext() as bar:
 
         def progress(share: float) -> None:
-            bar.update(int(share * 1000) - bar.pos)
+            if bar is not None:
+                bar.update(int(share * 1000) - bar.pos)
 
         tidied = on_database(settings, lambda engine: _walk(Archive(engine, days), progress, dry_run=dry_run))
     if as_json:

@@ -30,9 +30,9 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync houseke
 WALK = text("""
     SELECT
         count(*) AS events, max(e.id) AS last, max(e.at) AS reached, min(e.at) AS began,
-        now() - make_interval(days => :days) AS before,
+        now() - make_interval(days => CAST(:days AS int)) AS before,
         array_agg(e.order_id) FILTER (
-            WHERE e.at < now() - make_interval(days => :days)
+            WHERE e.at < now() - make_interval(days => CAST(:days AS int))
                 AND NOT EXISTS (SELECT FROM order_events n WHERE n.order_id = e.order_id AND n.id < e.id)
         ) AS order_ids
     FROM (SELECT id, order_id, at FROM order_events WHERE id > :after ORDER BY id LIMIT :slice) e
@@ -56,7 +56,7 @@ SETTLED = text(f"""
         )
 """)  # noqa: S608 - words of ours
 
-_MOVE = text("SELECT events, submissions FROM order_sync_archive(CAST(:order_ids AS bigint[]), :before)")
+MOVE = text("SELECT events, submissions FROM order_sync_archive(CAST(:order_ids AS bigint[]), :before)")
 
 #: The same, counted.
 _WOULD_MOVE = text(f"""
@@ -68,17 +68,22 @@ _WOULD_MOVE = text(f"""
         ) AS submissions
 """)  # noqa: S608 - our own word
 
-#: One that left a call open is needed for its take-over.
-_GONE = """
-    FROM workers w
-    WHERE w.ended_at < clock_timestamp() - make_interval(secs => :week)
-        AND NOT EXISTS (SELECT FROM submissions s WHERE s.worker_id = w.id AND s.outcome IS NULL)
-"""
+#: Workers that ended; one that left a call open is needed for its take-over. And examinations of orders that are in
+#: doubt no more, since their own answer came after all.
+_OVER = {
+    "workers": """
+        FROM workers w
+        WHERE w.ended_at < clock_timestamp() - make_interval(secs => :week)
+            AND NOT EXISTS (SELECT FROM submissions s WHERE s.worker_id = w.id AND s.outcome IS NULL)
+    """,
+    "examinations": """
+        FROM examinations e WHERE EXISTS (SELECT FROM orders o WHERE o.id = e.order_id AND o.state <> 'unconfirmed')
+    """,
+}
 
-#: What was asked of an order that is in doubt no more, since its own answer came after all.
-_ANSWERED = """
-    FROM examinations e WHERE EXISTS (SELECT FROM orders o WHERE o.id = e.order_id AND o.state <> 'unconfirmed')
-"""
+CLEARED = {table: text(f"DELETE {over}") for table, over in _OVER.items()}
+
+_WOULD_BE_CLEARED = {table: text(f"SELECT count(*) {over}") for table, over in _OVER.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +158,15 @@ class Archive:
         settled = list((await connection.execute(SETTLED, about)).scalars())
         if not settled:
             return Tidied()
-        statement = _WOULD_MOVE if dry_run else _MOVE
+        statement = _WOULD_MOVE if dry_run else MOVE
         moved = (await connection.execute(statement, {"order_ids": settled, "before": before})).one()
         return Tidied(orders=len(settled), events=moved.events, submissions=moved.submissions)
 
     async def sweep(self, *, dry_run: bool = False) -> Tidied:
         """Delete, or count, what nobody asks for again: workers that ended, and examinations that came to an end."""
-        verb = "SELECT count(*)" if dry_run else "DELETE"
         async with self._engine.begin() as connection:
-            counts = []
-            for gone in (_GONE, _ANSWERED):
-                result = await connection.execute(text(f"{verb} {gone}"), {"week": WEEK})
-                counts.append(int(result.scalar_one()) if dry_run else result.rowcount)
-        return Tidied(workers=counts[0], examinations=counts[1])
+            counts = {}
+            for table, statement in (_WOULD_BE_CLEARED if dry_run else CLEARED).items():
+                result = await connection.execute(statement, {"week": WEEK})
+                counts[table] = result.scalar_one() if dry_run else result.rowcount
+        return Tidied(**counts)

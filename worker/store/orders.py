@@ -92,15 +92,13 @@ _INTENTS = text("""
     RETURNING id, order_id
 """)
 
-#: Whether the panel lost a reply of late. One claim at a time goes on from here, so that each sees what is in the air.
+#: Whether the panel lost a reply of late, whatever has come of that since. One claim at a time goes on from here, so
+#: that each sees what is in the air.
 LOSING_REPLIES = text("""
     SELECT EXISTS (
-        SELECT FROM orders o
-        CROSS JOIN LATERAL (
-            SELECT outcome, ended_at FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1
-        ) s
-        WHERE o.panel = :panel AND o.state = 'unconfirmed' AND s.outcome = 'unknown'
-            AND s.ended_at > clock_timestamp() - make_interval(secs => :losing)
+        SELECT FROM submissions
+        WHERE panel = :panel AND outcome IN ('unknown', 'refuted')
+            AND ended_at > clock_timestamp() - make_interval(secs => :losing)
     )
 """)
 

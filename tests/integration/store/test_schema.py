@@ -17,7 +17,7 @@ from worker.store import migrate as migrations
 from worker.store.engine import sqlalchemy_url
 from worker.store.migrate import NewerSchemaError, downgrade, migrate
 from worker.store.revision import current, directory, head
-from worker.store.tables import metadata
+from worker.store.tables import STORAGE, metadata
 
 CATALOGUE = """
     SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -81,6 +81,13 @@ def test_a_difference_would_be_seen(database_url: str, created: str, drift: str)
     with psycopg.connect(created) as connection:
         connection.execute(drift)
     assert catalogue(database_url) ^ catalogue(created)
+
+
+def test_tables_are_stored_as_they_say(database_url: str) -> None:
+    options = "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    with psycopg.connect(database_url) as connection:
+        stored = {table: frozenset(given) for table, given in connection.execute(options) if given}
+    assert stored == STORAGE
 
 
 def test_alembic_finds_nothing_to_generate(database_url: str) -> None:

@@ -96,3 +96,13 @@ async def test_another_panels_losses_keep_nothing_back(orders: Orders, database:
     database.execute("UPDATE submissions SET panel = 'other'")
     add(database, 100, 100)
     assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 2
+
+
+async def test_a_loss_that_was_settled_meanwhile_was_one(orders: Orders, database: Database, worker_id: UUID) -> None:
+    await lose_one(orders, database, worker_id, 7)
+    database.execute("UPDATE orders SET state = 'submitted', panel_order_id = '500'")
+    add(database, 100, 100)
+    assert (await orders.claim("default", worker_id, 10, decide)).alike == 1
+    database.execute("UPDATE submissions SET ended_at = ended_at - interval '61 seconds' WHERE outcome = 'unknown'")
+    database.execute("UPDATE orders SET retry_at = NULL")
+    assert len((await orders.claim("default", worker_id, 10, decide)).sendable) == 1

@@ -51,7 +51,9 @@ class TestDefaults:
             "balance": 300,
             "reconcile": 60,
             "audit": 86_400,
+            "housekeeping": 3600,
         }
+        assert settings.retention.model_dump() == {"days": 90}
         assert settings.polling.model_dump() == {"fastest": 30, "slowest": 3600, "settlement": 604_800}
         assert settings.audit.model_dump() == {"threshold": Decimal("0.01")}
         assert settings.reconcile.model_dump() == {"mode": "auto", "settle": 300, "max_ids": 2000}
