@@ -30,13 +30,6 @@ WRITE = """
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    with database.connection:
-        yield database
-
-
-@pytest.fixture
 def connection(database_url: str) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
