@@ -11,7 +11,8 @@ What is written on the connection beside the bookmark happens exactly once, what
 request, a mail) happens again for at most the events since the last move: tell them apart by `event.id`.
 
 Events get their ids in the order of their commits (README, "See what became of it"), so the last id that was seen is
-all that has to be kept. A bookmark keeps it in a table; wherever else you keep it will do as well.
+all that has to be kept. A bookmark keeps it in a table; wherever else you keep it will do as well. Events that were
+archived before you came to them are told like any other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ from psycopg.rows import class_row, scalar_row
 _READ = """
     SELECT e.id, e.order_id, o.panel, o.reference, e.at, e.kind, e.state_before, e.state_after, e.panel_status,
         e.charge, e.remains, e.start_count, e.detail
-    FROM (SELECT * FROM order_events WHERE id > %(after)s ORDER BY id LIMIT %(at_most)s) e
+    FROM (SELECT * FROM order_events_all WHERE id > %(after)s ORDER BY id LIMIT %(at_most)s) e
     LEFT JOIN LATERAL (SELECT * FROM orders o WHERE o.id = e.order_id OFFSET 0) o ON true
     ORDER BY e.id
 """
@@ -105,7 +106,7 @@ def _wait(connection: Connection[Any], seconds: float) -> None:
 
 def latest(connection: Connection[Any]) -> int:
     """The id of the newest event; 0 where there is none. A consumer begins there that isn't interested in the past."""
-    return int(_value(connection, "SELECT coalesce(max(id), 0) FROM order_events"))
+    return int(_value(connection, "SELECT coalesce(max(id), 0) FROM order_events_all"))
 
 
 class BookmarkMovedError(Exception):

@@ -2,8 +2,9 @@
 -- `order-sync migrate`; again does no harm. It sets no passwords: \password order_sync_worker, and so on.
 --
 --   order_sync_owner     owns the tables; `order-sync migrate` connects as this one, and nobody else
---   order_sync_worker    `order-sync run`, and all commands but migrate
+--   order_sync_worker    `order-sync run`, and the commands that look, or settle what is there
 --   order_sync_producer  a shop: inserts orders, refills and cancels, and sees what becomes of them
+--   order_sync_operator  a person: both of these, for `order-sync orders add`, `cancel` and `refill`
 --   order_sync_reader    reports: sees all, changes nothing
 --
 -- A second shop: CREATE ROLE other_shop LOGIN IN ROLE order_sync_producer;
@@ -16,7 +17,7 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY[
-        'order_sync_owner', 'order_sync_worker', 'order_sync_producer', 'order_sync_reader'
+        'order_sync_owner', 'order_sync_worker', 'order_sync_producer', 'order_sync_operator', 'order_sync_reader'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', role_name);
@@ -27,6 +28,7 @@ END $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO order_sync_owner;
 GRANT USAGE ON SCHEMA public TO order_sync_worker, order_sync_producer, order_sync_reader;
+GRANT order_sync_worker, order_sync_producer TO order_sync_operator;
 
 -- The worker asks for these by itself. Through a pooler it can't, so there they are the role's.
 ALTER ROLE order_sync_worker SET statement_timeout = '30s';

@@ -20,7 +20,7 @@ from worker.store.migrate import migrate
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-ROLES = ("owner", "worker", "producer", "reader")
+ROLES = ("owner", "worker", "producer", "operator", "reader")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,17 @@
 """deploy/postgres/roles.sql and grants.sql: what each role can do, and what it can't."""
 
+import re
+
 import psycopg
 import pytest
 
 from tests import readme
 from tests.acceptance.commands.command import order_sync
-from tests.deploy.conftest import LaidOut
+from tests.deploy.conftest import DEPLOY, LaidOut
+from worker.domain.orders import Change, Declined
+from worker.events import Bookmark, follow
+from worker.store.desk import Desk, NewOrder
+from worker.store.engine import make_engine
 from worker.store.migrate import migrate
 from worker.store.revision import head
 from worker.store.tables import metadata
@@ -112,6 +118,30 @@ def test_what_each_may_and_may_not(laid_out: LaidOut) -> None:
                     connection.execute(statement)
             for statement in statements:
                 connection.execute(statement)
+
+
+async def test_an_operator_may_ask_by_hand_for_what_a_shop_may(laid_out: LaidOut) -> None:
+    engine = make_engine(laid_out.url("operator"), pool_size=1)
+    try:
+        desk = Desk(engine)
+        order_id = await desk.add(NewOrder("1", link="https://example.com/me", quantity=100), who="ann", why=None)
+        assert order_id is not None
+        (asked,) = await desk.ask("cancels", [order_id], who="ann", why="so")
+        assert isinstance(asked, Change)
+        (declined,) = await desk.ask("refills", [order_id], who="ann", why="so")
+        assert isinstance(declined, Declined)
+    finally:
+        await engine.dispose()
+
+
+def test_a_shop_keeps_a_bookmark_in_a_table_that_the_owner_has_made(laid_out: LaidOut) -> None:
+    (made,) = re.findall(r"```sql\n(CREATE TABLE.*?)```", (DEPLOY / "postgres/README.md").read_text(), re.DOTALL)
+    with psycopg.connect(laid_out.url("owner")) as owner:
+        owner.execute(made.replace("order_sync_producer", f"{laid_out.prefix}_producer"))
+    with psycopg.connect(laid_out.url("producer"), autocommit=True) as producer:
+        Bookmark(producer, "shop").move(7)
+        assert Bookmark(producer, "shop").position == 7
+        assert list(follow(producer, after=0, forever=False)) == []
 
 
 def test_a_producers_insert_wakes_the_worker_and_an_event_its_consumers(laid_out: LaidOut) -> None:

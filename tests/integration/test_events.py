@@ -30,13 +30,6 @@ WRITE = """
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    with database.connection:
-        yield database
-
-
-@pytest.fixture
 def connection(database_url: str) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
@@ -159,6 +152,15 @@ def test_an_event_has_all_that_is_known_of_it(database: Database, connection: "p
     )
     assert (event.plain()["at"], event.plain()["charge"]) == ("2026-11-24T11:00:00+00:00", "0.50000000")
     assert (of_a_deleted_order.order_id, of_a_deleted_order.panel) == (order_id + 1, None)
+
+
+def test_what_was_archived_meanwhile_is_told_too(database: Database, connection: "psycopg.Connection[Any]") -> None:
+    ids = write(database, 5)
+    database.execute("UPDATE order_events SET order_id = 2 WHERE id IN (%s, %s)", [ids[0], ids[3]])
+    database.execute("SELECT order_sync_archive('{2}', now() + interval '1 h')")
+    assert database.scalar("SELECT count(*) FROM order_events") == 3
+    assert [event.id for event in follow(connection, after=0, at_most=2, forever=False)] == ids
+    assert latest(connection) == ids[-1]
 
 
 def test_a_bookmark_is_kept(database: Database, database_url: str) -> None:

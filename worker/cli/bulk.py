@@ -4,7 +4,6 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import click
@@ -14,6 +13,7 @@ from worker.cli.by_hand import confirm, must_be_able_to_ask
 from worker.cli.database import on_database
 from worker.cli.errors import FAILED, complain
 from worker.cli.output import harmless, print_lines, table
+from worker.cli.progress import progress_bar
 from worker.domain.orders import Change, Declined
 from worker.settings import load
 from worker.store.desk import Desk
@@ -117,14 +117,11 @@ class _Tally:
 
 async def _do(engine: AsyncEngine, bulk: Bulk, order_ids: Sequence[int], tally: _Tally) -> None:
     desk = Desk(engine)
-    shown = sys.stderr.isatty()
-    progress = click.progressbar(length=len(order_ids), file=sys.stderr) if shown else nullcontext()
-    with progress as bar:
+    with progress_bar(len(order_ids)) as done:
         for start in range(0, len(order_ids), _BATCH):
             batch = order_ids[start : start + _BATCH]
             tally.count(await bulk.do(desk, batch))
-            if bar is not None:
-                bar.update(len(batch))
+            done(len(batch))
 
 
 def _came_to(tally: _Tally, bulk: Bulk, found: int) -> Iterator[str]:

@@ -1,8 +1,6 @@
 """`order-sync housekeeping`: what the daemon does every hour, at once and to its end."""
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,8 +9,12 @@ import click
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import print_json, print_lines
+from worker.cli.progress import progress_bar
 from worker.settings import load
 from worker.store.archive import Archive, Step, Tidied
+
+#: Parts in which it is told how much is done.
+_WHOLE = 1000
 
 #: Told how much of a walk is done, from 0 to 1.
 Progress = Callable[[float], None]
@@ -27,21 +29,21 @@ Progress = Callable[[float], None]
     help="For a script: {dry_run, retention_days, orders, events, submissions, workers, examinations}.",
 )
 def housekeeping(*, dry_run: bool, as_json: bool) -> None:
-    """Archive the history of orders that closed long ago.
+    """Move the history of what closed long ago to the archive.
 
-    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay. What nobody asks for again, such as workers that
-    ended, is deleted. A running worker does the same every ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do
-    no harm. Interrupted, it goes on at the next call.
+    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay, and what nobody asks for again is deleted. A
+    running worker does the same every ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do no harm. Interrupted,
+    it goes on at the next call.
     """
     settings = load(need_panels=False)
     days = settings.retention.days
-    label = "looking" if dry_run else "moving"
-    shown = sys.stderr.isatty()
-    with click.progressbar(length=1000, file=sys.stderr, label=label) if shown else nullcontext() as bar:
+    with progress_bar(_WHOLE, "looking" if dry_run else "moving") as advance:
+        told = 0
 
         def progress(share: float) -> None:
-            if bar is not None:
-                bar.update(int(share * 1000) - bar.pos)
+            nonlocal told
+            advance(int(share * _WHOLE) - told)
+            told = int(share * _WHOLE)
 
         tidied = on_database(settings, lambda engine: _walk(Archive(engine, days), progress, dry_run=dry_run))
     if as_json:

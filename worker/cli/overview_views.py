@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from worker.cli.output import compact, harmless, money, span
 from worker.settings import ReconcileMode, ReconcileSettings
-from worker.store.overview import Overview, PanelStands, PauseStands, UnconfirmedOrder
+from worker.store.overview import BalanceStands, Overview, PanelStands, PauseStands, UnconfirmedOrder
 from worker.store.recent import Rates, RecentError
+
+_HOUR = 3600
 
 
 def rates(told: Rates) -> str:
@@ -19,6 +21,11 @@ def rates(told: Rates) -> str:
 
 def balance(panel: PanelStands) -> str:
     return money(panel.balance.amount, panel.balance.currency) if panel.balance else "not known"
+
+
+def lasts(stands: BalanceStands) -> str:
+    """`5 h 10 min`; nothing where it can't be told."""
+    return "" if stands.hours_left is None else span(stands.hours_left * _HOUR)
 
 
 def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -> str:

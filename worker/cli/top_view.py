@@ -11,13 +11,17 @@ from rich.text import Text
 from worker.cli.output import brief, compact, harmless, moment, span
 from worker.cli.overview_views import balance, error, pause, waits_for
 from worker.settings import ReconcileSettings
-from worker.store.overview import BalanceStands, Overview, PanelStands
+from worker.store.overview import Overview, PanelStands
 
 #: Cells from which on there is room for every column.
-_WIDE = 132
+_WIDE = 150
 
 #: Lines beside panels and sections: the title, the table's head, the footer, and one to spare.
 _FRAME = 4
+
+#: Below it, an amount has its decimals also where there is little room; of hours, what is alarming.
+_EXACT = 100
+_SOON = 24
 
 T = TypeVar("T")
 
@@ -97,13 +101,15 @@ def _table(panels: Sequence[PanelStands], width: int) -> Table:
     wide = width >= _WIDE
     heads = ["PENDING", "OLDEST", "SENDING", "UNCONF", "SUBMITTED", "SENT/M", "SENT/H"]
     heads += ["DONE/M", "DONE/H", "REJECTED/H", "UNCONF/H"] if wide else ["DONE/H"]
-    gap, money = (2, 18) if wide else (1, 9)
-    left = width - sum(len(head) + gap for head in heads) - money - gap
+    gap, money = (2, 18) if wide else (1, 10)
+    left = width - sum(len(head) + gap for head in heads) - money - gap - (5 + gap if wide else 0)
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="reverse")
     table.add_column("PANEL", no_wrap=True, max_width=max(left, 7))
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True, width=len(head))
     table.add_column("BALANCE", justify="right", no_wrap=True, max_width=money)
+    if wide:
+        table.add_column("LASTS", justify="right", no_wrap=True, width=5)
     for panel in panels:
         minute, hour = panel.last_minute, panel.last_hour
         table.add_row(
@@ -118,13 +124,22 @@ def _table(panels: Sequence[PanelStands], width: int) -> Table:
             *([compact(minute.finished)] if wide else []),
             compact(hour.finished),
             *([compact(hour.rejected), compact(hour.unconfirmed)] if wide else []),
-            balance(panel) if wide else _round(panel.balance),
+            *([balance(panel), _lasts(panel)] if wide else [_balance(panel)]),
         )
     return table
 
 
-def _round(stands: BalanceStands | None) -> str:
-    return "" if stands is None else f"{stands.amount:.2f}"
+def _balance(panel: PanelStands) -> Text:
+    """In ten cells: the amount, roughly, and how long it lasts."""
+    if panel.balance is None:
+        return Text()
+    amount = panel.balance.amount
+    return Text(f"{amount:.2f}" if amount < _EXACT else compact(float(amount))).append(" ").append(_lasts(panel))
+
+
+def _lasts(panel: PanelStands) -> Text:
+    left = None if panel.balance is None else panel.balance.hours_left
+    return Text() if left is None else Text(brief(left * 3600), "bold red" if left < _SOON else "")
 
 
 def _style(panel: PanelStands) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.store.balances import KNOWN
+from worker.domain.spending import hours_left
 from worker.store.clock import now_of
 from worker.store.recent import Rates, RecentError, errors, rates
+from worker.store.spending import spending_of
 
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
@@ -72,14 +73,6 @@ _PAUSES = text("""
     FROM pauses ORDER BY panel, since, reason
 """)
 
-#: Two probes of the index for each panel, however long the history.
-BALANCES = text(f"""
-    WITH {KNOWN}
-    SELECT k.panel, b.balance, b.currency, b.at
-    FROM known k
-    CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC LIMIT 1) b
-""")  # noqa: S608 - no value is put into the text
-
 _WORKERS = text("""
     SELECT id, name, started_at, lease_until FROM workers
     WHERE ended_at IS NULL AND lease_until > clock_timestamp() ORDER BY started_at, name
@@ -102,9 +95,12 @@ class PauseStands:
 
 @dataclass(frozen=True, slots=True)
 class BalanceStands:
+    """`hours_left`: how long it lasts at the rate of the last day; None where that can't be told."""
+
     amount: Decimal
     currency: str | None
     at: datetime
+    hours_left: float | None = None
 
 
 @dataclass(slots=True)
@@ -191,8 +187,9 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).services_at = row.succeeded_at
         for row in await connection.execute(_PAUSES):
             about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
-        for row in await connection.execute(BALANCES):
-            about(row.panel).balance = BalanceStands(row.balance, row.currency, row.at)
+        for one in await spending_of(connection):
+            left = hours_left(one.spending)
+            about(one.panel).balance = BalanceStands(one.spending.balance, one.currency, one.at, left)
         for name, minute, hour in await rates(connection):
             about(name).last_minute, about(name).last_hour = minute, hour
         longest = await connection.execute(LONGEST_UNCONFIRMED, {"at_most": MOST_UNCONFIRMED})

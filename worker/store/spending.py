@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.spending import RATE_OVER, Spending
 from worker.store.balances import KNOWN
@@ -79,11 +79,15 @@ class PanelSpending:
 async def recent_spending(engine: AsyncEngine, seconds: float = RATE_OVER) -> list[PanelSpending]:
     """What was spent within the last so many seconds, for each panel of which a balance was ever read."""
     async with engine.connect() as connection:
-        rows = await connection.execute(SPENDING, {"seconds": seconds})
-        return [
-            PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds))
-            for row in rows
-        ]
+        return await spending_of(connection, seconds)
+
+
+async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -> list[PanelSpending]:
+    """The same, on a connection that is there."""
+    rows = await connection.execute(SPENDING, {"seconds": seconds})
+    return [
+        PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds)) for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,13 +12,6 @@ from tests.integration.store.plain_sql import Database
 from worker import cli
 
 OrderSync = Callable[..., Ended]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    with database.connection:
-        yield database
 
 
 @pytest.fixture

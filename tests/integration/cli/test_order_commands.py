@@ -36,7 +36,7 @@ async def test_a_table_that_is_gone(database_url: str) -> None:
         connection.execute("INSERT INTO orders (service) VALUES (1)")
     ended = await order_sync("orders", "show", "1", settings={"DATABASE_URL": database_url})
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == 'order-sync: the database didn\'t do it: relation "order_events" does not exist\n'
+    assert ended.err == 'order-sync: the database didn\'t do it: relation "order_events_all" does not exist\n'
 
 
 @pytest.mark.parametrize("arguments", [["orders", "list"], ["orders", "list", "--json"]], ids=" ".join)

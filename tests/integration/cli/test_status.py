@@ -91,7 +91,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
         "last_minute": {"sent": 1.0, "finished": 0.0, "rejected": 0.0, "unconfirmed": 0.0},
         "last_hour": {"sent": 1.0, "finished": 1.0, "rejected": 1.0, "unconfirmed": 0.0},
     }
-    assert (balance["amount"], balance["currency"]) == ("3.25", "USD")
+    assert (balance["amount"], balance["currency"], balance["hours_left"]) == ("3.25", "USD", None)
     assert (pause["scope"], pause["reason"], pause["detail"], pause["until"]) == ("add", "low_balance", "below 5", None)
     assert (other["panel"], other["configured"], other["submitting"], other["balance"]) == ("other", False, 1, None)
     assert other["pauses"][0]["until"] == "2026-01-01T00:00:00+00:00"
@@ -178,3 +178,14 @@ def test_events_of_an_order_that_was_deleted(order_sync: OrderSync, database: Da
         """VALUES (7, 'rejected', 'submitting', 'rejected', '{"error_code": "refused"}')"""
     )
     assert stands(order_sync)["panels"] == []
+
+
+def test_how_long_a_balance_lasts(order_sync: OrderSync, database: Database) -> None:
+    for hours, balance in ((2, "10"), (1, "8"), (0, "6")):
+        database.execute(
+            "INSERT INTO balances (panel, balance, at) VALUES ('default', %s, now() - make_interval(hours => %s))",
+            [balance, hours],
+        )
+    assert 2.9 < stands(order_sync)["panels"][0]["balance"]["hours_left"] < 3.1
+    said = order_sync("status").out
+    assert "panel default, balance: lasts 3 h 0 min" in said or "panel default, balance: lasts 2 h 59 min" in said

@@ -1,12 +1,11 @@
 """What the store's tests have in hand: plain SQL, an engine, and who shares the database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.store.plain_sql import Database
 from worker.domain.requests import AddRequest, OrderRequest
 from worker.domain.services import Service
 from worker.store.engine import make_engine
@@ -15,13 +14,6 @@ from worker.store.workers import Workers
 
 #: Seconds from an order's acceptance to the first look at it.
 FIRST_LOOK = 30.0
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    with database.connection:
-        yield database
 
 
 @pytest.fixture

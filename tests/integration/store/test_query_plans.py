@@ -248,7 +248,6 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "recent.reach": (recent.REACH, {"newest": 100}),
     "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),
     "recent.errors": (recent.ERRORS, {"newest": 100, "at_most": 20}),
-    "overview.balances": (overview.BALANCES, {}),
     "events.read": (text(re.sub(r"%\((\w+)\)s", r":\1", events._READ)), {"after": 3 * CLOSED // 2, "at_most": 100}),
     **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
     **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},

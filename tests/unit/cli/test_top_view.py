@@ -40,7 +40,7 @@ def busy(panels: int, text: str = "low_balance") -> Overview:
                 submitted=2_000_000,
                 last_minute=Rates(sent=2650.4, finished=0.5),
                 last_hour=Rates(sent=9_540_000.0, finished=9_000_000.0, rejected=3.0),
-                balance=BalanceStands(Decimal("123456.78901"), "USD", NOW),
+                balance=BalanceStands(Decimal("123456.78901"), "USD", NOW, 30.5 + n),
                 pauses=[pause],
             )
             for n in range(panels)

@@ -1,0 +1,17 @@
+"""How far long work is, told on a terminal and nowhere else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def progress_bar(length: int, label: str = "") -> Iterator[Callable[[int], None]]:
+    """A function that is told how much more of `length` is done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield bar.update
