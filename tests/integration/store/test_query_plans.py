@@ -69,7 +69,8 @@ FILL = f"""
     SELECT id, panel, '{DEAD}', now(), 'accepted', panel_order_id, id % 1000 = 0 FROM orders;
     INSERT INTO submissions (order_id, panel, worker_id, ended_at, outcome, panel_order_id, is_parent)
     SELECT id, 'few', '{DEAD}', now(), 'accepted', panel_order_id, false FROM orders WHERE id <= 10;
-    INSERT INTO polls SELECT id, panel, now() + interval '1 day', now() FROM orders;
+    INSERT INTO polls (order_id, panel, due_at, changed_at, settling)
+    SELECT id, panel, now() + interval '1 day', now(), true FROM orders;
     INSERT INTO refills (order_id, state) SELECT id, 'completed' FROM orders WHERE id % 5 = 0;
     INSERT INTO cancels (order_id, state) SELECT id, 'accepted' FROM orders WHERE id % 5 = 0;
 
@@ -153,10 +154,14 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         {
             "order_id": SUBMITTED_IDS,
             "seconds": [30.0] * 50,
-            "seen": [True] * 50,
-            "changed": [True] * 50,
-            "lease": 50.0,
+            **{name: [True] * 50 for name in ("seen", "changed", "settling")},
+            "remains": [7] * 50,
+            "lease": 90.0,
         },
+    ),
+    "polls.learn": (
+        polls._LEARN,
+        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)], "took": [60.0] * 50},
     ),
     "polls.forget": (polls._FORGET, {"order_id": SUBMITTED_IDS}),
     "refills.due": (requests.due("refills", "pending"), PANEL),
