@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import FADING, Closes, Pace, Progress
@@ -22,6 +22,7 @@ from worker.domain.states import OrderState
 from worker.domain.status import OrderReading
 from worker.store.arrays import literal
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
+from worker.store.pipeline import Pipeline, pipeline
 
 #: Of the looks that are claimed together, so many at least are at closed orders, if as many are due, and all others at
 #: open ones first: a backlog of the ones never keeps the others waiting.
@@ -114,19 +115,26 @@ _FORGET = text("""
     WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
 
-
 #: In the detail of an event: when the look before it began.
 LOOKED_BEFORE = "looked_before"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """One order that is to be looked at, and what is known of it so far; `token` proves the claim."""
 
     order_id: int
     panel_order_id: str
     token: datetime
-    known: Row[Any]
+    known: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the panel said of some orders, by its own ids of them. Of one that is missing it said nothing."""
+
+    looks: Sequence[Look]
+    readings: Mapping[str, OrderReading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,61 +167,63 @@ class Polls:
             return bool(await connection.scalar(DUE, {"panel": panel}))
 
     async def claim(self, panel: str, at_most: int) -> list[Look]:
-        async with self._engine.begin() as connection:
-            rows = await connection.execute(CLAIM, {"panel": panel, "at_most": at_most, "lease": self._lease})
-            return [Look(row.id, row.panel_order_id, row.due_at, row) for row in rows]
+        about = {"panel": panel, "at_most": at_most, "lease": self._lease}
+        async with self._engine.begin() as connection, pipeline(connection) as pipe:
+            claimed = await pipe.execute(CLAIM, about)
+            await pipe.commit()
+        return [Look(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
 
-    async def record(
-        self, looks: Sequence[Look], readings: Mapping[str, OrderReading], read_news: ReadNews
-    ) -> dict[int, News]:
-        """Write what the looks brought, and when to look next. `readings` are keyed by the panel's order id.
+    async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
+        """Write what the looks brought, and when to look next; all of it, or nothing.
 
         An order without a reading is looked at again at its pace, and otherwise left alone. Returns the news of those
         that changed.
         """
-        told: dict[int, Look] = {}
+        told: dict[tuple[int, datetime], tuple[Look, OrderReading]] = {}
         following: list[_Next] = []
-        for look in looks:
-            reading = readings.get(look.panel_order_id)
-            if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
-                told[look.order_id] = look
-            else:
-                following.append(self._next(look, look.known, reading))
-        found: dict[int, News] = {}
+        for batch in looked:
+            for look in batch.looks:
+                reading = batch.readings.get(look.panel_order_id)
+                if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
+                    told[look.order_id, look.token] = look, reading
+                else:
+                    following.append(self._next(look, look.known, reading))
+        found: dict[Look, News] = {}
         took: list[tuple[str, str, float]] = []
-        async with changing(self._engine, self._on_change) as transaction:
-            connection = transaction.connection
-            for row in await connection.execute(_LOCK, _claims(told.values())) if told else ():
-                look = told[row.id]
-                news = _dated(read_news(row.id, record_of(row), readings[look.panel_order_id]), row.seen_at)
-                following.append(self._next(look, row, readings[look.panel_order_id], news.change))
+        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+            locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
+            for row in await locked.fetchall() if locked else ():
+                look, reading = told[row.id, row.due_at]
+                news = _dated(read_news(row.id, record_of(row), reading), row.seen_at)
+                following.append(self._next(look, row, reading, news.change))
                 if news.change is not None:
-                    found[row.id] = news
+                    found[look] = news
                     took += self._learned(row, news.change.after)
-            await self._follow(connection, following)
+            await self._follow(pipe, following)
             if took:
                 panels, services, seconds = zip(*took, strict=True)
                 about = {"panel": literal(panels), "service": literal(services), "took": literal(seconds)}
-                await connection.execute(_LEARN, about)
-            await transaction.write([news.change for news in found.values() if news.change is not None])
+                await pipe.execute(_LEARN, about)
+            await transaction.send(pipe, [news.change for news in found.values() if news.change is not None])
+            await pipe.commit()
         return found
 
-    async def _follow(self, connection: AsyncConnection, following: Sequence[_Next]) -> None:
+    async def _follow(self, pipe: Pipeline, following: Sequence[_Next]) -> None:
         later = [(each, each.seconds) for each in following if each.seconds is not None]
         if later:
             about = {
+                "lease": self._lease,
                 "seconds": literal(seconds for _, seconds in later),
                 "seen": literal(each.seen for each, _ in later),
                 "changed": literal(each.changed for each, _ in later),
                 "settling": literal(each.settling for each, _ in later),
                 "remains": literal(each.remains for each, _ in later),
-                "lease": self._lease,
             }
-            await connection.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
+            await pipe.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
         if settled := [each.look for each in following if each.seconds is None]:
-            await connection.execute(_FORGET, _claims(settled))
+            await pipe.execute(_FORGET, _claims(settled))
 
-    def _next(self, look: Look, row: Row[Any], reading: OrderReading | None, change: Change | None = None) -> _Next:
+    def _next(self, look: Look, row: Any, reading: OrderReading | None, change: Change | None = None) -> _Next:
         after = record_of(row) if change is None else change.after
         seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)
         remains = None if reading is None else reading.remains
@@ -245,14 +255,14 @@ def _progress(row: Any, remains: int | None, still_for: float) -> Progress | Non
     return Progress(row.begun_with - remains, row.begun_for - still_for, remains)
 
 
+def _claims(looks: Iterable[Look]) -> dict[str, str]:
+    claimed = list(looks)
+    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}
+
+
 def _dated(news: News, looked_before: datetime) -> News:
     """The news, with when they weren't there yet: what a change did to the balance, it did since then."""
     if news.change is None or news.change.before.panel_status is None:  # there was no look before
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
     return replace(news, change=replace(news.change, detail=detail))
-
-
-def _claims(looks: Iterable[Look]) -> dict[str, str]:
-    claimed = list(looks)
-    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}

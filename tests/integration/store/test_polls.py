@@ -13,7 +13,7 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders import News, OrderRecord, read_news
 from worker.domain.pace import DAY, FADING, Pace
 from worker.domain.status import OrderReading, Recognition
-from worker.store.polls import Look, Polls
+from worker.store.polls import Look, Looked, Polls, ReadNews
 
 PACE = Pace(fastest=30, slowest=3600, settlement=7 * DAY)
 LEASE = 90.0
@@ -26,6 +26,12 @@ def polls(engine: AsyncEngine) -> Polls:
 
 def row_versions(database: Database) -> list[Any]:
     return database.all("SELECT id, xmin::text FROM orders ORDER BY id")
+
+
+async def record(
+    polls: Polls, looks: list[Look], readings: dict[str, OrderReading], decide: ReadNews = read_news
+) -> dict[Look, News]:
+    return await polls.record([Looked(looks, readings)], decide)
 
 
 async def only_look(polls: Polls) -> Look:
@@ -79,8 +85,9 @@ async def test_news_is_written_with_its_event_and_the_order_is_seen_again_soon(
 ) -> None:
     order_id = database.add_submitted("500")
     reading = OrderReading("In progress", Decimal("0.27819"), "USD", 3572, 157)
-    found = await polls.record([await only_look(polls)], {"500": reading}, read_news)
-    assert {of: news.recognition for of, news in found.items()} == {order_id: Recognition.KNOWN}
+    look = await only_look(polls)
+    found = await record(polls, [look], {"500": reading})
+    assert {of: news.recognition for of, news in found.items()} == {look: Recognition.KNOWN}
     order = database.order(order_id)
     assert (order.state, order.panel_status) == ("submitted", "In progress")
     assert (order.charge, order.currency) == (Decimal("0.27819"), "USD")
@@ -108,7 +115,7 @@ async def test_without_news_the_order_is_not_written(
     order_id = database.add_submitted("500", panel_status="In progress", remains=7)
     database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', seen_at = now() - interval '4000 s'")
     before, changed_at = row_versions(database), database.poll(order_id).changed_at
-    assert await polls.record([await only_look(polls)], readings, read_news) == {}
+    assert await record(polls, [await only_look(polls)], readings) == {}
     assert row_versions(database) == before
     assert database.events(order_id) == []
     poll = database.one("SELECT *, due_at - now() AS wait FROM polls")
@@ -125,7 +132,7 @@ async def test_an_event_says_when_its_news_was_not_there_yet(polls: Polls, datab
     for status in statuses:
         look = await only_look(polls)
         began.append(look.token - timedelta(seconds=LEASE))
-        await polls.record([look], {"500": OrderReading(status)} if status else {}, read_news)
+        await record(polls, [look], {"500": OrderReading(status)} if status else {})
         database.execute("UPDATE polls SET due_at = now()")
     first, last = database.events(order_id)
     assert "looked_before" not in first.detail
@@ -137,11 +144,11 @@ async def test_a_look_whose_lease_was_lost_overwrites_nothing(polls: Polls, data
     slow = await only_look(polls)
     database.execute("UPDATE polls SET due_at = now()")
     quick = await only_look(polls)
-    assert await polls.record([slow], {"500": OrderReading("Completed")}, read_news) == {}
+    assert await record(polls, [slow], {"500": OrderReading("Completed")}) == {}
     assert database.order(order_id).state == "submitted"
     assert database.poll(order_id).due_at == quick.token
-    await polls.record([quick], {"500": OrderReading("Partial")}, read_news)
-    assert await polls.record([quick], {"500": OrderReading("Completed")}, read_news) == {}
+    await record(polls, [quick], {"500": OrderReading("Partial")})
+    assert await record(polls, [quick], {"500": OrderReading("Completed")}) == {}
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
 
@@ -154,15 +161,28 @@ async def test_a_look_whose_lease_was_lost_puts_off_no_other(
     slow = await only_look(polls)
     database.execute("UPDATE polls SET due_at = now()")
     quick = await only_look(polls)
-    await polls.record([slow], readings, read_news)
+    await record(polls, [slow], readings)
     assert database.poll(order_id).due_at == quick.token
+
+
+@pytest.mark.parametrize("late", ["first", "last"])
+async def test_a_late_look_in_the_bunch_of_a_newer_one_says_nothing(
+    polls: Polls, database: Database, late: str
+) -> None:
+    order_id = database.add_submitted("500", panel_status="In progress")
+    slow = Looked([await only_look(polls)], {"500": OrderReading("Completed")})
+    database.execute("UPDATE polls SET due_at = now()")
+    quick = Looked([await only_look(polls)], {"500": OrderReading("Partial")})
+    found = await polls.record([slow, quick] if late == "first" else [quick, slow], read_news)
+    assert list(found) == quick.looks
+    assert database.order(order_id).state == "partial"
 
 
 async def test_news_is_decided_on_the_row_as_it_is_when_it_is_written(polls: Polls, database: Database) -> None:
     order_id = database.add_submitted("500", panel_status="In progress")
     look = await only_look(polls)
     database.execute("UPDATE orders SET remains = 5")
-    await polls.record([look], {"500": OrderReading("Partial")}, read_news)
+    await record(polls, [look], {"500": OrderReading("Partial")})
     order = database.order(order_id)
     assert (order.state, order.remains) == ("partial", 5)
 
@@ -170,7 +190,7 @@ async def test_news_is_decided_on_the_row_as_it_is_when_it_is_written(polls: Pol
 async def test_one_order_without_an_answer_keeps_no_other_back(polls: Polls, database: Database) -> None:
     ids = [database.add_submitted(name) for name in ("a", "b", "c")]
     looks = await polls.claim("default", 10)
-    await polls.record(looks, {"a": OrderReading("Completed"), "c": OrderReading("Canceled")}, read_news)
+    await record(polls, looks, {"a": OrderReading("Completed"), "c": OrderReading("Canceled")})
     assert [database.order(order_id).state for order_id in ids] == ["completed", "submitted", "canceled"]
 
 
@@ -268,7 +288,7 @@ class TestWhatIsLearned:
 class TestSettlement:
     async def close(self, polls: Polls, database: Database) -> int:
         order_id = database.add_submitted("500")
-        await polls.record([await only_look(polls)], {"500": OrderReading("Completed", Decimal(1))}, read_news)
+        await record(polls, [await only_look(polls)], {"500": OrderReading("Completed", Decimal(1))})
         return order_id
 
     async def test_a_closed_order_is_looked_at_rarely(self, polls: Polls, database: Database) -> None:
@@ -280,7 +300,7 @@ class TestSettlement:
         closed = database.order(await self.close(polls, database))
         database.execute("UPDATE polls SET due_at = now()")
         partial = OrderReading("Partial", Decimal("0.5"), remains=50)
-        await polls.record([await only_look(polls)], {"500": partial}, read_news)
+        await record(polls, [await only_look(polls)], {"500": partial})
         order = database.order(closed.id)
         assert (order.state, order.charge, order.finished_at) == ("partial", Decimal("0.5"), closed.finished_at)
         assert [(e.state_before, e.state_after) for e in database.events(order.id)] == [
@@ -291,7 +311,7 @@ class TestSettlement:
     async def test_an_order_that_a_panel_reopens_is_open_again(self, polls: Polls, database: Database) -> None:
         order_id = await self.close(polls, database)
         database.execute("UPDATE polls SET due_at = now()")
-        await polls.record([await only_look(polls)], {"500": OrderReading("In progress")}, read_news)
+        await record(polls, [await only_look(polls)], {"500": OrderReading("In progress")})
         order = database.order(order_id)
         assert (order.state, order.finished_at) == ("submitted", None)
         assert seen_again_soon(database.poll(order_id).due_at - order.updated_at)
@@ -304,7 +324,7 @@ class TestSettlement:
         await self.close(polls, database)
         database.execute("UPDATE polls SET due_at = now()")
         database.execute("UPDATE orders SET finished_at = now() - interval '7 days'")
-        await polls.record([await only_look(polls)], readings, read_news)
+        await record(polls, [await only_look(polls)], readings)
         assert database.all("SELECT FROM polls") == []
 
 
@@ -316,7 +336,7 @@ async def test_what_can_not_be_written_leaves_the_looks_to_the_lease(polls: Poll
         raise ZeroDivisionError
 
     result = await asyncio.gather(
-        polls.record([look], {"500": OrderReading("Completed")}, broken), return_exceptions=True
+        record(polls, [look], {"500": OrderReading("Completed")}, broken), return_exceptions=True
     )
     assert isinstance(result[0], ZeroDivisionError)
     assert database.poll(order_id).due_at == look.token
