@@ -218,7 +218,7 @@ class TestWhatIsLearned:
         """One look at an order that is due just now; returns what is known of its looks, and the wait in seconds."""
         order_id = database.add_submitted("500", **columns)
         database.execute("UPDATE polls SET due_at = now()")
-        await polls.record([await only_look(polls)], {"500": reading}, read_news)
+        await record(polls, [await only_look(polls)], {"500": reading})
         return database.one(
             "SELECT *, extract(epoch FROM due_at - now())::float8 AS wait FROM polls WHERE order_id = %s", [order_id]
         )
@@ -231,7 +231,7 @@ class TestWhatIsLearned:
             )
         database.execute("UPDATE polls SET seen_at = now() - interval '200 s'")
         looks = await polls.claim("default", 10)
-        await polls.record(looks, {name: OrderReading("Completed") for name in "abc"}, read_news)
+        await record(polls, looks, {name: OrderReading("Completed") for name in "abc"})
         learned = database.all("SELECT service, closes, exp(log_sum / closes) AS took FROM paces ORDER BY service")
         # In the middle between the last two looks: 500 and 700, and 400.
         assert [(row.service, row.closes, pytest.approx(row.took, 0.01)) for row in learned] == [
@@ -243,7 +243,7 @@ class TestWhatIsLearned:
         before = database.one("SELECT * FROM paces")
         database.add_submitted("500", submitted_at="2000-01-01")
         database.execute("UPDATE orders SET submitted_at = now() - interval '1 h'")
-        await polls.record([await only_look(polls)], {"500": OrderReading("Partial")}, read_news)
+        await record(polls, [await only_look(polls)], {"500": OrderReading("Partial")})
         after = database.one("SELECT * FROM paces")
         assert after.closes == pytest.approx(before.closes * FADING + 1)
         assert after.log_sum == pytest.approx(before.log_sum * FADING + math.log(3600), rel=1e-4)
@@ -252,7 +252,7 @@ class TestWhatIsLearned:
     async def test_a_close_that_nobody_looked_for_teaches_nothing(self, polls: Polls, database: Database) -> None:
         database.add_submitted("500", submitted_at="2026-01-01")
         database.execute("UPDATE polls SET seen_at = '2026-01-01'")
-        await polls.record([await only_look(polls)], {"500": OrderReading("Completed")}, read_news)
+        await record(polls, [await only_look(polls)], {"500": OrderReading("Completed")})
         assert database.all("SELECT FROM paces") == []
 
     async def test_a_closed_order_teaches_once(self, polls: Polls, database: Database, known: None) -> None:
@@ -271,14 +271,14 @@ class TestWhatIsLearned:
 
     async def looked_at_still(self, polls: Polls, database: Database, order_id: int) -> Any:
         database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', due_at = now()")
-        await polls.record([await only_look(polls)], {"501": OrderReading("Pending")}, read_news)
+        await record(polls, [await only_look(polls)], {"501": OrderReading("Pending")})
         return database.one("SELECT extract(epoch FROM due_at - now())::float8 AS wait FROM polls")
 
     async def test_an_orders_own_progress_is_put_down_and_used(self, polls: Polls, database: Database) -> None:
         poll = await self.looked_at(polls, database, OrderReading("In progress", remains=1000))
         assert poll.begun_with == 1000
         database.execute("UPDATE polls SET begun_at = now() - interval '10 h', due_at = now()")
-        await polls.record([await only_look(polls)], {"500": OrderReading("In progress", remains=500)}, read_news)
+        await record(polls, [await only_look(polls)], {"500": OrderReading("In progress", remains=500)})
         poll = database.one("SELECT *, extract(epoch FROM due_at - now())::float8 AS wait FROM polls")
         assert (poll.begun_with, poll.begun_at < poll.changed_at) == (1000, True)
         # It has just moved, yet has ten more hours to go.
