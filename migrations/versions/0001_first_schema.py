@@ -237,6 +237,15 @@ def upgrade() -> None:
     )
     op.create_index("orders_created_at_idx", "orders", ["created_at"], unique=False, postgresql_using="brin")
     op.create_table(
+        "paces",
+        sa.Column("panel", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("closes", sa.Double(), nullable=False, comment="of its orders that closed, how many count"),
+        sa.Column("log_sum", sa.Double(), nullable=False, comment="of the logarithms of the seconds that each took"),
+        sa.Column("log_squares", sa.Double(), nullable=False, comment="of their squares"),
+        sa.PrimaryKeyConstraint("panel", "service", name=op.f("paces_pkey")),
+    )
+    op.create_table(
         "pauses",
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False, comment="add, or all"),
@@ -427,10 +436,25 @@ def upgrade() -> None:
             nullable=False,
             comment="when the last look began at which the panel said anything of it",
         ),
+        sa.Column(
+            "settling", sa.Boolean(), server_default=sa.text("false"), nullable=False, comment="the order is closed"
+        ),
+        sa.Column("begun_with", sa.BigInteger(), nullable=True, comment="the most that ever remained of it"),
+        sa.Column(
+            "begun_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when that much was last seen to remain",
+        ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
     )
-    op.create_index("polls_panel_due_at_idx", "polls", ["panel", "due_at"], unique=False)
+    op.create_index(
+        "polls_moving_idx", "polls", ["panel", "due_at"], unique=False, postgresql_where=sa.text("NOT settling")
+    )
+    op.create_index(
+        "polls_settling_idx", "polls", ["panel", "due_at"], unique=False, postgresql_where=sa.text("settling")
+    )
     op.create_table(
         "refills",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -545,6 +569,7 @@ def downgrade() -> None:
     op.drop_table("service_changes")
     op.drop_table("periodic_jobs")
     op.drop_table("pauses")
+    op.drop_table("paces")
     op.drop_table("orders")
     op.drop_table("order_events")
     op.drop_table("budgets")

@@ -1,7 +1,6 @@
 """The panel's word on the orders that it has: asked in batches, at each order's own pace."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -11,7 +10,7 @@ from worker.jobs.batches import BATCH, ask
 from worker.jobs.bunches import Bunches
 from worker.jobs.gate import Pass
 from worker.jobs.upstream import Upstream
-from worker.store.polls import Look, Polls
+from worker.store.polls import Look, Looked, Polls
 
 _log = structlog.get_logger()
 
@@ -20,30 +19,24 @@ _log = structlog.get_logger()
 TOGETHER = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """One batch, and what the panel said of it."""
-
-    looks: Sequence[Look]
-    readings: Mapping[str, OrderReading]
-
-
 class Statuses:
     def __init__(self, upstream: Upstream, polls: Polls) -> None:
         self._upstream = upstream
         self._polls = polls
-        self._bunches = Bunches(self._record, TOGETHER)
+        self._bunches = Bunches(partial(polls.record, read_news=read_news), TOGETHER)
 
     async def run(self) -> None:
-        while await self._polls.any_due(self._upstream.name):
+        due = await self._polls.any_due(self._upstream.name)
+        while due:
             passes = await self._upstream.gate.enter(TOGETHER)
             if not isinstance(passes, list):
                 return
-            if not await self._claim_and_look(passes):
-                return
+            found = await self._claim_and_look(passes)
+            # Where a claim was filled, there is more: that needn't be asked again.
+            due = found == BATCH * len(passes) or (found > 0 and await self._polls.any_due(self._upstream.name))
 
-    async def _claim_and_look(self, passes: list[Pass]) -> bool:
-        """Whether there was anything to claim."""
+    async def _claim_and_look(self, passes: list[Pass]) -> int:
+        """How many looks there were to claim."""
         used = 0
         try:
             looks = await self._polls.claim(self._upstream.name, BATCH * len(passes))
@@ -53,14 +46,14 @@ class Statuses:
                 used += 1
         finally:
             await self._upstream.gate.give_back(passes[used:])
-        return used > 0
+        return len(looks)
 
     async def _look(self, leave: Pass, looks: list[Look]) -> None:
         ids = [look.panel_order_id for look in looks]
         answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.statuses)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReading)}
-        found = await self._bunches.put(_Looked(looks, readings))
-        news = [found[look.order_id] for look in looks if look.order_id in found]
+        found = await self._bunches.put(Looked(looks, readings))
+        news = [found[look] for look in looks if look in found]
         for item in news:
             self._tell(item)
         _log.info(
@@ -71,11 +64,6 @@ class Statuses:
             errors=sum(isinstance(answer, ItemError) for answer in answers.values()),
             changed=len(news),
         )
-
-    async def _record(self, bunch: Sequence[_Looked]) -> Mapping[int, News]:
-        looks = [look for looked in bunch for look in looked.looks]
-        readings = {order_id: reading for looked in bunch for order_id, reading in looked.readings.items()}
-        return await self._polls.record(looks, readings, read_news)
 
     def _tell(self, news: News) -> None:
         change = news.change

@@ -17,9 +17,6 @@ from worker.store.spending import spending_of
 #: Of all unconfirmed orders, so many are told one by one, those that wait longest.
 MOST_UNCONFIRMED = 20
 
-#: How many of the looks that are due first are searched for one at an open order.
-MOST_LOOKS = 200
-
 
 #: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
 PENDING = text("""
@@ -45,25 +42,31 @@ LONGEST_UNCONFIRMED = text("""
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
 
-#: `seen_at` is that of the open order whose next look is due first.
-LOOKS = text(f"""
+#: `age` is that of the open order whose next look is due first.
+LOOKS = text("""
     WITH RECURSIVE watched AS (
-        SELECT min(panel) AS panel FROM polls
+        SELECT least(
+            (SELECT min(panel) FROM polls WHERE NOT settling), (SELECT min(panel) FROM polls WHERE settling)
+        ) AS panel
         UNION ALL
-        SELECT (SELECT min(p.panel) FROM polls p WHERE p.panel > w.panel) FROM watched w WHERE w.panel IS NOT NULL
+        SELECT least(
+            (SELECT min(p.panel) FROM polls p WHERE NOT p.settling AND p.panel > w.panel),
+            (SELECT min(p.panel) FROM polls p WHERE p.settling AND p.panel > w.panel)
+        )
+        FROM watched w WHERE w.panel IS NOT NULL
     )
     SELECT w.panel,
-        greatest(extract(epoch FROM now() - l.due_at), 0)::float8 AS overdue,
-        extract(epoch FROM now() - l.seen_at)::float8 AS age
+        greatest(extract(epoch FROM now() - least(moving.due_at, settling.due_at)), 0)::float8 AS overdue,
+        extract(epoch FROM now() - moving.seen_at)::float8 AS age
     FROM watched w
-    CROSS JOIN LATERAL (
-        SELECT min(p.due_at) AS due_at,
-            (array_agg(p.seen_at ORDER BY p.due_at) FILTER (WHERE o.state = 'submitted'))[1] AS seen_at
-        FROM (SELECT * FROM polls n WHERE n.panel = w.panel ORDER BY n.due_at LIMIT {MOST_LOOKS}) p
-        JOIN orders o ON o.id = p.order_id
-    ) l
+    LEFT JOIN LATERAL (
+        SELECT p.due_at, p.seen_at FROM polls p WHERE p.panel = w.panel AND NOT p.settling ORDER BY p.due_at LIMIT 1
+    ) moving ON true
+    LEFT JOIN LATERAL (
+        SELECT p.due_at FROM polls p WHERE p.panel = w.panel AND p.settling ORDER BY p.due_at LIMIT 1
+    ) settling ON true
     WHERE w.panel IS NOT NULL
-""")  # noqa: S608 - a number of ours, in the text so that the plan is made for it
+""")
 
 _SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
 

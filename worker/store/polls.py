@@ -13,58 +13,101 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders import Change, News, OrderRecord
-from worker.domain.pace import Pace
+from worker.domain.pace import FADING, Closes, Pace, Progress
 from worker.domain.states import OrderState
 from worker.domain.status import OrderReading
 from worker.store.arrays import literal
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
+from worker.store.pipeline import Pipeline, pipeline
 
-DUE = text("SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND due_at <= now())")
+#: Of the looks that are claimed together, so many at least are at closed orders, if as many are due, and all others at
+#: open ones first: a backlog of the ones never keeps the others waiting.
+SETTLING_LEAST = 10
+
+DUE = text("""
+    SELECT EXISTS (SELECT FROM polls WHERE panel = :panel AND NOT settling AND due_at <= now())
+        OR EXISTS (SELECT FROM polls WHERE panel = :panel AND settling AND due_at <= now())
+""")
 
 #: What is known of an order when its next look is decided on.
 _KNOWN = f"""
-    o.id, {RECORD_COLUMNS}, p.due_at, p.seen_at,
+    o.id, {RECORD_COLUMNS}, o.panel, o.service, p.due_at, p.seen_at, p.begun_with, s.closes, s.log_sum, s.log_squares,
     extract(epoch FROM now() - p.changed_at)::float8 AS still_for,
+    extract(epoch FROM now() - p.seen_at)::float8 AS unseen_for,
+    extract(epoch FROM now() - p.begun_at)::float8 AS begun_for,
+    extract(epoch FROM now() - o.submitted_at)::float8 AS age,
     extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
 """
 
 CLAIM = text(f"""
-    UPDATE polls p SET due_at = now() + make_interval(secs => :lease)
-    FROM (
-        SELECT order_id FROM polls
-        WHERE panel = :panel AND due_at <= now()
+    WITH moving AS (
+        SELECT order_id, due_at FROM polls
+        WHERE panel = :panel AND NOT settling AND due_at <= now()
         ORDER BY due_at
         LIMIT :at_most
         FOR UPDATE SKIP LOCKED
-    ) due, orders o
-    WHERE p.order_id = due.order_id AND o.id = due.order_id
-    RETURNING {_KNOWN}
-""")  # noqa: S608 - no value is put into the text
+    ), settling AS (
+        SELECT order_id, due_at FROM polls
+        WHERE panel = :panel AND settling AND due_at <= now()
+        ORDER BY due_at
+        LIMIT greatest(:at_most / {SETTLING_LEAST}, :at_most - (SELECT count(*) FROM moving))
+        FOR UPDATE SKIP LOCKED
+    ), due AS (
+        SELECT * FROM settling
+        UNION ALL
+        (SELECT * FROM moving ORDER BY due_at LIMIT :at_most - (SELECT count(*) FROM settling))
+    )
+    UPDATE polls p SET due_at = now() + make_interval(secs => :lease)
+    FROM due
+    JOIN orders o ON o.id = due.order_id
+    LEFT JOIN paces s ON s.panel = o.panel AND s.service = o.service
+    WHERE p.order_id = due.order_id
+    RETURNING {_KNOWN}, extract(epoch FROM now() - due.due_at)::float8 AS late
+""")  # noqa: S608 - a number of ours
 
 _LOCK = text(f"""
     SELECT {_KNOWN}
     FROM unnest(CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[])) AS c(order_id, token)
     JOIN polls p ON p.order_id = c.order_id AND p.due_at = c.token
     JOIN orders o ON o.id = p.order_id
+    LEFT JOIN paces s ON s.panel = o.panel AND s.service = o.service
     ORDER BY o.id
     FOR NO KEY UPDATE OF o, p
 """)  # noqa: S608 - no value is put into the text
 
+#: A claim made `due_at` what it is, so that tells when the look began. Remains that haven't fallen say when they began
+#: to: after this look.
 _RESCHEDULE = text("""
     UPDATE polls p SET
         due_at = now() + make_interval(secs => c.seconds),
         seen_at = CASE WHEN c.seen THEN p.due_at - make_interval(secs => :lease) ELSE p.seen_at END,
-        changed_at = CASE WHEN c.changed THEN now() ELSE p.changed_at END
+        changed_at = CASE WHEN c.changed THEN now() ELSE p.changed_at END,
+        settling = c.settling,
+        begun_at = CASE WHEN c.remains >= coalesce(p.begun_with, c.remains) THEN now() ELSE p.begun_at END,
+        begun_with = greatest(p.begun_with, c.remains)
     FROM unnest(
-        CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[]), CAST(:seconds AS float8[]),
-        CAST(:seen AS bool[]), CAST(:changed AS bool[])
-    ) AS c(order_id, token, seconds, seen, changed)
+        CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[]), CAST(:seconds AS float8[]), CAST(:seen AS bool[]),
+        CAST(:changed AS bool[]), CAST(:settling AS bool[]), CAST(:remains AS bigint[])
+    ) AS c(order_id, token, seconds, seen, changed, settling, remains)
     WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
+
+#: Rows are locked by service, so that no two who learn wait for each other.
+_LEARN = text(f"""
+    INSERT INTO paces AS s (panel, service, closes, log_sum, log_squares)
+    SELECT c.panel, c.service, count(*), sum(ln(c.took)), sum(ln(c.took) ^ 2)
+    FROM unnest(CAST(:panel AS text[]), CAST(:service AS text[]), CAST(:took AS float8[])) AS c(panel, service, took)
+    GROUP BY c.panel, c.service
+    ORDER BY c.panel, c.service
+    ON CONFLICT (panel, service) DO UPDATE SET
+        closes = s.closes * {FADING} ^ excluded.closes + excluded.closes,
+        log_sum = s.log_sum * {FADING} ^ excluded.closes + excluded.log_sum,
+        log_squares = s.log_squares * {FADING} ^ excluded.closes + excluded.log_squares
+""")  # noqa: S608 - a number of ours
 
 _FORGET = text("""
     DELETE FROM polls p
@@ -72,29 +115,38 @@ _FORGET = text("""
     WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
 
-
 #: In the detail of an event: when the look before it began.
 LOOKED_BEFORE = "looked_before"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """One order that is to be looked at, and what is known of it so far; `token` proves the claim."""
 
     order_id: int
     panel_order_id: str
     token: datetime
-    known: Row[Any]
+    known: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the panel said of some orders, by its own ids of them. Of one that is missing it said nothing."""
+
+    looks: Sequence[Look]
+    readings: Mapping[str, OrderReading]
 
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """When to look at an order again: in so many seconds, or never."""
+    """When to look at an order again: in so many seconds, or never. `remains`: as the panel told it by now."""
 
     look: Look
     seconds: float | None
     seen: bool
     changed: bool
+    settling: bool
+    remains: int | None
 
 
 ReadNews = Callable[[int, OrderRecord, OrderReading], News]
@@ -115,60 +167,97 @@ class Polls:
             return bool(await connection.scalar(DUE, {"panel": panel}))
 
     async def claim(self, panel: str, at_most: int) -> list[Look]:
-        async with self._engine.begin() as connection:
-            rows = await connection.execute(CLAIM, {"panel": panel, "at_most": at_most, "lease": self._lease})
-            return [Look(row.id, row.panel_order_id, row.due_at, row) for row in rows]
+        about = {"panel": panel, "at_most": at_most, "lease": self._lease}
+        async with self._engine.begin() as connection, pipeline(connection) as pipe:
+            claimed = await pipe.execute(CLAIM, about)
+            await pipe.commit()
+        return [Look(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
 
-    async def record(
-        self, looks: Sequence[Look], readings: Mapping[str, OrderReading], read_news: ReadNews
-    ) -> dict[int, News]:
-        """Write what the looks brought, and when to look next. `readings` are keyed by the panel's order id.
+    async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
+        """Write what the looks brought, and when to look next; all of it, or nothing.
 
         An order without a reading is looked at again at its pace, and otherwise left alone. Returns the news of those
         that changed.
         """
-        told: dict[int, Look] = {}
+        told: dict[tuple[int, datetime], tuple[Look, OrderReading]] = {}
         following: list[_Next] = []
-        for look in looks:
-            reading = readings.get(look.panel_order_id)
-            if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
-                told[look.order_id] = look
-            else:
-                following.append(self._next(look, look.known, seen=reading is not None))
-        found: dict[int, News] = {}
-        async with changing(self._engine, self._on_change) as transaction:
-            connection = transaction.connection
-            for row in await connection.execute(_LOCK, _claims(told.values())) if told else ():
-                look = told[row.id]
-                news = _dated(read_news(row.id, record_of(row), readings[look.panel_order_id]), row.seen_at)
-                following.append(self._next(look, row, seen=True, change=news.change))
+        for batch in looked:
+            for look in batch.looks:
+                reading = batch.readings.get(look.panel_order_id)
+                if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
+                    told[look.order_id, look.token] = look, reading
+                else:
+                    following.append(self._next(look, look.known, reading))
+        found: dict[Look, News] = {}
+        took: list[tuple[str, str, float]] = []
+        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+            locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
+            for row in await locked.fetchall() if locked else ():
+                look, reading = told[row.id, row.due_at]
+                news = _dated(read_news(row.id, record_of(row), reading), row.seen_at)
+                following.append(self._next(look, row, reading, news.change))
                 if news.change is not None:
-                    found[row.id] = news
-            await self._follow(connection, following)
-            await transaction.write([news.change for news in found.values() if news.change is not None])
+                    found[look] = news
+                    took += self._learned(row, news.change.after)
+            await self._follow(pipe, following)
+            if took:
+                panels, services, seconds = zip(*took, strict=True)
+                about = {"panel": literal(panels), "service": literal(services), "took": literal(seconds)}
+                await pipe.execute(_LEARN, about)
+            await transaction.send(pipe, [news.change for news in found.values() if news.change is not None])
+            await pipe.commit()
         return found
 
-    async def _follow(self, connection: AsyncConnection, following: Sequence[_Next]) -> None:
+    async def _follow(self, pipe: Pipeline, following: Sequence[_Next]) -> None:
         later = [(each, each.seconds) for each in following if each.seconds is not None]
         if later:
             about = {
+                "lease": self._lease,
                 "seconds": literal(seconds for _, seconds in later),
                 "seen": literal(each.seen for each, _ in later),
                 "changed": literal(each.changed for each, _ in later),
-                "lease": self._lease,
+                "settling": literal(each.settling for each, _ in later),
+                "remains": literal(each.remains for each, _ in later),
             }
-            await connection.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
+            await pipe.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
         if settled := [each.look for each in following if each.seconds is None]:
-            await connection.execute(_FORGET, _claims(settled))
+            await pipe.execute(_FORGET, _claims(settled))
 
-    def _next(self, look: Look, row: Row[Any], *, seen: bool, change: Change | None = None) -> _Next:
-        return _Next(look, self._next_look(row, change), seen, change is not None)
+    def _next(self, look: Look, row: Any, reading: OrderReading | None, change: Change | None = None) -> _Next:
+        after = record_of(row) if change is None else change.after
+        seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)
+        remains = None if reading is None else reading.remains
+        return _Next(look, seconds, reading is not None, change is not None, after.state.is_final, remains)
 
-    def _next_look(self, row: Any, change: Change | None) -> float | None:
-        state = OrderState(row.state) if change is None else change.after.state
-        if state.is_final:
+    def _next_look(self, row: Any, after: OrderRecord, *, changed: bool, late: float) -> float | None:
+        if after.state.is_final:
             return self._pace.next_settlement_look(row.closed_for)
-        return self._pace.next_look(0.0 if change is not None else row.still_for)
+        still_for = 0.0 if changed else row.still_for
+        return self._pace.next_open_look(
+            still_for, age=row.age, closes=_closes(row), progress=_progress(row, after.remains, still_for), late=late
+        )
+
+    def _learned(self, row: Any, after: OrderRecord) -> list[tuple[str, str, float]]:
+        """How long an order of which service took, if this look saw it closed."""
+        if row.state != OrderState.SUBMITTED or not after.state.is_final or row.age is None:
+            return []
+        took = self._pace.took(row.age, row.unseen_for)
+        return [] if took is None else [(row.panel, row.service, took)]
+
+
+def _closes(row: Any) -> Closes | None:
+    return None if row.closes is None else Closes(row.closes, row.log_sum, row.log_squares)
+
+
+def _progress(row: Any, remains: int | None, still_for: float) -> Progress | None:
+    if row.begun_with is None or remains is None:
+        return None
+    return Progress(row.begun_with - remains, row.begun_for - still_for, remains)
+
+
+def _claims(looks: Iterable[Look]) -> dict[str, str]:
+    claimed = list(looks)
+    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}
 
 
 def _dated(news: News, looked_before: datetime) -> News:
@@ -177,8 +266,3 @@ def _dated(news: News, looked_before: datetime) -> News:
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
     return replace(news, change=replace(news.change, detail=detail))
-
-
-def _claims(looks: Iterable[Look]) -> dict[str, str]:
-    claimed = list(looks)
-    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -296,7 +297,21 @@ polls = Table(
         server_default=_NOW,
         comment="when the last look began at which the panel said anything of it",
     ),
-    Index("polls_panel_due_at_idx", "panel", "due_at"),
+    Column("settling", Boolean, nullable=False, server_default=text("false"), comment="the order is closed"),
+    Column("begun_with", BigInteger, comment="the most that ever remained of it"),
+    Column("begun_at", DateTime(timezone=True), comment="when that much was last seen to remain"),
+    Index("polls_moving_idx", "panel", "due_at", postgresql_where=text("NOT settling")),
+    Index("polls_settling_idx", "panel", "due_at", postgresql_where=text("settling")),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("panel", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("closes", Double, nullable=False, comment="of its orders that closed, how many count"),
+    Column("log_sum", Double, nullable=False, comment="of the logarithms of the seconds that each took"),
+    Column("log_squares", Double, nullable=False, comment="of their squares"),
 )
 
 budgets = Table(

@@ -1,38 +1,26 @@
-"""How long after an order closes on the panel we know: at each order's own pace, and by plain round robin.
+"""How long after an order closes on the panel we know: where looks are worth most, and by plain round robin.
 
-Simulated, with no I/O and a clock of its own, with the worker's own rule for when to look (`worker/domain/pace.py`).
-Both may ask as often and for as many orders at once. Round robin looks at the order whose last look is the oldest, at
-open ones alone; the worker spends a part of its looks on closed orders in their settlement window.
+Simulated, with no I/O and a clock of its own, with the worker's own rule for when to look (`worker/domain/pace.py`) and
+its own order of looks (`worker/store/polls.py`), for several mixes of orders (`tests/bench/shops.py`). Both may ask as
+often and for as many orders at once: so often that round robin comes to each open order every ten minutes. It looks at
+the order whose last look is the oldest, at open ones alone; the worker spends a part of its looks on closed orders in
+their settlement window. What the worker has learned of services is from orders that closed before; from 60 days of
+them, or, beside that, from none.
 """
 
 import heapq
+import math
 import random
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from tests.bench.results import Figure, Outcome, Runs, percentile
+from tests.bench.shops import HOUR, MIXES, Mix, Order, orders
 from tests.bench.stage import Stage
-from worker.domain.pace import DAY, Pace
+from worker.domain.pace import FADING, Closes, Pace, Progress
 from worker.panel import BATCH
-
-HOUR = 3600.0
-
-#: What shops order, as shares; median hours until the panel begins, and from there to the end; and how often it tells
-#: of progress. Nobody publishes such figures: these are a guess with quick ones, slow ones and stuck ones in it.
-KINDS = (
-    (0.45, 0.02, 0.25, 5),
-    (0.30, 0.25, 4, 20),
-    (0.15, 1, 24, 40),
-    (0.07, 2, 5 * 24, 60),
-    (0.03, 12, 10 * 24, 3),
-)
-
-#: Of the logarithm of both times.
-SPREAD = 0.8
-
-#: The longest that an order is followed back: nearly none is open for longer.
-PAST = 60 * DAY
+from worker.store.polls import SETTLING_LEAST
 
 #: Seconds between two runs of the job that looks (ORDER_SYNC_SCHEDULE__STATUSES).
 TICK = 15.0
@@ -40,140 +28,184 @@ TICK = 15.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """`requests_a_second`: the budget that is left for looks. `hours`: that count, after `warm_up` hours that don't."""
+    """`round_of`: seconds in which round robin would look at all open orders once, which makes the budget.
 
-    orders_a_day: int = 10_000
-    requests_a_second: float = 0.2
-    warm_up: float = 12.0
+    `hours`: that count, after `warm_up` hours that don't.
+    """
+
+    round_of: float = 600.0
+    warm_up: float = 6.0
     hours: float = 24.0
     seed: int = 1
 
 
 @dataclass(slots=True)
-class Order:
-    """`news`: when what the panel says of it changes; the last is its end. Seconds."""
+class Learned:
+    """As the table `paces`."""
 
-    sent_at: float
-    news: list[float]
-    seen: int = 0  #: of its news
-    changed_at: float = 0.0  #: when we last saw some
+    services: dict[int, Closes] = field(default_factory=dict)
 
-    @property
-    def closes_at(self) -> float:
-        return self.news[-1]
-
-    @property
-    def is_open(self) -> bool:
-        """As far as we know."""
-        return self.seen < len(self.news)
-
-    def look(self, now: float) -> None:
-        before = self.seen
-        while self.seen < len(self.news) and self.news[self.seen] <= now:
-            self.seen += 1
-        if self.seen > before:
-            self.changed_at = now
+    def close(self, service: int, took: float) -> None:
+        known = self.services.get(service, Closes(0, 0, 0))
+        log = math.log(took)
+        self.services[service] = Closes(
+            known.count * FADING + 1, known.log_sum * FADING + log, known.log_squares * FADING + log**2
+        )
 
 
-#: From an order that was just looked at, and the time, to when it is looked at again; None: never.
-NextLook = Callable[[Order, float], float | None]
+#: From an order that was just looked at, the time, how late the look was and what is learned, to how many seconds later
+#: it is looked at again; None: never.
+NextLook = Callable[[Order, float, float, Learned], float | None]
+
+PACE = Pace()
 
 
 async def run(stage: Stage | None, sizes: Sizes) -> Outcome:
     runs = Runs()
-    for name, next_look in {"at each order's pace": _at_its_pace(Pace()), "round robin": _round_robin}.items():
-        late, looks = _simulated(sizes, next_look)
-        runs.add(
-            name,
-            {
-                "mean": fmean(late),
-                "median": percentile(late, 0.5),
-                "p95": percentile(late, 0.95),
-                "closed": len(late),
-                "looks": looks,
-            },
-        )
     figures = []
-    for what, label in {"mean": "mean", "median": "median", "p95": "95 of 100 within"}.items():
-        paced, plain = (runs.median(name, what) for name in runs.of)
+    for name, mix in MIXES.items():
+        plain = _simulated(mix, sizes, _round_robin)
+        ours = _simulated(mix, sizes, _where_worth_most)
+        new = _simulated(mix, sizes, _where_worth_most, nothing_learned=True)
+        runs.add(f"{name}: round robin", plain)
+        runs.add(f"{name}: by worth", ours)
+        runs.add(f"{name}: by worth, with nothing learned before", new)
         figures += [
-            Figure(f"{label}, round robin", plain, "s", ours=False),
-            Figure(f"{label}, at each order's pace", paced, "s", paced / plain),
+            Figure(f"{name}, round robin: mean", plain["mean"], "s", ours=False),
+            Figure(f"{name}: mean", ours["mean"], "s", ours["mean"] / plain["mean"]),
+            Figure(f"{name}: median", ours["median"], "s", ours["median"] / plain["median"]),
+            Figure(f"{name}: 95 of 100 within", ours["p95"], "s", ours["p95"] / plain["p95"]),
+            Figure(f"{name}, with nothing learned before: mean", new["mean"], "s", new["mean"] / plain["mean"]),
         ]
     return Outcome("From an order's end on the panel to our knowing (simulated)", figures, "to round robin", runs)
 
 
-def _at_its_pace(pace: Pace) -> NextLook:
-    def next_look(order: Order, now: float) -> float | None:
-        if not order.is_open:
-            seconds = pace.next_settlement_look(now - order.changed_at)
-            return None if seconds is None else now + seconds
-        return now + pace.next_look(now - order.changed_at)
+def _where_worth_most(order: Order, now: float, late: float, learned: Learned) -> float | None:
+    if not order.is_open:
+        return PACE.next_settlement_look(now - order.changed_at)
+    begun_at, begun_with = order.begun or (now, order.remains)
+    return PACE.next_open_look(
+        now - order.changed_at,
+        age=now - order.sent_at,
+        closes=learned.services.get(order.service),
+        progress=Progress(begun_with - order.remains, order.changed_at - begun_at, order.remains),
+        late=late,
+    )
 
-    return next_look
+
+def _round_robin(order: Order, _now: float, _late: float, _learned: Learned) -> float | None:
+    return 0.0 if order.is_open else None
 
 
-def _round_robin(order: Order, now: float) -> float | None:
-    return now if order.is_open else None
-
-
-def _simulated(sizes: Sizes, next_look: NextLook) -> tuple[list[float], int]:
-    """How late each end came to be known, of those that count; and how many looks were spent."""
+def _simulated(mix: Mix, sizes: Sizes, next_look: NextLook, *, nothing_learned: bool = False) -> dict[str, float]:
+    """How late each end came to be known, of those that count; and the looks and requests that were spent."""
     dice = random.Random(sizes.seed)
     end = (sizes.warm_up + sizes.hours) * HOUR
-    counts_from = sizes.warm_up * HOUR
-    schedule = _Schedule(_orders(sizes, dice, end), next_look, dice)
-    late: list[float] = []
-    looks = 0
+    shop = list(orders(mix, dice, end))
+    learned = Learned()
+    if not nothing_learned:
+        for order in sorted((order for order in shop if order.closes_at <= 0), key=lambda order: order.closes_at):
+            learned.close(order.service, order.closes_at - order.sent_at)
+    gap = BATCH * sizes.round_of / sum(order.sent_at <= 0 < order.closes_at for order in shop)
+    worker = _Worker(next_look, learned, _Schedule(), counts_from=sizes.warm_up * HOUR)
+    for order in shop:
+        worker.begin(order, dice)
     now = 0.0
     while now < end:
-        batch = schedule.due(now)
-        looks += len(batch)
-        for number, order in batch:
-            was_open = order.is_open
-            order.look(now)
-            if was_open and not order.is_open and order.closes_at >= counts_from:
-                late.append(now - order.closes_at)
-            schedule.put(number, order, next_look(order, now))
-        now += 1 / sizes.requests_a_second if batch else TICK
-    return late, looks
+        now += gap if worker.look(now) else TICK
+    return {
+        "mean": fmean(worker.late),
+        "median": percentile(worker.late, 0.5),
+        "p95": percentile(worker.late, 0.95),
+        "closed": len(worker.late),
+        "looks": worker.looks,
+        "looks_at_closed": worker.looks_at_closed,
+        "requests": worker.requests,
+        "requests_allowed": end / gap,
+        "longest_between_looks": worker.longest,
+    }
+
+
+@dataclass
+class _Worker:
+    """Looks at orders, and counts what comes of it. `late`: by how much it knew of each end too late."""
+
+    next_look: NextLook
+    learned: Learned
+    schedule: "_Schedule"
+    counts_from: float
+    late: list[float] = field(default_factory=list)
+    looks: int = 0
+    looks_at_closed: int = 0
+    requests: int = 0
+    longest: float = 0.0
+
+    def begin(self, order: Order, dice: random.Random) -> None:
+        """Orders that were sent before we begin were looked at then."""
+        if order.sent_at > 0:
+            order.seen_at = order.changed_at = order.sent_at
+            self.schedule.put(order, order.sent_at + PACE.fastest)
+            return
+        seen_at = -dice.uniform(0, HOUR)
+        if order.news[0][0] <= seen_at:
+            order.look(order.news[0][0])
+        order.look(seen_at)
+        order.changed_at = max((at for at, _ in order.news[: order.seen]), default=order.sent_at)
+        seconds = self.next_look(order, 0.0, 0.0, self.learned)
+        if seconds is not None:
+            self.schedule.put(order, dice.uniform(0, seconds))
+
+    def look(self, now: float) -> bool:
+        """One request; whether there was anything to ask."""
+        batch = self.schedule.due(now)
+        for due_at, order in batch:
+            if order.is_open:
+                self._look_at_open(order, now)
+            else:
+                order.look(now)
+                self.looks_at_closed += 1
+            seconds = self.next_look(order, now, now - due_at, self.learned)
+            if seconds is not None:
+                self.schedule.put(order, now + seconds)
+        self.looks += len(batch)
+        self.requests += bool(batch)
+        return bool(batch)
+
+    def _look_at_open(self, order: Order, now: float) -> None:
+        unseen_for = now - order.seen_at
+        if now > self.counts_from:
+            self.longest = max(self.longest, unseen_for)
+        order.look(now)
+        if order.is_open:
+            return
+        if (took := PACE.took(now - order.sent_at, unseen_for)) is not None:
+            self.learned.close(order.service, took)
+        if order.closes_at >= self.counts_from:
+            self.late.append(now - order.closes_at)
 
 
 class _Schedule:
-    """Who is looked at when: of what is due, first what has been due the longest."""
+    """Who is looked at when: of what is due, first what has been due the longest; open orders before closed ones."""
 
-    def __init__(self, orders: Iterable[Order], next_look: NextLook, dice: random.Random) -> None:
-        self._due: list[tuple[float, int, Order]] = []
-        for number, order in enumerate(orders):
-            if order.sent_at > 0:
-                self.put(number, order, order.sent_at + Pace().fastest)
-                continue
-            order.look(-dice.uniform(0, HOUR))  # some look before we begin
-            order.changed_at = max((at for at in order.news if at <= 0), default=order.sent_at)
-            first = next_look(order, 0.0)
-            self.put(number, order, None if first is None else dice.uniform(0, first))
+    def __init__(self) -> None:
+        self._open: list[tuple[float, int, Order]] = []
+        self._closed: list[tuple[float, int, Order]] = []
+        self._put = 0
 
-    def put(self, number: int, order: Order, at: float | None) -> None:
-        if at is not None:
-            heapq.heappush(self._due, (at, number, order))
+    def put(self, order: Order, at: float) -> None:
+        self._put += 1
+        heapq.heappush(self._open if order.is_open else self._closed, (at, self._put, order))
 
-    def due(self, now: float) -> list[tuple[int, Order]]:
+    def due(self, now: float) -> list[tuple[float, Order]]:
         """One batch."""
-        batch: list[tuple[int, Order]] = []
-        while self._due and self._due[0][0] <= now and len(batch) < BATCH:
-            _, number, order = heapq.heappop(self._due)
-            batch.append((number, order))
-        return batch
+        closed = _taken(self._closed, now, BATCH // SETTLING_LEAST)
+        opened = _taken(self._open, now, BATCH - len(closed))
+        return opened + closed + _taken(self._closed, now, BATCH - len(opened) - len(closed))
 
 
-def _orders(sizes: Sizes, dice: random.Random, end: float) -> Iterator[Order]:
-    """All that come until the end, and of the past those that are open or in their settlement window."""
-    at = -PAST
-    while at < end:
-        at += dice.expovariate(sizes.orders_a_day / DAY)
-        ((_, to_begin, to_end, steps),) = dice.choices(KINDS, [share for share, *_ in KINDS])
-        begins = at + to_begin * HOUR * dice.lognormvariate(0, SPREAD)
-        takes = to_end * HOUR * dice.lognormvariate(0, SPREAD)
-        if begins + takes > -Pace().settlement:
-            told = sorted(dice.uniform(0, 1) for _ in range(steps))
-            yield Order(at, [begins, *(begins + takes * share for share in told), begins + takes])
+def _taken(heap: list[tuple[float, int, Order]], now: float, at_most: int) -> list[tuple[float, Order]]:
+    taken = []
+    while heap and heap[0][0] <= now and len(taken) < at_most:
+        due_at, _, order = heapq.heappop(heap)
+        taken.append((due_at, order))
+    return taken

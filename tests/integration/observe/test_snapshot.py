@@ -58,7 +58,8 @@ async def test_the_queue(snapshot: Any, lines: list[str], database: Database) ->
     closed = database.add_submitted("2", panel="shop")
     database.execute("UPDATE orders SET state = 'completed' WHERE id = %s", [closed])
     database.execute(
-        "UPDATE polls SET due_at = now() - interval '2 min', seen_at = now() - interval '1 d' WHERE order_id = %s",
+        "UPDATE polls SET due_at = now() - interval '2 min', seen_at = now() - interval '1 d', settling = true"
+        " WHERE order_id = %s",
         [closed],
     )
 

@@ -44,7 +44,7 @@ class Database:
 
     def add_submitted(self, panel_order_id: str, **columns: Any) -> int:
         """An order that the panel has, due to be looked at."""
-        order_id = self.add_order(state="submitted", panel_order_id=panel_order_id, **columns)
+        order_id = self.add_order(**{"state": "submitted", "panel_order_id": panel_order_id} | columns)
         self.execute(
             "INSERT INTO polls SELECT id, panel, now() - interval '1 s', created_at FROM orders WHERE id = %s",
             [order_id],

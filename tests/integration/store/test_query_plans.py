@@ -84,7 +84,8 @@ FILL = f"""
     SELECT -id, id, now(), 'submitting', 'submitting', '{{}}' FROM orders;
     INSERT INTO submissions_archive (id, order_id, panel, worker_id, began_at, ended_at, is_parent, replied, outcome)
     SELECT -id, id, panel, '{DEAD}', now(), now(), false, true, 'refused' FROM orders;
-    INSERT INTO polls SELECT id, panel, now() + interval '1 day', now() FROM orders;
+    INSERT INTO polls (order_id, panel, due_at, changed_at, settling)
+    SELECT id, panel, now() + interval '1 day', now(), true FROM orders;
     INSERT INTO refills (order_id, state) SELECT id, 'completed' FROM orders WHERE id % 5 = 0;
     INSERT INTO cancels (order_id, state) SELECT id, 'accepted' FROM orders WHERE id % 5 = 0;
 
@@ -187,7 +188,17 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "polls.lock": (polls._LOCK, LOOKS),
     "polls.reschedule": (
         polls._RESCHEDULE,
-        LOOKS | {"seconds": [30.0] * 50, "seen": [True] * 50, "changed": [True] * 50, "lease": 50.0},
+        LOOKS
+        | {
+            "seconds": [30.0] * 50,
+            **{name: [True] * 50 for name in ("seen", "changed", "settling")},
+            "remains": [7] * 50,
+            "lease": 90.0,
+        },
+    ),
+    "polls.learn": (
+        polls._LEARN,
+        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)], "took": [60.0] * 50},
     ),
     "polls.forget": (polls._FORGET, LOOKS),
     "refills.due": (requests.due("refills", "pending"), PANEL),
