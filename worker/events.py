@@ -24,11 +24,17 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row, scalar_row
 
-#: Each order is looked up by itself: a join might be planned as a walk through all of them.
+#: So many of each place: Postgres 15 might read all of a view of both. Each order is looked up by itself: a join might
+#: be planned as a walk through all of them.
 _READ = """
     SELECT e.id, e.order_id, o.panel, o.reference, e.at, e.kind, e.state_before, e.state_after, e.panel_status,
         e.charge, e.remains, e.start_count, e.detail
-    FROM (SELECT * FROM order_events_all WHERE id > %(after)s ORDER BY id LIMIT %(at_most)s) e
+    FROM (
+        (SELECT * FROM order_events WHERE id > %(after)s ORDER BY id LIMIT %(at_most)s)
+        UNION ALL
+        (SELECT * FROM order_events_archive WHERE id > %(after)s ORDER BY id LIMIT %(at_most)s)
+        ORDER BY id LIMIT %(at_most)s
+    ) e
     LEFT JOIN LATERAL (SELECT * FROM orders o WHERE o.id = e.order_id OFFSET 0) o ON true
     ORDER BY e.id
 """

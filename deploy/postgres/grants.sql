@@ -51,7 +51,7 @@ GRANT INSERT (
 GRANT INSERT (order_id, reference) ON refills, cancels TO order_sync_producer;
 
 GRANT SELECT ON
-    orders, refills, cancels, order_events, order_events_all, services, service_changes
+    orders, refills, cancels, order_events, order_events_archive, order_events_all, services, service_changes
 TO order_sync_producer;
 
 -- A reader.

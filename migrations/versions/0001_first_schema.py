@@ -527,6 +527,14 @@ def _archive() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("order_events_archive_pkey")),
     )
     op.create_index("order_events_archive_order_id_idx", "order_events_archive", ["order_id", "id"], unique=False)
+    op.create_index(
+        "order_events_archive_at_idx",
+        "order_events_archive",
+        ["at"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    )
     op.create_table(
         "submissions_archive",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),

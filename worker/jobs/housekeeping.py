@@ -9,7 +9,7 @@ from worker.store.periodic import PeriodicJob
 _log = structlog.get_logger()
 
 #: Most steps of one run: some seconds, well within the drain time. What is left is gone on with soon.
-MOST_STEPS = 20
+MOST_STEPS = 100
 
 #: Seconds until a walk that isn't over is gone on with.
 GO_ON = 15.0

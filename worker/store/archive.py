@@ -38,17 +38,19 @@ WALK = text("""
     FROM (SELECT id, order_id, at FROM order_events WHERE id > :after ORDER BY id LIMIT :slice) e
 """)
 
-#: Closed, and no longer looked at. A call of which something may have come stays while the evidence about others may
-#: ask for it.
+#: Closed, and no longer looked at; or deleted by hand. A call of which something may have come stays while the evidence
+#: about others may ask for it.
 SETTLED = text(f"""
-    SELECT o.id FROM orders o
-    WHERE o.id = ANY(:order_ids) AND o.state IN ({_CLOSED}) AND o.finished_at < :before
-        AND NOT EXISTS (SELECT FROM polls p WHERE p.order_id = o.id)
+    SELECT i.id
+    FROM unnest(CAST(:order_ids AS bigint[])) AS i(id)
+    LEFT JOIN orders o ON o.id = i.id
+    WHERE (o.id IS NULL OR o.state IN ({_CLOSED}) AND o.finished_at < :before)
+        AND NOT EXISTS (SELECT FROM polls p WHERE p.order_id = i.id)
         AND NOT EXISTS (
             SELECT FROM submissions s
             LEFT JOIN unnest(CAST(:panel AS text[]), CAST(:since AS timestamptz[])) AS n(panel, since)
                 ON n.panel = s.panel
-            WHERE s.order_id = o.id AND (
+            WHERE s.order_id = i.id AND (
                 s.outcome IS NULL
                 OR s.outcome IN ('accepted', 'unknown', '{LEASE_ENDED}')
                     AND s.began_at >= coalesce(n.since, '-infinity')

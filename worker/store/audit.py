@@ -26,7 +26,7 @@ READINGS = text("""
 #: Whatever becomes of an order has an event. A parent may spawn without one, for as long as it is open.
 TOUCHED = text("""
     SELECT DISTINCT e.order_id
-    FROM order_events e JOIN orders o ON o.id = e.order_id
+    FROM order_events_all e JOIN orders o ON o.id = e.order_id
     WHERE e.at BETWEEN :since AND :until AND o.panel = :panel
     UNION
     SELECT s.order_id FROM submissions s WHERE s.panel = :panel AND s.outcome IS NULL
@@ -40,7 +40,7 @@ CALLS = text("""
     SELECT s.order_id, s.began_at, s.ended_at, s.expected_charge, s.units, s.is_parent, s.replied, s.outcome,
         s.panel_order_id, o.state, o.panel_order_id AS known_as,
         s.id = max(s.id) OVER (PARTITION BY s.order_id) AS newest
-    FROM submissions s JOIN orders o ON o.id = s.order_id
+    FROM submissions_all s JOIN orders o ON o.id = s.order_id
     WHERE s.order_id = ANY(:order_id)
     ORDER BY s.id
 """)
@@ -52,7 +52,7 @@ TOLD = text("""
     FROM (
         SELECT *, lag(state_after) OVER told AS state_told, lag(charge) OVER told AS charge_told,
             lag(remains) OVER told AS remains_told
-        FROM order_events WHERE order_id = ANY(:order_id) AND kind = 'status'
+        FROM order_events_all WHERE order_id = ANY(:order_id) AND kind = 'status'
         WINDOW told AS (PARTITION BY order_id ORDER BY id)
     ) e
     WHERE e.state_after IS DISTINCT FROM e.state_told OR e.charge IS DISTINCT FROM e.charge_told

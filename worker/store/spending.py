@@ -54,10 +54,10 @@ BOUGHT = text("""
     SELECT (e.at AT TIME ZONE 'UTC')::date AS day, o.service, max(s.name) AS name, count(*) AS orders,
         sum(CASE WHEN o.state = 'canceled' THEN 0 ELSE coalesce(
             o.charge,
-            (SELECT expected_charge FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1),
+            (SELECT expected_charge FROM submissions_all n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1),
             0
         ) END) AS spent
-    FROM order_events e
+    FROM order_events_all e
     JOIN orders o ON o.id = e.order_id
     LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
     WHERE e.at BETWEEN :since AND :until AND o.panel = :panel

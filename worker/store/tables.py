@@ -374,6 +374,12 @@ def _archive_of(table: Table) -> Table:
 
 order_events_archive = _archive_of(order_events)
 submissions_archive = _archive_of(submissions)
+Index(
+    "order_events_archive_at_idx",
+    order_events_archive.c.at,
+    postgresql_using="brin",
+    postgresql_with={"autosummarize": "on"},
+)
 
 #: How Postgres keeps what is rewritten most. News of an order that changes no state finds room on the row's own page,
 #: and touches no index; and `orders_pending_idx`, from whose head every claim reads, is rid of what has gone after so

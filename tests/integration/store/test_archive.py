@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,15 +14,18 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders import Declined, read_news
 from worker.domain.pace import DAY, Pace
 from worker.domain.status import OrderReading
+from worker.events import follow
 from worker.jobs import housekeeping
 from worker.jobs.housekeeping import Housekeeping
 from worker.store import archive as store_archive
 from worker.store import evidence
 from worker.store.archive import Archive, Tidied
+from worker.store.audit import Audits
 from worker.store.desk import Desk
 from worker.store.lookup import Lookup
 from worker.store.periodic import PeriodicJob
 from worker.store.polls import Polls
+from worker.store.spending import BOUGHT
 
 DAYS = 90
 
@@ -255,6 +259,36 @@ async def test_a_late_change_is_written_where_consumers_read_and_the_history_is_
     assert await put_away() == Tidied()
     database.execute("UPDATE order_events SET at = now() - interval '91 days'")
     assert (await put_away()).events == 1
+
+
+@pytest.mark.usefixtures("newest")
+async def test_the_audit_and_the_consumers_read_both_places(
+    add_closed: Callable[..., int], database: Database, put_away: Callable[[], Any], engine: AsyncEngine
+) -> None:
+    for n in range(3):
+        add_closed(f"old {n}")
+    database.execute("UPDATE order_events SET state_before = 'submitting' WHERE kind = 'submitted'")
+    database.execute("DELETE FROM orders WHERE reference = 'old 1'")  # by hand; its history leaves all the same
+    events = [event.id for event in database.all("SELECT id FROM order_events ORDER BY id")]
+    now = database.scalar("SELECT now()")
+    since = now - timedelta(days=200)
+    for at in (since, now):
+        database.insert("balances", panel="default", at=at, balance=5)
+    audits = Audits(engine, "default", settle=300)
+    before = (await audits.material(since, now), await bought(engine, since, now))
+    assert len(before[0].histories) == 3
+    assert sum(orders for _, orders in before[1]) == 3
+    await put_away()
+    assert database.scalar("SELECT count(*) FROM order_events_archive") == 3 * EVENTS
+    assert (await audits.material(since, now), await bought(engine, since, now)) == before
+    with psycopg.connect(database.url, autocommit=True) as consumer:
+        assert [event.id for event in follow(consumer, after=events[0], at_most=2, forever=False)] == events[1:]
+
+
+async def bought(engine: AsyncEngine, since: datetime, until: datetime) -> list[tuple[str, int]]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(BOUGHT, {"panel": "default", "since": since, "until": until})
+        return [(row.service, row.orders) for row in rows]
 
 
 @pytest.mark.usefixtures("newest")
