@@ -85,4 +85,8 @@ def test_two_migrate_at_once(roles: LaidOut, postgres_directory: Path) -> None:
         done = list(both.map(migrate, [roles.url("owner", query)] * 2))
         assert sorted(done, key=str) == [(head(), head()), (None, head())]
     with psycopg.connect(roles.superuser_url) as admin:
-        assert admin.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+        held = """
+            SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+            WHERE l.locktype = 'advisory' AND d.datname = current_database()
+        """
+        assert admin.execute(held).fetchone() == (0,)

@@ -8,11 +8,25 @@ from worker.domain.status import ItemError
 from worker.jobs.gate import Gate, Pass
 from worker.panel import BATCH
 
-__all__ = ["BATCH", "ask"]
+__all__ = ["BATCH", "ask", "enter_with"]
 
 T = TypeVar("T")
 
 Call = Callable[[Sequence[str]], Awaitable[Reply[dict[str, T]]]]
+
+
+async def enter_with(gate: Gate, claim: Callable[[], Awaitable[list[T]]]) -> tuple[Pass, list[T]] | None:
+    """Leave for one call, and what was claimed for it; None where there is no leave, or nothing to claim."""
+    passes = await gate.enter()
+    if not isinstance(passes, list):
+        return None
+    claimed: list[T] = []
+    try:
+        claimed = await claim()
+    finally:
+        if not claimed:
+            await gate.give_back(passes)
+    return (passes[0], claimed) if claimed else None
 
 
 async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:

@@ -1,11 +1,13 @@
 """Cancels: of what wasn't sent yet, carried out here; of what the panel has, asked for there."""
 
+from functools import partial
+
 import structlog
 
 from worker.domain.aftercare import NO_PANEL_ORDER, RequestChange, cancel_answered
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState
-from worker.jobs.batches import BATCH, ask
+from worker.jobs.batches import BATCH, ask, enter_with
 from worker.jobs.gate import Pass
 from worker.jobs.upstream import Upstream
 from worker.store.requests import Request, Requests
@@ -26,14 +28,11 @@ class Cancels:
             about = {"cancel_id": ended.request_id, "order_id": ended.order_id, "panel": ended.panel}
             _log.warning("cancel_rejected", error_code=NO_PANEL_ORDER, **about)
         while await self._cancels.any_due(self._upstream.name, CancelState.PENDING):
-            passes = await self._upstream.gate.enter()
-            if not isinstance(passes, list):
+            claim = partial(self._cancels.claim, self._upstream.name, CancelState.PENDING, BATCH)
+            entered = await enter_with(self._upstream.gate, claim)
+            if entered is None:
                 return
-            batch = await self._cancels.claim(self._upstream.name, CancelState.PENDING, BATCH)
-            if not batch:
-                await self._upstream.gate.give_back(passes)
-                return
-            self._upstream.in_flight.launch(self._cancel(passes[0], batch), panel=self._upstream.name, job="cancels")
+            self._upstream.in_flight.launch(self._cancel(*entered), panel=self._upstream.name, job="cancels")
 
     async def _cancel(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))

@@ -1,6 +1,7 @@
 """Refills: asked for, and followed to their end."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -8,7 +9,7 @@ from worker.domain.aftercare import NO_PANEL_ORDER, RequestChange, refill_answer
 from worker.domain.pace import Pace
 from worker.domain.states import RefillState
 from worker.domain.status import ItemError, Recognition
-from worker.jobs.batches import BATCH, ask
+from worker.jobs.batches import BATCH, ask, enter_with
 from worker.jobs.gate import Pass
 from worker.jobs.upstream import Upstream
 from worker.store.requests import Request, Requests
@@ -31,15 +32,13 @@ class Refills:
 
     async def _each_batch(self, state: RefillState) -> None:
         while await self._refills.any_due(self._upstream.name, state):
-            passes = await self._upstream.gate.enter()
-            if not isinstance(passes, list):
-                return
-            batch = await self._refills.claim(self._upstream.name, state, BATCH)
-            if not batch:
-                await self._upstream.gate.give_back(passes)
+            entered = await enter_with(
+                self._upstream.gate, partial(self._refills.claim, self._upstream.name, state, BATCH)
+            )
+            if entered is None:
                 return
             work = self._create if state is RefillState.PENDING else self._follow
-            self._upstream.in_flight.launch(work(passes[0], batch), panel=self._upstream.name, job="refills")
+            self._upstream.in_flight.launch(work(*entered), panel=self._upstream.name, job="refills")
 
     async def _create(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))

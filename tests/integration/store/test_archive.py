@@ -24,7 +24,7 @@ from worker.store.audit import Audits
 from worker.store.desk import Desk
 from worker.store.lookup import Lookup
 from worker.store.periodic import PeriodicJob
-from worker.store.polls import Polls
+from worker.store.polls import Looked, Polls
 from worker.store.spending import BOUGHT
 
 DAYS = 90
@@ -248,7 +248,8 @@ async def test_a_late_change_is_written_where_consumers_read_and_the_history_is_
     await put_away()
     watch(database, order_id)
     polls = Polls(engine, Pace(30, 3600, 7 * DAY), lease=90)
-    await polls.record(await polls.claim("default", 1), {"late": OrderReading("Partial", remains=5)}, read_news)
+    looked = Looked(await polls.claim("default", 1), {"late": OrderReading("Partial", remains=5)})
+    await polls.record([looked], read_news)
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
     dossier = await Lookup(engine).order(order_id)

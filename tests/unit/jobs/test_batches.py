@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.status import ItemError, OrderReading
-from worker.jobs.batches import ask
+from worker.jobs.batches import ask, enter_with
 from worker.jobs.gate import Closed, Gate, Pass
 
 READING = OrderReading("Completed")
@@ -87,3 +87,33 @@ async def test_silence_is_no_news(failure):
 async def test_what_was_learnt_before_the_gate_closed_is_kept():
     _, answers = await _ask(["1", "2", "3", "4"], {"4"}, leaves=1)
     assert answers == {"1": READING, "2": READING}
+
+
+class GateWithOnePass:
+    def __init__(self):
+        self.given_back = []
+
+    async def enter(self):
+        return ["the pass"]
+
+    async def give_back(self, passes):
+        self.given_back += passes
+
+
+async def test_a_pass_is_kept_only_for_what_was_claimed():
+    async def claim():
+        return ["an order"]
+
+    async def nothing():
+        return []
+
+    async def broken():
+        raise RuntimeError("the database is away")
+
+    gate = GateWithOnePass()
+    assert await enter_with(cast("Gate", gate), claim) == ("the pass", ["an order"])
+    assert gate.given_back == []
+    assert await enter_with(cast("Gate", gate), nothing) is None
+    with pytest.raises(RuntimeError):
+        await enter_with(cast("Gate", gate), broken)
+    assert gate.given_back == ["the pass"] * 2
