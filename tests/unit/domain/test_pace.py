@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.pace import DAY, MOST_STRETCH, SETTLING_STRETCH, Closes, Outlook, Pace, Progress, back_off
+from worker.domain.pace import DAY, LATE, MOST_STRETCH, SETTLING_STRETCH, Closes, Outlook, Pace, Progress, back_off
 
 seconds = st.floats(0, 1e9)
 paces = st.builds(
@@ -124,6 +124,17 @@ def test_late_looks_make_longer_waits_up_to_the_half_of_the_slowest(age, service
 def test_who_is_seen_late_is_due_early_enough_for_the_slowest(pace, age, service, late):
     wait = pace.next_open_look(0, age=age, closes=service, late=late)
     assert wait + late <= pace.slowest * (1 + 1e-9) or wait <= max(pace.slowest / 2, pace.fastest)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [{"age": 36_000, "closes": known(36_000)}, {"progress": Progress(100, 3600, 1000)}, {}],
+    ids=["by its service", "by its progress", "by its stillness"],
+)
+def test_a_look_that_is_late_makes_the_next_wait_longer(of):
+    on_time, late, later = (Pace().next_open_look(600, **of, late=by) for by in (0, LATE, 3 * LATE))
+    assert on_time * 1.3 < late < on_time * 2.1
+    assert late * 1.3 < later < on_time * 4.1
 
 
 def test_a_wait_is_not_stretched_without_end():
