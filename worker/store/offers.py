@@ -99,7 +99,7 @@ def changes(search: ServiceSearch, since: datetime | timedelta, at_most: int) ->
         SELECT count(*) OVER () AS total, c.panel, c.service, s.name, c.at, c.kind,
             c.value_before AS before, c.value_after AS after
         FROM service_changes c JOIN services s USING (panel, service)
-        WHERE {_since(since)} AND {conditions} ORDER BY c.id DESC LIMIT :at_most
+        WHERE {_since(since)} AND {conditions} ORDER BY c.at DESC, c.id DESC LIMIT :at_most
     """  # noqa: S608 - names of ours
     return text(statement), values | {"at_most": at_most, "since": since}
 
