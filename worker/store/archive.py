@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.states import OrderState
 from worker.store.evidence import NEEDED, NEIGHBOURS
-from worker.store.orders import ACCEPTED_LATE, LEASE_ENDED
+from worker.store.submissions import ACCEPTED_LATE, LEASE_ENDED
 
 #: How many events one step looks at, and about how long it takes: some hundredths of a second.
 SLICE = 2_000

@@ -13,7 +13,7 @@ from worker.domain.audit import Reading, Report
 from worker.domain.movements import Call, History, Taken, Told
 from worker.domain.states import ON_PANEL, OrderState
 from worker.store.clock import now_of
-from worker.store.orders import ACCEPTED_LATE, REFUTED
+from worker.store.submissions import ACCEPTED_LATE, REFUTED
 
 #: How much later a refund may be seen than it came: closed orders are looked at rarely.
 SEEN_WITHIN = timedelta(days=2)

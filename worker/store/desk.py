@@ -16,8 +16,9 @@ from worker.domain.orders import Change, Declined, ResolvedAs, resolved, retried
 from worker.domain.requests import OrderRequest
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, Changing, changing, record_of
-from worker.store.orders import ACCEPTED_LATE, refute, watch
+from worker.store.polls import watch
 from worker.store.requests import RequestTable
+from worker.store.submissions import ACCEPTED_LATE, refute
 
 _LOCK = text(f"""
     SELECT o.id, o.panel, {RECORD_COLUMNS} FROM orders o WHERE o.id = ANY(:order_id)

@@ -12,8 +12,9 @@ from worker.domain.evidence import Absent, KnownOrder, OpenQuestion, Verdict
 from worker.domain.orders import Change, evidence_noted, reconciled, verdict_detail
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
-from worker.store.orders import ACCEPTED_LATE, refute, watch
 from worker.store.pipeline import Rows, pipeline
+from worker.store.polls import watch
+from worker.store.submissions import ACCEPTED_LATE, refute
 
 #: How many known orders before and after one are looked at for its bounds.
 NEIGHBOURS = 200

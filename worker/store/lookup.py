@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.orders import OrderRecord
 from worker.store.changes import record_of
 from worker.store.clock import now_of
-from worker.store.orders import ACCEPTED_LATE
 from worker.store.search import COLUMNS, Columns
+from worker.store.submissions import ACCEPTED_LATE
 
 #: Of one order, the newest so many events are read.
 MOST_EVENTS = 1_000

@@ -10,16 +10,18 @@ from uuid import UUID
 
 from psycopg import DataError, IntegrityError
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain import twins
 from worker.domain.orders import Change, Claimed, PendingOrder, settled, too_late, unconfirmed
-from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknown
+from worker.domain.outcome import AddOutcome, Unknown
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
 from worker.domain.states import OrderState
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 from worker.store.pipeline import Pipeline, Rows, pipeline
+from worker.store.polls import watch
+from worker.store.submissions import LEASE_ENDED, REFUTED, close, word_of
 
 #: Which rows may be sent now. A row that somebody has asked to cancel is left for the cancel.
 _RUNNABLE = """
@@ -134,22 +136,6 @@ _SUBMISSIONS = text(f"""
     FOR NO KEY UPDATE OF o, s
 """)  # noqa: S608 - no value is put into the text
 
-_CLOSE = text("""
-    UPDATE submissions s SET
-        outcome = c.outcome, panel_order_id = c.panel_order_id, replied = c.replied, ended_at = clock_timestamp()
-    FROM unnest(
-        CAST(:token AS bigint[]), CAST(:outcome AS text[]), CAST(:panel_order_id AS text[]), CAST(:replied AS bool[])
-    ) AS c(token, outcome, panel_order_id, replied)
-    WHERE s.id = c.token
-""")
-
-_WATCH = text("""
-    INSERT INTO polls (order_id, panel, due_at, changed_at)
-    SELECT c.order_id, c.panel, now() + make_interval(secs => :first_look), now()
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:panel AS text[])) AS c(order_id, panel)
-    ON CONFLICT (order_id) DO NOTHING
-""")
-
 _EXPIRED_WORKERS = text("""
     UPDATE workers SET ended_at = clock_timestamp()
     WHERE id IN (
@@ -184,17 +170,6 @@ _OPEN_CLAIMS = text("""
     FROM submissions s JOIN orders o ON o.id = s.order_id
     WHERE s.worker_id = :worker_id AND s.panel = :panel AND s.outcome IS NULL
 """)
-
-#: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
-LEASE_ENDED = "lease_ended"
-
-#: What was open is certain now: nothing was bought. Only an answer that says otherwise still replaces it.
-REFUTED = "refuted"
-
-#: The panel took it, and its order had gone on without it: the id is that of no row.
-ACCEPTED_LATE = "accepted_late"
-
-_REFUTE = text(f"UPDATE submissions SET outcome = '{REFUTED}' WHERE id = :token")  # noqa: S608 - our own word
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +307,7 @@ class Orders:
                 if _is_news(by_token[row.token][1], row.outcome)
             }
             changes = [change for change in news.values() if change is not None]
-            await _close(pipe, {token: (by_token[token][1], _word(by_token[token][1], news[token])) for token in news})
+            await close(pipe, {token: (by_token[token][1], word_of(by_token[token][1], news[token])) for token in news})
             await watch(pipe, changes, {row.order_id: row.panel for row in rows}, self._first_look)
             await transaction.send(pipe, changes)
             await pipe.commit()
@@ -367,25 +342,9 @@ class Orders:
                 for row in rows
                 if row.state == OrderState.SUBMITTING
             ]
-            await _close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
+            await close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
             await transaction.write(changes)
         return await transaction.written()
-
-
-async def watch(
-    connection: AsyncConnection | Pipeline, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
-) -> None:
-    """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
-    taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
-    if taken:
-        await connection.execute(
-            _WATCH, {"order_id": taken, "panel": [panels[order_id] for order_id in taken], "first_look": first_look}
-        )
-
-
-async def refute(connection: AsyncConnection, token: int) -> None:
-    """Put down that a call, whose order is locked, certainly bought nothing."""
-    await connection.execute(_REFUTE, {"token": token})
 
 
 def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
@@ -402,45 +361,6 @@ def _settled(row: Any, claimed: Claimed, outcome: AddOutcome) -> Change | None:
             return None if isinstance(outcome, Unknown) else settled(claimed.order_id, claimed.attempt, outcome, record)
         case _:
             return too_late(claimed.order_id, outcome, record)
-
-
-async def _close(connection: AsyncConnection | Pipeline, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
-    """For each token, what its call came to, and the word for that."""
-    await connection.execute(
-        _CLOSE,
-        {
-            "token": list(outcomes),
-            "outcome": [word for _, word in outcomes.values()],
-            "panel_order_id": [
-                outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome, _ in outcomes.values()
-            ],
-            "replied": [_replied(outcome) for outcome, _ in outcomes.values()],
-        },
-    )
-
-
-def _replied(outcome: AddOutcome | None) -> bool:
-    match outcome:
-        case Accepted() | Refused():
-            return True
-        case Unknown(replied=replied):
-            return replied
-        case NotSent() | None:
-            return False
-
-
-def _word(outcome: AddOutcome, change: Change | None) -> str:
-    match outcome:
-        case Accepted(panel_order_id) if change is not None and change.after.panel_order_id != panel_order_id:
-            return ACCEPTED_LATE
-        case Accepted():
-            return "accepted"
-        case Refused():
-            return "refused"
-        case NotSent():
-            return "not_sent"
-        case Unknown():
-            return "unknown"
 
 
 def _request(row: Any) -> OrderRequest:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders import Change, News, OrderRecord
 from worker.domain.pace import FADING, Closes, Pace, Progress
@@ -42,6 +42,13 @@ _KNOWN = f"""
     extract(epoch FROM now() - o.submitted_at)::float8 AS age,
     extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
 """
+
+_WATCH = text("""
+    INSERT INTO polls (order_id, panel, due_at, changed_at)
+    SELECT c.order_id, c.panel, now() + make_interval(secs => :first_look), now()
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:panel AS text[])) AS c(order_id, panel)
+    ON CONFLICT (order_id) DO NOTHING
+""")
 
 CLAIM = text(f"""
     WITH moving AS (
@@ -266,3 +273,14 @@ def _dated(news: News, looked_before: datetime) -> News:
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
     return replace(news, change=replace(news.change, detail=detail))
+
+
+async def watch(
+    connection: AsyncConnection | Pipeline, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
+) -> None:
+    """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
+    taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
+    if taken:
+        await connection.execute(
+            _WATCH, {"order_id": taken, "panel": [panels[order_id] for order_id in taken], "first_look": first_look}
+        )

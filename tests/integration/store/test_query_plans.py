@@ -33,6 +33,7 @@ from worker.store import (
     recent,
     requests,
     spending,
+    submissions,
     workers,
 )
 from worker.store.offers import ServiceSearch
@@ -175,7 +176,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": 1.0}),
     "orders.settle": (orders._SUBMISSIONS, TOKENS),
     "orders.close": (
-        orders._CLOSE,
+        submissions.CLOSE,
         TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50, "replied": [False] * 50},
     ),
     "orders.expired_workers": (orders._EXPIRED_WORKERS, {}),
