@@ -104,8 +104,7 @@ def audit(
 
     It begins with the reading at which the least was in the air within `opening_within` of the first, and ends with
     the one at which the least was within `closing_within` of the last; at most a quarter of the time from either end.
-    Readings in another currency than the last's
-    are left out, and those that were made while another was.
+    Readings in another currency than the last's are left out, and those that were made while another was.
     """
     told = list(histories)
     readings = _one_after_another(readings)
