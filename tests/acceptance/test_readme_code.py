@@ -118,7 +118,10 @@ def test_php_orders_once(tables: Tables, tmp_path: Path) -> None:
     (block,) = readme.code("php")
     at = conninfo_to_dict(tables.url)
     for theirs, ours in (
-        ("host=localhost;port=5432;dbname=shop", f"host={at['host']};port={at['port']};dbname={at['dbname']}"),
+        (
+            "host=localhost;port=5432;dbname=shop",
+            f"host={at['host']};port={at.get('port', 5432)};dbname={at['dbname']}",
+        ),
         ("'shop', getenv", f"'{at['user']}', getenv"),
     ):
         assert block.count(theirs) == 1

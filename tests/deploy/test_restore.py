@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -52,7 +53,7 @@ async def test_nothing_is_bought_twice_and_all_is_found_again(database_url: str,
         def times_bought() -> Counter[str]:
             return Counter(entry["link"].rpartition("/")[2] for entry in ledger.orders(sandbox.panel))
 
-        tables, name = Tables(database_url), database_url.rpartition("/")[2].partition("?")[0]
+        tables, name = Tables(database_url), urlsplit(database_url).path.removeprefix("/")
         insert(database_url, [order("first", 100)])
         await work(tables, "log1")
         tomorrow = str(tables.value("SELECT now() + interval '1 day'"))

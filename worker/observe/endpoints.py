@@ -1,5 +1,6 @@
 """Health and metrics over HTTP (README, "Health and metrics")."""
 
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -65,8 +66,14 @@ def _json(*, ok: bool, **more: Any) -> web.Response:
 
 
 def _reason(error: OSError) -> str:
-    """Without the address, which asyncio puts around it. Names that can't be resolved have no number of the system."""
-    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror)
+    """Without the address, which asyncio puts around it.
+
+    Names that can't be resolved have no number of the system. Since Python 3.13, an address that isn't this machine's
+    has neither a number nor a text.
+    """
+    if error.errno is None:
+        return os.strerror(errno.EADDRNOTAVAIL).lower()
+    return os.strerror(error.errno).lower() if error.errno > 0 else str(error.strerror)
 
 
 def _rounded(seconds: float) -> float:
