@@ -31,6 +31,10 @@ VITAL_POOL = 3
 #: Which jobs a row that a producer inserts is for.
 WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
 
+#: Seconds after which a job that was woken looks once more: of many inserts at a time only the first is announced
+#: (`order_sync_wake_up_for_orders`), and the others may be committed a little later.
+LOOK_AGAIN = 0.02
+
 
 async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
@@ -163,7 +167,9 @@ async def _listen(works: Works, vital: AsyncEngine) -> None:
             async for table in notifications(vital):
                 failures = 0
                 works.listening = True
-                works.wake(WOKEN_BY.get(table, ""))
+                job = WOKEN_BY.get(table, "")
+                works.wake(job)
+                asyncio.get_running_loop().call_later(LOOK_AGAIN, works.wake, job)
         except PooledError:
             _log.warning("listening_impossible")
             return

@@ -36,7 +36,28 @@ BEGIN
 END $$
 """
 
-FED_BY_PRODUCERS = ("orders", "refills", "cancels")
+# Transactions that announce something commit one after the other, so of many that insert orders at a time only the
+# first in some milliseconds does. Whoever hears it looks once more a little later (`worker.daemon`). The sequence is
+# there for what it holds outside of any transaction: when it was last announced, in milliseconds since the epoch.
+WAKE_UP_FOR_ORDERS = """
+CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    now_ms bigint := extract(epoch FROM clock_timestamp()) * 1000;
+BEGIN
+    IF (SELECT now_ms - last_value NOT BETWEEN 0 AND 5 FROM orders_announced_at) THEN
+        PERFORM setval('orders_announced_at', now_ms), pg_notify('order_sync_work', TG_TABLE_NAME);
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+#: Which tables producers insert into, and what wakes the worker then.
+FED_BY_PRODUCERS = {
+    "orders": "order_sync_wake_up_for_orders",
+    "refills": "order_sync_wake_up",
+    "cancels": "order_sync_wake_up",
+}
 
 EVENT = "id, order_id, at, kind, state_before, state_after, panel_status, charge, remains, start_count, detail"
 SUBMISSION = (
@@ -492,12 +513,7 @@ def upgrade() -> None:
         "refills_submitted_idx", "refills", ["due_at"], unique=False, postgresql_where=sa.text("state = 'submitted'")
     )
     _archive()
-    op.execute(WAKE_UP)
-    for table in FED_BY_PRODUCERS:
-        op.execute(
-            f"CREATE TRIGGER {table}_wake_up AFTER INSERT ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION order_sync_wake_up()"
-        )
+    _wake_up()
     op.execute(EVENTS_IN_ORDER)
     op.execute(
         "CREATE TRIGGER order_events_in_order BEFORE INSERT ON order_events "
@@ -508,6 +524,16 @@ def upgrade() -> None:
         "CREATE TRIGGER order_events_announce AFTER INSERT ON order_events "
         "FOR EACH STATEMENT EXECUTE FUNCTION order_sync_announce_events()"
     )
+
+
+def _wake_up() -> None:
+    op.execute(WAKE_UP)
+    op.execute("CREATE SEQUENCE orders_announced_at")
+    op.execute(WAKE_UP_FOR_ORDERS.format(schema=_schema()))
+    for table, function in FED_BY_PRODUCERS.items():
+        op.execute(
+            f"CREATE TRIGGER {table}_wake_up AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        )
 
 
 def _archive() -> None:
@@ -554,11 +580,14 @@ def _archive() -> None:
     op.create_index("submissions_archive_order_id_idx", "submissions_archive", ["order_id", "id"], unique=False)
     for view, query in VIEWS.items():
         op.execute(f"CREATE VIEW {view} AS {query}")
-    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
-    op.execute(ARCHIVE.format(schema=schema))
+    op.execute(ARCHIVE.format(schema=_schema()))
     op.execute("REVOKE EXECUTE ON FUNCTION order_sync_archive FROM PUBLIC")
     for table, parameters in STORAGE.items():
         op.execute(f"ALTER TABLE {table} SET ({parameters})")
+
+
+def _schema() -> str:
+    return str(op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())")))
 
 
 def downgrade() -> None:
@@ -583,5 +612,10 @@ def downgrade() -> None:
     op.drop_table("budgets")
     op.drop_table("balances")
     op.drop_table("audits")
-    for function in ("order_sync_wake_up", "order_sync_events_in_order", "order_sync_announce_events"):
+    for function in (
+        *sorted(set(FED_BY_PRODUCERS.values())),
+        "order_sync_events_in_order",
+        "order_sync_announce_events",
+    ):
         op.execute(f"DROP FUNCTION {function}()")
+    op.execute("DROP SEQUENCE orders_announced_at")

@@ -45,7 +45,8 @@ class Pass:
         clock = asyncio.get_running_loop().time
         if not self.probe and clock() > self._start_at + LATE:
             self._start_at = await self._gate.later_start()
-        await asyncio.sleep(max(self._start_at - clock(), 0))
+        if (early := self._start_at - clock()) > 0:
+            await asyncio.sleep(early)
         return self
 
     async def __aexit__(

@@ -27,10 +27,11 @@ PROBE = 60.0
 #: Stands for "until somebody lifts it"; Postgres' own infinity has no datetime.
 _FOR_EVER = 1e9
 
+#: Nobody waits for the disk: a server that crashes forgets no more slots than it takes it to come back.
 _TAKE = text("""
     WITH open AS (
         SELECT b.panel, clock.now, greatest(b.next_at, clock.now) AS first
-        FROM budgets b, (SELECT clock_timestamp() AS now) clock
+        FROM budgets b, (SELECT clock_timestamp() AS now, set_config('synchronous_commit', 'off', true)) clock
         WHERE b.panel = :panel
             AND NOT EXISTS (SELECT FROM pauses p WHERE p.panel = :panel AND p.scope = ANY(:scopes))
         FOR NO KEY UPDATE OF b

@@ -18,6 +18,7 @@ from worker.domain.outcome import AddOutcome, Unknown
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
 from worker.domain.states import OrderState
+from worker.store.arrays import literal
 from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
 from worker.store.pipeline import Pipeline, Rows, pipeline
 from worker.store.polls import watch
@@ -131,7 +132,7 @@ _SUBMISSIONS = text(f"""
         s.id = (SELECT max(n.id) FROM submissions n WHERE n.order_id = s.order_id) AS newest,
         {RECORD_COLUMNS}
     FROM submissions s JOIN orders o ON o.id = s.order_id
-    WHERE s.id = ANY(:token)
+    WHERE s.id = ANY(CAST(:token AS bigint[]))
     ORDER BY o.id
     FOR NO KEY UPDATE OF o, s
 """)  # noqa: S608 - no value is put into the text
@@ -274,10 +275,10 @@ class Orders:
             {
                 "panel": panel,
                 "worker_id": worker_id,
-                "order_id": [order.order_id for order, _ in intents],
-                "expected_charge": [request.expected_charge for _, request in intents],
-                "units": [request.units for _, request in intents],
-                "is_parent": [request.is_parent for _, request in intents],
+                "order_id": literal(order.order_id for order, _ in intents),
+                "expected_charge": literal(request.expected_charge for _, request in intents),
+                "units": literal(request.units for _, request in intents),
+                "is_parent": literal(request.is_parent for _, request in intents),
             },
         )
 
@@ -300,7 +301,7 @@ class Orders:
     async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
         async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
-            rows = await (await pipe.execute(_SUBMISSIONS, {"token": list(by_token)})).fetchall()
+            rows = await (await pipe.execute(_SUBMISSIONS, {"token": literal(by_token)})).fetchall()
             news = {
                 row.token: _settled(row, *by_token[row.token])
                 for row in rows

@@ -281,6 +281,5 @@ async def watch(
     """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
     taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
     if taken:
-        await connection.execute(
-            _WATCH, {"order_id": taken, "panel": [panels[order_id] for order_id in taken], "first_look": first_look}
-        )
+        about = {"order_id": literal(taken), "panel": literal(panels[order_id] for order_id in taken)}
+        await connection.execute(_WATCH, {**about, "first_look": first_look})

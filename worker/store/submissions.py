@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.orders import Change
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Refused, Unknown
+from worker.store.arrays import literal
 from worker.store.pipeline import Pipeline
 
 #: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
@@ -32,15 +33,14 @@ _REFUTE = text(f"UPDATE submissions SET outcome = '{REFUTED}' WHERE id = :token"
 
 async def close(connection: AsyncConnection | Pipeline, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
     """For each token, what its call came to, and the word for that."""
+    ends = outcomes.values()
     await connection.execute(
         CLOSE,
         {
-            "token": list(outcomes),
-            "outcome": [word for _, word in outcomes.values()],
-            "panel_order_id": [
-                outcome.panel_order_id if isinstance(outcome, Accepted) else None for outcome, _ in outcomes.values()
-            ],
-            "replied": [_replied(outcome) for outcome, _ in outcomes.values()],
+            "token": literal(outcomes),
+            "outcome": literal(word for _, word in ends),
+            "panel_order_id": literal(end.panel_order_id if isinstance(end, Accepted) else None for end, _ in ends),
+            "replied": literal(_replied(end) for end, _ in ends),
         },
     )
 
