@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -55,10 +55,14 @@ class Plan:
     kills: int = 12
     freezes: int = 3
     crashes: int = 1  #: of Postgres
-    seconds: float = 25.0  #: over which orders, kills, freezes and crashes are spread
+    seconds: float = 25.0  #: over which kills, freezes and crashes are spread, unless they take longer
     lost: float = 0.10  #: share of replies that are lost after acceptance
     refused: float = 0.05  #: share of requests that are lost before it
     late: float = 0.005  #: share that are accepted after the client has given up
+
+    @property
+    def deeds(self) -> int:
+        return self.kills + self.freezes + self.crashes
 
 
 @dataclass
@@ -161,20 +165,20 @@ async def run(plan: Plan, directory: Path) -> Figures:
                 SCHEDULE__RECONCILE=str(RECONCILE),
                 PANELS__DEFAULT__TIMEOUT=str(TIMEOUT),
                 PANELS__DEFAULT__CONCURRENCY="8",
+                # Looks at so many open orders would leave no time for anything else.
+                POLLING__SLOWEST=str(max(1, plan.orders // 500)),
             )
             async with _fleet(settings, tables, directory) as fleet:
                 insert(url, [_order(0, LEAST)])  # below the id of a first order nothing is known
                 await tables.until("SELECT count(*) = 1 FROM orders WHERE state = 'submitted'")
                 _spoil(sandbox, plan)
-                await asyncio.gather(
-                    _feed(url, plan),
-                    _wreck(fleet, plan, figures, lambda: _crash(databases, directory / "postgres")),
-                )
+                feed = _feed(url, plan, portions=plan.deeds)
+                await _wreck(fleet, plan, figures, feed, lambda: _crash(databases, directory / "postgres"))
                 sandbox.faults.clear()
                 await sandbox.idle()
                 await _calm(tables, sandbox)
                 sandbox.clock.speed = 5000
-                await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')", 120)
+                await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')", 300)
                 await fleet.stop()
             _count(tables, sandbox, figures)
     figures.seconds = round(time.monotonic() - began, 1)
@@ -194,13 +198,12 @@ def _spoil(sandbox: Sandbox, plan: Plan) -> None:
     sandbox.faults.add(Fault(kind=FaultKind.LATE, action="add", probability=plan.late, seconds=TIMEOUT + 2))
 
 
-async def _feed(url: str, plan: Plan) -> None:
-    """Insert the orders bit by bit, as shops do."""
+async def _feed(url: str, plan: Plan, portions: int) -> AsyncGenerator[None, None]:
+    """Insert the orders bit by bit, as shops do: a portion at each turn."""
     dice = random.Random(plan.seed)
     quantities = dice.sample(range(LEAST + 1, MOST), plan.orders)
-    steps = max(int(plan.seconds * 4), 1)
-    for step in range(steps):
-        numbers = range(1 + plan.orders * step // steps, 1 + plan.orders * (step + 1) // steps)
+    for portion in range(portions):
+        numbers = range(1 + plan.orders * portion // portions, 1 + plan.orders * (portion + 1) // portions)
         rows = [_order(n, TWIN if dice.random() < plan.alike else quantities[n - 1]) for n in numbers]
         while rows:
             try:
@@ -211,14 +214,16 @@ async def _feed(url: str, plan: Plan) -> None:
                 break
             else:
                 break
-        await asyncio.sleep(plan.seconds / steps)
+        yield
 
 
-async def _wreck(fleet: Fleet, plan: Plan, figures: Figures, crash: Any) -> None:
+async def _wreck(fleet: Fleet, plan: Plan, figures: Figures, feed: AsyncIterator[None], crash: Any) -> None:
+    """Do all that is planned, each with orders on their way."""
     dice = random.Random(plan.seed + 1)
     deeds = ["kill"] * plan.kills + ["freeze"] * plan.freezes + ["crash"] * plan.crashes
     dice.shuffle(deeds)
     for deed in deeds:
+        await anext(feed)
         await asyncio.sleep(plan.seconds / len(deeds) * dice.uniform(0.2, 1.0))
         number = dice.choice(list(fleet.running))
         match deed:
@@ -248,7 +253,7 @@ async def _calm(tables: Tables, sandbox: Sandbox) -> None:
     """Until all that can be settled is: later orders come now and then, for what was lost to lie below."""
     number = 10**6
     still, last = 0, -1
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(600):
         while still < PATIENCE:
             insert(tables.url, [_order(number, MOST + number - 10**6)])
             number += 1
