@@ -60,9 +60,11 @@ class Plan:
     refused: float = 0.05  #: share of requests that are lost before it
     late: float = 0.005  #: share that are accepted after the client has given up
 
-    @property
-    def deeds(self) -> int:
-        return self.kills + self.freezes + self.crashes
+    def deeds(self) -> list[tuple[str, ...]]:
+        """All that is done, in pairs, each at one time."""
+        deeds = ["kill"] * self.kills + ["freeze"] * self.freezes + ["crash"] * self.crashes
+        random.Random(self.seed + 1).shuffle(deeds)
+        return [tuple(deeds[at : at + 2]) for at in range(0, len(deeds), 2)]
 
 
 @dataclass
@@ -102,9 +104,10 @@ class Fleet:
 
     async def start(self) -> None:
         self._started += 1
+        number = self._started
         stack = AsyncExitStack()
-        daemon = await stack.enter_async_context(worker(self._settings, self._logs / f"worker{self._started}.log"))
-        self.running[self._started] = (daemon, stack)
+        daemon = await stack.enter_async_context(worker(self._settings, self._logs / f"worker{number}.log"))
+        self.running[number] = (daemon, stack)
 
     async def kill(self, number: int) -> None:
         """SIGKILL, and the dead worker's lease is made to end, instead of waiting for it."""
@@ -172,7 +175,7 @@ async def run(plan: Plan, directory: Path) -> Figures:
                 insert(url, [_order(0, LEAST)])  # below the id of a first order nothing is known
                 await tables.until("SELECT count(*) = 1 FROM orders WHERE state = 'submitted'")
                 _spoil(sandbox, plan)
-                feed = _feed(url, plan, portions=plan.deeds)
+                feed = _feed(url, plan, portions=len(plan.deeds()))
                 await _wreck(fleet, plan, figures, feed, lambda: _crash(databases, directory / "postgres"))
                 sandbox.faults.clear()
                 await sandbox.idle()
@@ -219,23 +222,26 @@ async def _feed(url: str, plan: Plan, portions: int) -> AsyncGenerator[None, Non
 
 async def _wreck(fleet: Fleet, plan: Plan, figures: Figures, feed: AsyncIterator[None], crash: Any) -> None:
     """Do all that is planned, each with orders on their way."""
-    dice = random.Random(plan.seed + 1)
-    deeds = ["kill"] * plan.kills + ["freeze"] * plan.freezes + ["crash"] * plan.crashes
-    dice.shuffle(deeds)
-    for deed in deeds:
+    dice = random.Random(plan.seed + 2)
+    deeds = plan.deeds()
+    for pair in deeds:
         await anext(feed)
         await asyncio.sleep(plan.seconds / len(deeds) * dice.uniform(0.2, 1.0))
-        number = dice.choice(list(fleet.running))
-        match deed:
-            case "kill":
-                await fleet.kill(number)
-                figures.kills += 1
-            case "freeze":
-                await fleet.freeze(number, dice.uniform(0.5, 3), past_lease=dice.random() < 0.5)
-                figures.freezes += 1
-            case _:
-                await asyncio.to_thread(crash)
-                figures.crashes += 1
+        victims = dice.sample(list(fleet.running), len(pair))
+        await asyncio.gather(*(_do(deed, fleet, victim, dice) for deed, victim in zip(pair, victims, strict=True)))
+        figures.kills += pair.count("kill")
+        figures.freezes += pair.count("freeze")
+        for _ in range(pair.count("crash")):
+            await asyncio.to_thread(crash)
+            figures.crashes += 1
+
+
+async def _do(deed: str, fleet: Fleet, victim: int, dice: random.Random) -> None:
+    match deed:
+        case "kill":
+            await fleet.kill(victim)
+        case "freeze":
+            await fleet.freeze(victim, dice.uniform(0.5, 3), past_lease=dice.random() < 0.5)
 
 
 def _crash(databases: ExitStack, directory: Path) -> None:
