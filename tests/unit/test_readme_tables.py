@@ -1,6 +1,5 @@
 """README.md's tables say what the code says: nothing is missing there, and nothing is made up."""
 
-import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,13 +11,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from tests import readme
+from tests import readme, source
 from worker.assembly import assemble
 from worker.cli import COMMANDS
 from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
 from worker.domain.evidence import Doubt
 from worker.domain.orders import Change, EventKind, OrderRecord, ResolvedAs, resolved
-from worker.domain.outcome import Reason
 from worker.domain.pace import Pace
 from worker.domain.states import CancelState, OrderState, RefillState
 from worker.domain.trouble import PauseReason
@@ -28,12 +26,11 @@ from worker.settings import Address, PanelSettings, Settings, load
 from worker.settings_sources import CONFIG
 from worker.store.engine import make_engine
 
-WORKER = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (readme.ROOT / "worker").rglob("*.py")}
-
 PANEL = "ORDER_SYNC_PANELS__<NAME>__"
 
-#: A level, by the method that logs at it.
-LEVELS = {name: name for name in ("debug", "info", "warning", "error", "critical")} | {"exception": "error"}
+
+def listed(cell: str) -> set[str]:
+    return set(filter(None, cell.split(", ")))
 
 
 def _settings() -> Iterator[tuple[str, Any]]:
@@ -88,47 +85,30 @@ def test_every_command():
     assert set(readme.column("command")) == {f"order-sync {name}" for name in COMMANDS}
 
 
-def test_every_event_of_the_log_with_its_level():
-    told = {row[0]: row[1] for row in readme.table("event")}
-    assert told == {**dict(_logged()), "log_failed": "error"}  # that one is written without a logger
-    assert '"event": "log_failed"' in (readme.ROOT / "worker/observe/logs.py").read_text(encoding="utf-8")
+#: A verdict may be a doubt; what is settled by one never is.
+NO_DOUBT = {"doubt", "candidates"}
 
 
-def _logged() -> Iterator[tuple[str, str]]:
-    """Each event that a logger is told of, with its level."""
-    for tree in WORKER.values():
-        for call in ast.walk(tree):
-            match call:
-                case ast.Call(func=ast.Attribute(value=logger, attr=method), args=[said, *_]) if (
-                    method in LEVELS and ast.unparse(logger) in {"_log", "logging.getLogger(_OURS)"}
-                ):
-                    for name in _constants(said, tree):
-                        yield name, LEVELS[method]
+def test_every_event_of_the_log_with_its_level_and_its_fields():
+    said = source.logged() | {"log_failed": ({"error"}, {"line"})}  # that one is written without a logger
+    assert '"event": "log_failed", "line"' in (readme.ROOT / "worker/observe/logs.py").read_text(encoding="utf-8")
+    said["order_reconciled"] = (said["order_reconciled"][0], said["order_reconciled"][1] - NO_DOUBT)
+    assert {row[0]: ({row[1]}, listed(row[2])) for row in readme.table("event")} == said
+    readme.column("event")  # each once
 
 
-def _constants(said: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The texts that an expression may be: its own, or those of the variable that it names."""
-    match said:
-        case ast.Constant(value=str(text)):
-            yield text
-        case ast.IfExp(body=one, orelse=other):
-            yield from _constants(one, tree)
-            yield from _constants(other, tree)
-        case ast.Name(id=name):
-            found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and _assigns(node, name)]
-            assert found, f"the event {name} is nowhere given a text"
-            for value in found:
-                yield from _constants(value, tree)
-        case _:
-            pytest.fail(f"an event's name that can't be read: {ast.unparse(said)}")
+def test_every_kind_of_event_of_an_order_with_what_it_tells():
+    assert readme.column("`order_events.kind`") == list(EventKind)
+    told = source.details()
+    told[EventKind.RECONCILED] -= NO_DOUBT
+    told[EventKind.UNCONFIRMED] |= _told_after_a_restore()
+    assert {row[0]: listed(row[2]) for row in readme.table("`order_events.kind`")} == told
 
 
-def _assigns(node: ast.Assign, name: str) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-
-
-#: Where a code stands among the arguments of what takes one.
-TAKES_A_CODE = {"_RefusedError": 0, "_requeued": 2, "unconfirmed": 2}
+def _told_after_a_restore() -> set[str]:
+    script = (readme.ROOT / "deploy/postgres/after-restore.sql").read_text(encoding="utf-8")
+    (told,) = re.findall(r"INSERT INTO order_events .*?jsonb_build_object\((.*?)\n\)", script, re.DOTALL)
+    return set(re.findall(r"'([^']*)'", told)[::2])
 
 
 def test_every_error_code():
@@ -136,25 +116,7 @@ def test_every_error_code():
     given_up = resolved(1, OrderRecord(OrderState.UNCONFIRMED), ResolvedAs(OrderState.REJECTED), who="me", why="so")
     assert isinstance(given_up, Change)
     by_hand = given_up.after.error_code
-    assert set(readme.column("code")) == {*Reason, *_codes_given(), NO_PANEL_ORDER, rejected_later, by_hand}
-
-
-def _codes_given() -> Iterator[str]:
-    for tree in WORKER.values():
-        for call in ast.walk(tree):
-            match call:
-                case ast.Call(func=ast.Name(id=name), args=args) if name in TAKES_A_CODE:
-                    match args[TAKES_A_CODE[name]]:
-                        case ast.Constant(value=str(code)):
-                            yield code
-                        case ast.Name(id="reason"):
-                            pass  # one of Reason
-                        case other:
-                            pytest.fail(f"a code that can't be read: {ast.unparse(other)}")
-
-
-def test_every_kind_of_event_of_an_order():
-    assert readme.column("`order_events.kind`") == list(EventKind)
+    assert set(readme.column("code")) == {*source.codes(), NO_PANEL_ORDER, rejected_later, by_hand}
 
 
 def test_every_doubt():
@@ -170,7 +132,7 @@ def test_every_metric_with_its_labels():
     settings = load({f"ORDER_SYNC_{name}": value for name, value in environ.items()})
     engine = make_engine("postgresql://x", pool_size=1)
     metrics = assemble(settings, engine, engine).metrics
-    told = {row[0]: set(filter(None, row[1].split(", "))) for row in readme.table("metric")}
+    told = {row[0]: listed(row[1]) for row in readme.table("metric")}
     of_all_orders = dict(_metrics(Snapshot().registry))
     assert told == {
         **{f"{name} *": labels for name, labels in of_all_orders.items()},
