@@ -1,17 +1,16 @@
 """README.md, taken apart: its code by the language of the fence, and its tables by their first heading."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+from tests import guides
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROOT = guides.ROOT
+TEXT = guides.GUIDES["README.md"]
 
 
 def code(language: str) -> list[str]:
     """Every block of this language, in order."""
-    found = [block for name, block in _FENCE.findall(TEXT) if name == language]
+    found = [block for name, block in guides.blocks("README.md") if name == language]
     assert found, f"README.md has no {language}"
     return found
 

@@ -1,0 +1,60 @@
+"""The report that README.md shows is what `order-sync audit` would print."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tests import readme
+from worker.cli.audit import _lines
+from worker.domain.amounts import NOTHING, ZERO, Amount
+from worker.domain.audit import Cause, Difference, Reading, Report, Suspect
+from worker.settings import Settings
+
+
+def exactly(amount: str) -> Amount:
+    return Amount.of(Decimal(amount))
+
+
+def reading(balance: str, day: int, *time: int) -> Reading:
+    at = datetime(2026, 11, day, *time, tzinfo=UTC)
+    return Reading(at, at, Decimal(balance), "USD")
+
+
+#: The times and amounts of the example; and of the top-up, of which it tells no more than the sum, any that fits.
+TOP_UP = Difference(datetime(2026, 11, 1, 18, tzinfo=UTC), datetime(2026, 11, 1, 18, 5, tzinfo=UTC), exactly("50"))
+FALL = Difference(
+    datetime(2026, 11, 1, 10, 2, 40, tzinfo=UTC),
+    datetime(2026, 11, 1, 10, 12, 43, tzinfo=UTC),
+    exactly("-0.45"),
+    (Suspect(1041, Cause.REFUND, Decimal("0.45"), exact=True),),
+    1,
+)
+REPORT = Report(
+    currency="USD",
+    readings=289,
+    opening=reading("812.33525", 1, 0, 3, 11),
+    closing=reading("744.9118", 2, 0, 1, 12),
+    charges=exactly("120.17745"),
+    refunds=exactly("3.204"),
+    charged_orders=523,
+    refunded_orders=12,
+    rises=(TOP_UP,),
+    falls=(FALL,),
+    top_ups=exactly("50"),
+    unexplained=exactly("-0.45"),
+    slack=NOTHING,
+    spawned=ZERO,
+    doubtful=(),
+    spawning=(),
+)
+
+
+def test_the_example_is_what_would_be_printed():
+    printed = "\n".join(_lines({"default": REPORT}, Settings()))
+    # The example ends before the top-ups, which are told of in the same way.
+    assert printed.partition("\n\nTop-ups")[0] + "\n" == readme.block("text", "opening balance")
+
+
+def test_the_example_adds_up():
+    r = REPORT
+    moved = -r.charges + r.refunds + r.top_ups + r.unexplained
+    assert Amount.of(r.opening.balance) + moved == Amount.of(r.closing.balance)

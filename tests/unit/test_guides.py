@@ -1,0 +1,165 @@
+"""What the guides have a reader type is there: commands with their options, targets of make, settings, units."""
+
+import re
+import shlex
+import subprocess
+
+import click
+import pytest
+import yaml
+
+from tests import guides, readme
+from tests.chaos import chaos
+from worker import cli
+from worker.domain.states import OrderState
+from worker.settings_sources import CONFIG, PREFIX
+
+#: How each language's blocks are held to what they say.
+HELD = {
+    "sh": "read by bash, and taken apart here; README's is run by tests/acceptance/test_readme_shell.py",
+    "sql": "run by tests/acceptance/test_readme_code.py and tests/deploy/test_roles.py",
+    "python": "run by tests/acceptance/test_readme_code.py",
+    "php": "run by tests/acceptance/test_readme_code.py",
+    "js": "run by tests/acceptance/test_readme_code.py",
+    "toml": "loaded by tests/unit/test_readme_tables.py",
+    "json": "compared by tests/integration/cli/test_status.py",
+    "text": "compared by tests/unit/cli/test_audit_report.py",
+    "ini": "its setting is looked up here",
+    "": "the states' picture and the map of the house, compared here",
+}
+
+TARGETS = set(re.findall(r"^([a-z]+):.* ## ", (guides.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+every_guide = pytest.mark.parametrize("guide", guides.GUIDES)
+
+
+def test_no_block_is_of_a_language_that_nothing_looks_at():
+    assert {language for guide in guides.GUIDES for language, _ in guides.blocks(guide)} == HELD.keys()
+    tests = {path for told in HELD.values() for path in re.findall(r"tests/\S+\.py", told)}
+    assert [path for path in tests if not (guides.ROOT / path).exists()] == []
+
+
+@every_guide
+def test_shell_can_be_read(guide):
+    for block in guides.shell(guide):
+        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+@every_guide
+def test_commands_can_be_typed_as_they_stand(guide):
+    for program, *words in guides.typed(guide):
+        match program.rpartition("/")[2]:
+            case "order-sync":
+                _of(words)
+            case "make":
+                _make(words)
+            case "systemctl":
+                units = [word for word in words[1:] if not word.startswith("-")]
+                assert [unit for unit in units if not (guides.ROOT / f"deploy/systemd/{unit}.service").exists()] == []
+
+
+@every_guide
+def test_commands_in_the_text_are_there(guide):
+    for words in guides.mentioned(guide, "order-sync"):
+        _of(words, complete=False)
+    for words in guides.mentioned(guide, "make"):
+        _make(words)
+
+
+def _of(words: list[str], *, complete: bool = True) -> None:
+    """Fails if click would. What isn't `complete` may lack what it must be given."""
+    command: click.Command = cli.cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None, f"no such command: {words}"
+        command, words = found, words[1:]
+    given = ["1" if word == "ID" else word for word in words]
+    try:
+        command.make_context("order-sync", given)
+    except click.exceptions.Exit:
+        pass  # --help
+    except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
+        assert not complete
+
+
+def _make(words: list[str]) -> None:
+    target, *more = words
+    assert target in TARGETS
+    for word in more:
+        name, _, value = word.partition("=")
+        assert name == "ARGS"
+        arguments = shlex.split(value)
+        match target:
+            case "chaos":
+                chaos.parser().parse_args(arguments)
+            case "bench":
+                _bench(*arguments)
+            case "demo" | "run":
+                _of([target, *arguments])
+            case "test":
+                assert arguments[0] == "-k"
+            case _:
+                pytest.fail(f"arguments that nobody has looked at: {words}")
+
+
+def _bench(scenario: str, *options: str) -> None:
+    """Its own parser wants what only its own environment has."""
+    if scenario in {"publish", "--help"}:
+        return
+    assert f'    "{scenario}": ' in (guides.ROOT / "tests/bench/bench.py").read_text(encoding="utf-8")
+    sizes = (guides.ROOT / f"tests/bench/scenarios/{scenario.replace('-', '_')}.py").read_text(encoding="utf-8")
+    assert all(re.search(rf"^    {option[2:]}: ", sizes, re.MULTILINE) for option in options[::2])
+
+
+def test_every_target_of_make_is_told_of():
+    told = {words[1] for guide in guides.GUIDES for words in guides.typed(guide) if words[0] == "make"}
+    assert told == TARGETS - {"help"}
+
+
+@every_guide
+def test_no_setting_is_named_that_there_is_not(guide):
+    named = set(re.findall(rf"(?<![\w]){PREFIX}[A-Z_]+(?:<NAME>[A-Z_]+)?", guides.GUIDES[guide]))
+    known = {*readme.column("variable"), CONFIG, f"{PREFIX}TEST_POSTGRES"}
+    for name in named:
+        generic = re.sub("PANELS__(DEFAULT|OTHER)__", "PANELS__<NAME>__", name).removesuffix("_FILE")
+        assert generic in known, name
+
+
+def test_what_kubectl_is_told_of_is_in_the_manifests():
+    (text,) = [block for block in guides.shell("deploy/README.md") if block.startswith("kubectl")]
+    base = guides.ROOT / "deploy/kubernetes/base"
+    job = yaml.safe_load((base / "migrate.yaml").read_text(encoding="utf-8"))
+    namespace = yaml.safe_load((base / "namespace.yaml").read_text(encoding="utf-8"))
+    assert set(re.findall(r"job[ /](\S+)", text)) == {job["metadata"]["name"]}
+    assert set(re.findall(r"--namespace (\S+)", text)) == {namespace["metadata"]["name"]}
+
+
+def test_the_states_picture_has_every_state():
+    (picture,) = [block for language, block in guides.blocks("README.md") if not language]
+    arrows = "\n".join(line.partition("(")[0] for line in picture.splitlines()[:4])
+    assert set(re.findall(r"[a-z]{2,}", arrows)) == set(OrderState)
+
+
+@every_guide
+def test_what_is_linked_to_is_there(guide):
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", guides.GUIDES[guide]):
+        path, _, anchor = link.partition("#")
+        target = (guides.ROOT / guide).parent / path if path else guides.ROOT / guide
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target.read_text(encoding="utf-8")), link
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@every_guide
+def test_every_path_is_there(guide):
+    text = guides.GUIDES[guide]
+    paths = {guides.ROOT / path for path in re.findall(r"`((?:worker|tests|migrations)/[\w./-]*)`", text)}
+    paths |= {guides.ROOT / path for path in re.findall(r"(?<![\w/])(deploy/[\w./@-]+\w)", text)}
+    if guide.startswith("deploy/"):
+        rooms = "systemd|container|kubernetes|postgres|prometheus|grafana|consumers"
+        paths |= {guides.ROOT / "deploy" / path for path in re.findall(rf"`((?:{rooms})/[^` ]*)`", text)}
+    assert [path for path in paths if not path.exists()] == []
