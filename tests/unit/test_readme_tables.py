@@ -17,6 +17,7 @@ from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
 from worker.domain.evidence import Doubt
 from worker.domain.orders import Change, EventKind, OrderRecord, ResolvedAs, resolved
 from worker.domain.pace import Pace
+from worker.domain.services import TYPES
 from worker.domain.states import CancelState, OrderState, RefillState
 from worker.domain.trouble import PauseReason
 from worker.observe.metrics import Snapshot
@@ -148,6 +149,10 @@ def test_every_state():
 def test_every_kind_of_fault():
     (sentence,) = re.findall(r"Kinds of fault: ([^.]*)\.", readme.TEXT)
     assert re.findall(r"`(\w+)`", sentence) == list(FaultKind)
+
+
+def test_how_many_types_there_are():
+    assert re.findall(r"all (\d+) service types", readme.TEXT) == [str(len(TYPES))]
 
 
 def test_every_dependency():
