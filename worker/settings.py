@@ -326,7 +326,10 @@ def load(environ: Mapping[str, str] = os.environ, *, need_database: bool = True,
             f"or {_DATABASE_URL}_FILE to a file that holds it"
         )
     if need_panels and not any(split_panel(name)[0] for name in (*given, *problems)):
-        problems[PANELS] = f"{PANELS}DEFAULT__URL: is missing, as is every panel; set it and {PANELS}DEFAULT__KEY"
+        problems[PANELS] = (
+            f"{PANELS}DEFAULT__URL: is missing, as is every panel; set it and {PANELS}DEFAULT__KEY "
+            "(no panel yet? `order-sync sandbox` is one)"
+        )
     if problems:
         raise SettingsError(problems.values())
     return settings

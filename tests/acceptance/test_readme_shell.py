@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -25,8 +26,6 @@ from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox
 
-PANEL = "https://panel.example/api/v2"
-KEY = "your-api-key"
 DATABASE = "postgresql://order_sync:secret@localhost:5432/shop"
 
 
@@ -85,10 +84,9 @@ async def panel() -> AsyncIterator[Sandbox]:
 
 def meant(block: str, panel: Sandbox, database_url: str = DATABASE) -> str:
     """The block with the reader's own addresses in it, so that its last command is the process that it runs in."""
-    for theirs, ours in ((PANEL, panel.url), (KEY, panel.options.key), (DATABASE, f"'{database_url}'")):
-        assert theirs in block or theirs == DATABASE
-        block = block.replace(theirs, ours)
-    *before, last = block.splitlines()
+    block = re.sub(r"(?<=__URL=)http\S+", panel.url, block)
+    block = re.sub(r"(?<=__KEY=)\S+", panel.options.key, block)
+    *before, last = block.replace(DATABASE, f"'{database_url}'").splitlines()
     return "\n".join([*before, f"exec {last}"])
 
 
@@ -98,13 +96,16 @@ async def stopped(process: Process) -> None:
     assert end.code == 0, end.err
 
 
-async def test_a_worker_with_a_database_of_its_own(shell: Shell, panel: Sandbox) -> None:
-    async with shell.typing(meant(readme.block("sh", "--embedded"), panel)) as process:
+@pytest.mark.parametrize("block", [block for block in readme.code("sh") if "--embedded" in block])
+async def test_a_worker_with_a_database_of_its_own(block: str, shell: Shell, panel: Sandbox) -> None:
+    async with shell.typing(meant(block, panel)) as process:
         address = (await line_with("postgresql://", process.stdout)).rpartition(" ")[2]
+        found_by = (await line_with("export ", process.stdout)).partition(": ")[2]
         with psycopg.connect(address) as connection:
             connection.execute(readme.block("sql", "shop-1004"))
         async with asyncio.timeout(30):
             await panel.journal.reached("add", 3)  # the fourth is for later
+        assert "default" in await shell.output(f"{found_by}\norder-sync status")
         await stopped(process)
     assert (shell.directory / "data").is_dir()
 

@@ -1,6 +1,7 @@
 """`order-sync run`."""
 
 import asyncio
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def run(embedded: Path | None) -> None:
             settings = settings.with_database(url)
             bring_to_head(url)
             click.echo(f"Insert orders at {url}")
+            click.echo(f"Other commands find it by: export ORDER_SYNC_DATABASE_URL={shlex.quote(url)}")
         configure(settings.log.format, settings.log.level, settings.secrets())
         check_schema(settings)
         if unwritten := asyncio.run(daemon.run(settings)):
