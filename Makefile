@@ -64,7 +64,7 @@ define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "order-sync needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
 @echo 'Installing $< into $(VENV) ...'
 @$(PYTHON) -m venv --clear $(VENV)
-@$(PIP) --require-hashes -r $<
+@$(PIP) --require-hashes -r $< || { echo 'pip could not install them, and said why; it needs a package index to fetch from.' >&2; exit 1; }
 @$(PIP) --no-index --no-deps --no-build-isolation --editable .
 endef
 

@@ -223,3 +223,11 @@ def codes() -> Iterator[str]:
                             pass  # one of Reason
                         case other:
                             pytest.fail(f"a code that can't be read: {ast.unparse(other)}")
+                case ast.Call(keywords=keywords):
+                    given = [keyword.value for keyword in keywords if keyword.arg == "error_code"]
+                    yield from (
+                        node.value
+                        for value in given
+                        for node in ast.walk(value)
+                        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+                    )

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.acceptance.commands.command import inherited
 
 QUICK = {
     "ORDER_SYNC_SCHEDULE__SUBMIT": "0.5",
@@ -80,10 +81,9 @@ async def worker(settings: dict[str, str], log: Path) -> AsyncIterator[Daemon]:
 @asynccontextmanager
 async def launched(settings: dict[str, str], log: Path, *command: str) -> AsyncIterator[Daemon]:
     """The same, whether or not it comes to start. `command`: in place of `python -m worker run`."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *(command or ("-m", "worker", "run")), env=inherited | settings, stderr=stderr
+            sys.executable, *(command or ("-m", "worker", "run")), env=inherited() | settings, stderr=stderr
         )
     daemon = Daemon(process, log)
     try:

@@ -7,20 +7,19 @@ import shlex
 import shutil
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import click
 import psycopg
 import pytest
 
 from tests import guides, readme
-from tests.acceptance.commands.command import ended, line_with
+from tests.acceptance.commands.command import ended, inherited, line_with, running
+from tests.command_tree import with_option
 from tests.integration.cli.conftest import add_unconfirmed
 from tests.integration.store.plain_sql import Database
-from worker import cli
 from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
@@ -38,8 +37,7 @@ class Shell:
         programs.mkdir(parents=True)
         (programs / "order-sync").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
         (programs / "order-sync").chmod(0o755)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
-        self.environment = inherited | {
+        self.environment = inherited() | {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PYTHONPATH": str(readme.ROOT),
             "HOME": str(directory),
@@ -47,22 +45,14 @@ class Shell:
             "ORDER_SYNC_LISTEN": "",
         }
 
-    @asynccontextmanager
-    async def typing(self, block: str, shell: str = "bash", **environment: str) -> AsyncIterator[Process]:
-        process = await asyncio.create_subprocess_exec(
-            *(shell, *(["-c"] if shell == "fish" else ["-e", "-c"]), block),
+    def typing(self, block: str, shell: str = "bash", **environment: str) -> AbstractAsyncContextManager[Process]:
+        stop_at_errors = [] if shell == "fish" else ["-e"]
+        return running(
+            *(shell, *stop_at_errors, "-c", block),
             cwd=self.directory,
             env=self.environment | environment,
             stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
         )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
 
     async def output(self, block: str, shell: str = "bash", **environment: str) -> str:
         async with self.typing(block, shell, **environment) as process:
@@ -171,11 +161,7 @@ def _orders(database: Database) -> None:
 def _answered(line: str) -> str:
     """The command, with the yes that a person would type."""
     (words,) = guides.commands(line)
-    command: click.Command = cli.cli
-    for word in words[1:]:
-        if isinstance(command, click.Group):
-            command = command.get_command(click.Context(command), word) or command
-    asks = any("--yes" in parameter.opts for parameter in command.params)
+    asks = " ".join(words[1:3]) in with_option("--yes")
     return shlex.join([*words, *(["--yes"] if asks else [])])
 
 

@@ -7,15 +7,17 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from tests import readme, source
+from tests.command_tree import COMMANDS, with_option
+from worker import cli
 from worker.assembly import assemble
-from worker.cli import COMMANDS
 from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
 from worker.domain.evidence import Doubt
-from worker.domain.orders import Change, EventKind, OrderRecord, ResolvedAs, resolved
+from worker.domain.orders import EventKind
 from worker.domain.pace import Pace
 from worker.domain.services import TYPES
 from worker.domain.states import CancelState, OrderState, RefillState
@@ -73,11 +75,32 @@ def test_the_file_of_settings_can_be_used(tmp_path, monkeypatch):
 
 
 def test_every_command():
-    assert set(readme.column("command")) == {f"order-sync {name}" for name in COMMANDS}
+    assert set(readme.column("command")) == {f"order-sync {name}" for name in cli.COMMANDS}
 
 
 #: A verdict may be a doubt; what is settled by one never is.
 NO_DOUBT = {"doubt", "candidates"}
+
+
+def test_every_command_about_orders():
+    (told,) = [row[1] for row in readme.table("command") if row[0] == "order-sync orders"]
+    told = re.sub(r"\([^)]*\)", "", told.partition(":")[0])
+    assert listed(told.replace(" ,", ",")) == {name.removeprefix("orders ") for name in COMMANDS if " " in name}
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_every_command_for_scripts(option):
+    (sentence,) = re.findall(r"with an example; (.*?)\.\n", readme.TEXT, re.DOTALL)
+    before = sentence.partition(f"`{option}`")[0].rpartition("`--json`")[2]
+    assert set(re.findall(r"`([a-z ]+)`", before)) == with_option(option)
+
+
+def test_what_the_sandbox_is_at_unless_told_otherwise():
+    unless_set = {option.name: option.default for option in COMMANDS["sandbox"].params}
+    told = (
+        f"The panel is at `http://{unless_set['host']}:{unless_set['port']}/api/v2`, its key is `{unless_set['key']}`."
+    )
+    assert told in readme.TEXT
 
 
 def test_every_event_of_the_log_with_its_level_and_its_fields():
@@ -104,10 +127,7 @@ def _told_after_a_restore() -> set[str]:
 
 def test_every_error_code():
     rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).error_code
-    given_up = resolved(1, OrderRecord(OrderState.UNCONFIRMED), ResolvedAs(OrderState.REJECTED), who="me", why="so")
-    assert isinstance(given_up, Change)
-    by_hand = given_up.after.error_code
-    assert set(readme.column("code")) == {*source.codes(), NO_PANEL_ORDER, rejected_later, by_hand}
+    assert set(readme.column("code")) == {*source.codes(), NO_PANEL_ORDER, rejected_later}
 
 
 def test_every_doubt():

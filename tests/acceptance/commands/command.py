@@ -7,6 +7,8 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 #: Secrets that may show up nowhere. The tests' Postgres asks for no password, so any will do.
 KEY = "k3y-hush/hush+1"
@@ -40,11 +42,20 @@ def shows_a_secret(text: str) -> bool:
 @asynccontextmanager
 async def started(*arguments: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
     """`order-sync` with these arguments; killed at the end, should it still run. `settings` are without the prefix."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
     ours = {name if name == "TMPDIR" else f"ORDER_SYNC_{name}": value for name, value in (settings or {}).items()}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", *arguments), env=inherited | ours, stdout=PIPE, stderr=PIPE
-    )
+    async with running(sys.executable, "-m", "worker", *arguments, env=inherited() | ours) as process:
+        yield process
+
+
+def inherited() -> dict[str, str]:
+    """Our own environment, without settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
+
+
+@asynccontextmanager
+async def running(*command: str | Path, **options: Any) -> AsyncIterator[Process]:
+    """Any command, whose output can be read; killed at the end, should it still run."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, **options)
     try:
         yield process
     finally:

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from tests.acceptance.commands.command import Ended, shows_a_secret, with_password
+from tests.command_tree import COMMANDS
 from tests.databases import new_database
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
@@ -31,19 +32,6 @@ ARGUMENTS = {
 NEED_NO_SETTINGS = {"demo", "sandbox"}
 LASTING = {"demo", "sandbox", "run", "top"}
 
-
-def tree(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from tree(command, *path, name)
-        else:
-            yield " ".join([*path, name]), command
-
-
-COMMANDS = dict(tree(cli.cli))
 OF_SETTINGS = [name for name in COMMANDS if name not in NEED_NO_SETTINGS]
 
 
