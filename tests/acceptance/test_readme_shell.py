@@ -86,7 +86,7 @@ async def stopped(process: Process) -> None:
     assert end.code == 0, end.err
 
 
-@pytest.mark.parametrize("block", [block for block in readme.code("sh") if "--embedded" in block])
+@pytest.mark.parametrize("block", [block for block in readme.code("sh") if "order-sync run --embedded" in block])
 async def test_a_worker_with_a_database_of_its_own(block: str, shell: Shell, panel: Sandbox) -> None:
     async with shell.typing(meant(block, panel)) as process:
         address = (await line_with("postgresql://", process.stdout)).rpartition(" ")[2]

@@ -299,16 +299,12 @@ def _count(tables: Tables, sandbox: Sandbox, figures: Figures) -> None:
 
 
 def main() -> None:
-    plan = Plan(**vars(parser().parse_args()))
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, value in asdict(Plan(orders=20_000, kills=500, freezes=40, crashes=10, seconds=1500)).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    plan = Plan(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory(prefix="order_sync_chaos_") as directory:
         print(asyncio.run(run(plan, Path(directory))))  # noqa: T201
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    for name, value in asdict(Plan(orders=20_000, kills=500, freezes=40, crashes=10, seconds=1500)).items():
-        options.add_argument(f"--{name}", type=type(value), default=value)
-    return options
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the guides have a reader type is there: commands with their options, targets of make, settings, units."""
 
+import argparse
+import importlib
 import re
 import shlex
 import subprocess
@@ -9,7 +11,6 @@ import pytest
 import yaml
 
 from tests import guides, readme
-from tests.chaos import chaos
 from tests.command_tree import COMMANDS
 from worker.domain.states import OrderState
 from worker.settings_sources import CONFIG, PREFIX
@@ -28,13 +29,14 @@ HELD = {
     "": "the states' picture and the map of the house, compared here",
 }
 
-TARGETS = set(re.findall(r"^([a-z]+):.* ## ", (guides.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+MAKEFILE = (guides.ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z]+):.* ## ", MAKEFILE, re.MULTILINE))
 
 every_guide = pytest.mark.parametrize("guide", guides.GUIDES)
 
 
 def test_no_block_is_of_a_language_that_nothing_looks_at():
-    assert {language for guide in guides.GUIDES for language, _ in guides.blocks(guide)} == HELD.keys()
+    assert {language for guide in guides.GUIDES for language, _ in guides.blocks(guide)} <= HELD.keys()
     tests = {path for told in HELD.values() for path in re.findall(r"tests/\S+\.py", told)}
     assert [path for path in tests if not (guides.ROOT / path).exists()] == []
 
@@ -90,16 +92,34 @@ def _make(words: list[str]) -> None:
         assert name == "ARGS"
         arguments = shlex.split(value)
         match target:
-            case "chaos":
-                chaos.parser().parse_args(arguments)
-            case "bench":
-                _bench(*arguments)
             case "demo" | "run":
                 _of([target, *arguments])
             case "test":
                 assert arguments[0] == "-k"
+            case "bench":
+                _bench(*arguments)
             case _:
-                pytest.fail(f"arguments that nobody has looked at: {words}")
+                _parsed(target, arguments)
+
+
+class ParsedError(Exception):
+    """That the arguments could be read, and that nothing is to be done."""
+
+
+def _parsed(target: str, arguments: list[str]) -> None:
+    """Have the module that a target runs read its arguments, and no more."""
+    (module,) = re.findall(rf"^{target}:.*\n\t@\$\(BIN\)/python -m (tests[\w.]*) \$\(ARGS\)", MAKEFILE, re.MULTILINE)
+    parse = argparse.ArgumentParser.parse_args
+
+    def only_parse(self, *given, **options):
+        parse(self, *given, **options)
+        raise ParsedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", [module, *arguments])
+        patch.setattr(argparse.ArgumentParser, "parse_args", only_parse)
+        with pytest.raises(ParsedError):
+            importlib.import_module(module).main()
 
 
 def _bench(scenario: str, *options: str) -> None:
@@ -109,6 +129,14 @@ def _bench(scenario: str, *options: str) -> None:
     assert f'    "{scenario}": ' in (guides.ROOT / "tests/bench/bench.py").read_text(encoding="utf-8")
     sizes = (guides.ROOT / f"tests/bench/scenarios/{scenario.replace('-', '_')}.py").read_text(encoding="utf-8")
     assert all(re.search(rf"^    {option[2:]}: ", sizes, re.MULTILINE) for option in options[::2])
+
+
+def test_what_make_says_of_arguments_is_so():
+    said = re.findall(r"^([a-z]+):.* ## .*ARGS=(?:\"(.*?)\"|(\S+))", MAKEFILE, re.MULTILINE)
+    assert said
+    for target, quoted, bare in said:
+        if target != "lock":  # uv's own
+            _make([target, f"ARGS={quoted or bare}"])
 
 
 def test_every_target_of_make_is_told_of():
