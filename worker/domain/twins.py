@@ -6,6 +6,7 @@ behind all that may come of it, or some seconds later: then each has a gap of id
 others go on at full speed.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -18,15 +19,20 @@ LOSING = 60.0
 #: Seconds after a loss for which its like is kept back at the most. What is lost then may not be told apart.
 PATIENCE = 5.0
 
-#: Seconds until an order that was kept back is looked at again.
+#: Seconds until an order that was kept back is looked at again, for each of its like that is before it; and the most.
+#: So a long line of alike orders leaves the way free for what is behind it.
 HOLD = 0.05
+LONGEST_HOLD = 5.0
 
 
-def kept_back(likenesses: Iterable[Likeness], in_the_air: Iterable[Likeness]) -> list[bool]:
-    """For each order of a bunch, whether it waits: its like is in the air, or goes out with this very bunch."""
-    taken = set(in_the_air)
+def kept_back(likenesses: Iterable[Likeness], in_the_air: Iterable[Likeness]) -> list[float]:
+    """For each order of a bunch, the seconds for which it waits; 0: it may go.
+
+    It waits while its like is in the air, or goes out with this very bunch.
+    """
+    before = Counter(set(in_the_air))
     waits = []
     for likeness in likenesses:
-        waits.append(likeness in taken)
-        taken.add(likeness)
+        waits.append(min(before[likeness] * HOLD, LONGEST_HOLD))
+        before[likeness] += 1
     return waits

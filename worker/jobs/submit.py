@@ -54,6 +54,7 @@ class Submit:
         self._fetch_catalogue = fetch_catalogue
         self._wake = wake
         self._catalogue_fresh_until = 0.0
+        self._alike = False  # orders that wait for their like were before those that could go
         self._sending: set[int] = set()  # tokens
         self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
 
@@ -68,7 +69,7 @@ class Submit:
                 if not found:
                     return
                 # Where a claim was filled, there is more: that needn't be counted again.
-                want = BUNCH if found == len(passes) else 0
+                want = BUNCH if found >= len(passes) else 0
 
     async def _claim_and_send(self, passes: list[Pass]) -> int:
         """How many rows there were to claim."""
@@ -78,7 +79,8 @@ class Submit:
             if worker_id is None:
                 return 0
             self._doubtful = worker_id
-            claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide)
+            look_at = BUNCH if self._alike else 0
+            claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide, look_at=look_at)
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
@@ -91,6 +93,7 @@ class Submit:
         self._tell_refused(claim)
         if claim.held:
             await self._see_to_catalogue()
+        self._alike = claim.alike > 0
         if claim.alike:
             asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike

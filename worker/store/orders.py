@@ -125,7 +125,11 @@ IN_THE_AIR = text("""
         )
 """)
 
-_HOLD = text("UPDATE orders SET retry_at = now() + make_interval(secs => :seconds) WHERE id = ANY(:order_id)")
+_HOLD = text("""
+    UPDATE orders o SET retry_at = now() + make_interval(secs => c.seconds)
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:seconds AS float8[])) AS c(order_id, seconds)
+    WHERE o.id = c.order_id
+""")
 
 _SUBMISSIONS = text(f"""
     SELECT s.id AS token, s.order_id, s.outcome, o.attempts, o.panel,
@@ -217,13 +221,19 @@ class Orders:
         async with self._engine.connect() as connection:
             return int(await connection.scalar(RUNNABLE, {"panel": panel, "at_most": at_most}) or 0)
 
-    async def claim(self, panel: str, worker_id: UUID, at_most: int, decide: Decide) -> Claim:
-        """Commit 1: decide about up to `at_most` rows, and put down the intent to send those that may be sent.
+    async def claim(self, panel: str, worker_id: UUID, at_most: int, decide: Decide, *, look_at: int = 0) -> Claim:
+        """Commit 1: decide about rows, and put down the intent to send up to `at_most` of those that may be sent.
 
-        `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. A worker whose
-        lease has ended claims nothing.
+        `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. `look_at`: so
+        many rows, where that is more, for those that are behind others which have to wait. A worker whose lease has
+        ended claims nothing.
         """
-        about = {"panel": panel, "worker_id": worker_id, "at_most": at_most, "losing": twins.LOSING}
+        about = {
+            "panel": panel,
+            "worker_id": worker_id,
+            "at_most": max(at_most, look_at),
+            "losing": twins.LOSING,
+        }
         async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
             under_lease = await pipe.execute(_UNDER_LEASE, about)
             claimed = await pipe.execute(CLAIM, about)
@@ -232,7 +242,7 @@ class Orders:
                 return Claim((), (), 0)
             intents: list[tuple[PendingOrder, AddRequest]] = []
             refused: list[Change] = []
-            held: dict[float, list[int]] = {}
+            held: list[tuple[int, float]] = []
             for row in await claimed.fetchall():
                 order = PendingOrder(row.id, _request(row), row.attempts)
                 match decide(order.request, _service(row), row.removed):
@@ -241,14 +251,15 @@ class Orders:
                     case Refusal() as refusal:
                         refused.append(order.refused(refusal))
                     case Hold(seconds):
-                        held.setdefault(seconds, []).append(row.id)
-            waiting: list[int] = []
+                        held.append((row.id, seconds))
+            waiting: list[tuple[int, float]] = []
             if intents and (await losing_replies.fetchall())[0][0]:
-                alike = await self._alike(pipe, panel, [request for _, request in intents])
-                waiting = [order.order_id for (order, _), waits in zip(intents, alike, strict=True) if waits]
-                intents = [intent for intent, waits in zip(intents, alike, strict=True) if not waits]
-            for seconds, ids in [*held.items(), *([(twins.HOLD, waiting)] if waiting else [])]:
-                await pipe.execute(_HOLD, {"seconds": seconds, "order_id": ids})
+                waits = await self._alike(pipe, panel, [request for _, request in intents])
+                kept = list(zip(intents, waits, strict=True))
+                waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
+                intents = [intent for intent, seconds in kept if seconds == 0]
+            del intents[at_most:]
+            await self._hold(pipe, held + waiting)
             opened = await self._open_submissions(pipe, panel, worker_id, intents)
             await transaction.send(pipe, [*refused, *(order.intended(request) for order, request in intents)])
             await pipe.commit()
@@ -256,14 +267,20 @@ class Orders:
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
-        return Claim(sendable, tuple(refused), sum(map(len, held.values())), len(waiting))
+        return Claim(sendable, tuple(refused), len(held), len(waiting))
 
-    async def _alike(self, pipe: Pipeline, panel: str, requests: Sequence[AddRequest]) -> list[bool]:
-        """For each request, whether it has to wait for one that evidence couldn't tell from it."""
+    async def _alike(self, pipe: Pipeline, panel: str, requests: Sequence[AddRequest]) -> list[float]:
+        """For each request, how long it has to wait for those that evidence couldn't tell from it: seconds."""
         about = {"panel": panel, "patience": twins.PATIENCE, "settle": self._settle_after}
         await pipe.execute(_ONE_AT_A_TIME, about)
         in_the_air = await (await pipe.execute(IN_THE_AIR, about)).fetchall()
         return twins.kept_back((request.expected_charge for request in requests), (row[0] for row in in_the_air))
+
+    async def _hold(self, pipe: Pipeline, rows: Sequence[tuple[int, float]]) -> None:
+        """Leave rows pending, each for so many seconds."""
+        if rows:
+            about = {"order_id": literal(row for row, _ in rows), "seconds": literal(seconds for _, seconds in rows)}
+            await pipe.execute(_HOLD, about)
 
     async def _open_submissions(
         self, pipe: Pipeline, panel: str, worker_id: UUID, intents: Sequence[tuple[PendingOrder, AddRequest]]

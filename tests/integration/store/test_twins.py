@@ -48,6 +48,26 @@ async def test_alike_orders_go_one_by_one_and_the_others_at_once(
     assert last.request.expected_charge == 100
 
 
+async def test_a_long_line_of_alike_orders_leaves_the_way_free(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    await lose_one(orders, database, worker_id, 7)
+    database.execute("INSERT INTO orders (service, quantity) SELECT 1, 100 FROM generate_series(1, 1000)")
+    add(database, 200)
+    sent: list[Decimal | None] = []
+    for _ in range(4):
+        claim = await orders.claim("default", worker_id, 2, decide, look_at=500)
+        sent += [claimed.request.expected_charge for claimed in claim.sendable]
+    assert sent == [100, 200]
+
+
+async def test_no_more_are_claimed_than_may_be_sent(orders: Orders, database: Database, worker_id: UUID) -> None:
+    add(database, *range(100, 110))
+    claim = await orders.claim("default", worker_id, 2, decide, look_at=500)
+    assert [claimed.request.expected_charge for claimed in claim.sendable] == [100, 101]
+    assert database.scalar("SELECT count(*) FROM orders WHERE state = 'pending' AND retry_at IS NULL") == 8
+
+
 async def test_after_a_loss_its_like_waits_for_an_order_in_between(
     orders: Orders, database: Database, worker_id: UUID
 ) -> None:
