@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from worker.cli.output import compact, harmless, money, span
 from worker.settings import ReconcileMode, ReconcileSettings
+from worker.store.audit import LatestAudit
 from worker.store.overview import BalanceStands, Overview, PanelStands, PauseStands, UnconfirmedOrder
 from worker.store.recent import Rates, RecentError
 
@@ -28,6 +29,15 @@ def lasts(stands: BalanceStands) -> str:
     return "" if stands.hours_left is None else span(stands.hours_left * _HOUR)
 
 
+def audited(latest: LatestAudit, at: datetime) -> str:
+    """`audited until 5 h 10 min ago: all is explained`, or what is missing and the command that looks for it."""
+    until = f"audited until {span((at - latest.closed_at).total_seconds())} ago"
+    if not latest.missing:
+        return f"{until}: all is explained"
+    days = (at - latest.opened_at).days + 1
+    return f"{until}: {money(latest.missing, latest.currency)} is missing: order-sync audit --since {days}d"
+
+
 def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -> str:
     """What settles an unconfirmed order, as of `at`: a look at the evidence, or a person."""
     if rules.mode is ReconcileMode.OFF:
@@ -45,15 +55,15 @@ def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -
 
 def _in(when: datetime, at: datetime) -> str:
     seconds = (when - at).total_seconds()
-    return f"in {span(seconds)}" if seconds > 0 else "now"
+    return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 
 def pause(stands: PauseStands, at: datetime) -> str:
-    """`paused for 5 min (orders only): low_balance: below 5; tries again in 20 s`."""
+    """`paused for 5 min (orders only): not_enough_funds, tries again in 20 s: Not enough funds`."""
     scope = "orders only" if stands.scope == "add" else "all calls"
-    why = ": ".join(word for word in (stands.reason, stands.detail) if word)
-    tries = f"; tries again {_in(stands.until, at)}" if stands.until else ""
-    return f"paused for {span((at - stands.since).total_seconds())} ({scope}): {harmless(why)}{tries}"
+    tries = f", tries again {_in(stands.until, at)}" if stands.until else ""
+    detail = f": {harmless(stands.detail)}" if stands.detail else ""
+    return f"paused for {span((at - stands.since).total_seconds())} ({scope}): {harmless(stands.reason)}{tries}{detail}"
 
 
 def error(recent: RecentError, at: datetime) -> str:

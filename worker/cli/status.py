@@ -8,7 +8,7 @@ import click
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import harmless, print_json, print_lines, span, table
-from worker.cli.overview_views import balance, error, lasts, pause, rates, waits_for, worker_lines
+from worker.cli.overview_views import audited, balance, error, lasts, pause, rates, waits_for, worker_lines
 from worker.settings import ReconcileSettings, load
 from worker.store.overview import Overview, PanelStands, overview
 from worker.store.recent import Rates
@@ -30,7 +30,8 @@ MOST_SHOWN = 5
     help="For a script: {at, panels: [{panel, configured, pending, oldest_pending_seconds, submitting, unconfirmed, "
     "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, "
     "last_minute: {sent, finished, rejected, unconfirmed}, last_hour: {...}, "
-    "balance: {amount, currency, at, hours_left}, pauses: [{scope, reason, detail, since, until}]}], "
+    "balance: {amount, currency, at, hours_left}, audit: {currency, opened_at, closed_at, missing}, "
+    "pauses: [{scope, reason, detail, since, until}]}], "
     "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, next_look}], "
     "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}.",
 )
@@ -81,6 +82,8 @@ def _panel_lines(stands: Overview) -> Iterator[str]:
         yield from (f"panel {name} is {pause(one, stands.at)}" for one in panel.pauses)
         if panel.balance is not None and panel.balance.hours_left is not None:
             yield f"panel {name}, balance: lasts {lasts(panel.balance)} at the rate of the last 24 h"
+        if panel.audit is not None:
+            yield f"panel {name}, {audited(panel.audit, stands.at)}"
         if panel.last_hour != Rates():
             yield f"panel {name}, last minute: {rates(panel.last_minute)}"
             yield f"panel {name}, last hour: {rates(panel.last_hour)}"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.output import brief, compact, harmless, moment, span
-from worker.cli.overview_views import balance, error, pause, waits_for
+from worker.cli.overview_views import audited, balance, error, pause, waits_for
 from worker.settings import ReconcileSettings
 from worker.store.overview import Overview, PanelStands
 
@@ -154,6 +154,11 @@ def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> l
         if panel.panel in panels
         for one in panel.pauses
     ]
+    gone = [
+        _line(f"{harmless(panel.panel)}: {audited(panel.audit, stands.at)}")
+        for panel in stands.panels
+        if panel.panel in panels and panel.audit is not None and panel.audit.missing
+    ]
     doubtful = [
         _line(
             f"{order.order_id} ({harmless(order.panel)}) for {span(order.age_seconds)}: "
@@ -169,6 +174,7 @@ def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> l
     ]
     titled = {
         "PAUSED": halted,
+        "MONEY IS MISSING": gone,
         "UNCONFIRMED  (order-sync orders show ID)": doubtful,
         "LAST ERRORS": errors,
         "WORKERS": workers,

@@ -1,6 +1,6 @@
 """What is on record about a panel's money within a time, and what audits have made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -61,7 +61,9 @@ TOLD = text("""
 """)
 
 LATEST = text("""
-    SELECT currency, closed_at, missing FROM audits WHERE panel = :panel ORDER BY closed_at DESC, id DESC LIMIT 1
+    SELECT l.panel, l.currency, l.opened_at, l.closed_at, l.missing
+    FROM unnest(CAST(:panels AS text[])) AS p(panel)
+    CROSS JOIN LATERAL (SELECT * FROM audits a WHERE a.panel = p.panel ORDER BY a.closed_at DESC, a.id DESC LIMIT 1) l
 """)
 
 _RECORD = text("""
@@ -83,11 +85,18 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class LatestAudit:
-    """What the last audit came to. `missing` is what is certainly gone; all until `closed_at` was audited."""
+    """What the last audit came to, of the time between these two readings. `missing` is what is certainly gone."""
 
     currency: str | None
+    opened_at: datetime
     closed_at: datetime
     missing: Decimal
+
+
+async def latest_audits(connection: AsyncConnection, panels: Iterable[str]) -> dict[str, LatestAudit]:
+    """The last audit of each of these panels that had one."""
+    rows = await connection.execute(LATEST, {"panels": list(panels)})
+    return {row.panel: LatestAudit(*row[1:]) for row in rows}
 
 
 class Audits:
@@ -153,8 +162,7 @@ class Audits:
     async def latest(self) -> LatestAudit | None:
         """None: there was none."""
         async with self._engine.connect() as connection:
-            row = (await connection.execute(LATEST, {"panel": self._panel})).one_or_none()
-            return None if row is None else LatestAudit(row.currency, row.closed_at, row.missing)
+            return (await latest_audits(connection, [self._panel])).get(self._panel)
 
     async def record(self, report: Report) -> None:
         async with self._engine.begin() as connection:

@@ -1,15 +1,16 @@
 """How things stand with all orders that are open, panel by panel. Closed ones aren't counted: they are too many."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.spending import hours_left
+from worker.store.audit import LatestAudit, latest_audits
 from worker.store.clock import now_of
 from worker.store.recent import Rates, RecentError, errors, rates
 from worker.store.spending import spending_of
@@ -128,6 +129,7 @@ class PanelStands:
     last_minute: Rates = field(default_factory=Rates)
     last_hour: Rates = field(default_factory=Rates)
     balance: BalanceStands | None = None
+    audit: LatestAudit | None = None
     pauses: list[PauseStands] = field(default_factory=list)
 
 
@@ -190,9 +192,7 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).services_at = row.succeeded_at
         for row in await connection.execute(_PAUSES):
             about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
-        for one in await spending_of(connection):
-            left = hours_left(one.spending)
-            about(one.panel).balance = BalanceStands(one.spending.balance, one.currency, one.at, left)
+        await _read_accounts(connection, about)
         for name, minute, hour in await rates(connection):
             about(name).last_minute, about(name).last_hour = minute, hour
         longest = await connection.execute(LONGEST_UNCONFIRMED, {"at_most": MOST_UNCONFIRMED})
@@ -200,6 +200,15 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
         latest = await errors(connection)
         workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
     return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, latest, workers)
+
+
+async def _read_accounts(connection: AsyncConnection, about: Callable[[str], PanelStands]) -> None:
+    spent = await spending_of(connection)
+    audits = await latest_audits(connection, [one.panel for one in spent])
+    for one in spent:
+        left = hours_left(one.spending)
+        about(one.panel).balance = BalanceStands(one.spending.balance, one.currency, one.at, left)
+        about(one.panel).audit = audits.get(one.panel)
 
 
 def _unconfirmed(row: Row[Any]) -> UnconfirmedOrder:

@@ -36,6 +36,21 @@ def busy(database: Database) -> None:
         database.insert("balances", panel="default", balance=balance, currency="USD", at=f"2026-01-0{balance[0]}")
     database.insert("balances", panel="default", balance="3.25", currency="USD")
     database.insert("balances", panel="third", balance="1")
+    for panel, missing, ago in (("default", 7, "30 h"), ("default", "0.45", "5 h"), ("third", 0, "25 h")):
+        database.insert(
+            "audits",
+            panel=panel,
+            currency="USD",
+            missing=missing,
+            opened_at="2026-01-01 00:00+00",
+            closed_at="2026-01-02 00:00+00",
+            **dict.fromkeys(("opening", "charges", "refunds", "top_ups", "unexplained", "closing"), 0),
+        )
+        database.execute(
+            "UPDATE audits SET closed_at = now() - %s::interval, opened_at = now() - interval '2 d' "
+            "WHERE id = (SELECT max(id) FROM audits)",
+            [ago],
+        )
     for kind, before, after, ago, detail in (
         ("status", "submitted", "completed", "90 min", "{}"),
         ("status", "submitted", "completed", "30 min", "{}"),
@@ -79,7 +94,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     assert 600 <= default.pop("oldest_unconfirmed_seconds") < 660
     assert 120 <= default.pop("status_age_seconds") < 180
     assert 60 <= default.pop("status_overdue_seconds") < 120
-    balance, (pause,) = default.pop("balance"), default.pop("pauses")
+    balance, (pause,), audit = default.pop("balance"), default.pop("pauses"), default.pop("audit")
     assert default == {
         "panel": "default",
         "configured": True,
@@ -93,6 +108,9 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     }
     assert (balance["amount"], balance["currency"], balance["hours_left"]) == ("3.25", "USD", None)
     assert (pause["scope"], pause["reason"], pause["detail"], pause["until"]) == ("add", "low_balance", "below 5", None)
+    assert (audit["currency"], audit["missing"]) == ("USD", "0.45")
+    assert audit["opened_at"] < audit["closed_at"] < shown["at"]
+    assert other["audit"] is None
     assert (other["panel"], other["configured"], other["submitting"], other["balance"]) == ("other", False, 1, None)
     assert other["pauses"][0]["until"] == "2026-01-01T00:00:00+00:00"
     assert (third["panel"], third["pending"], third["balance"]["amount"]) == ("third", 0, "1")
@@ -139,11 +157,14 @@ def test_for_people(order_sync: OrderSync) -> None:
     said = "\n".join(lines[4:])
     assert "panel other isn't configured here" in said
     assert "panel default is paused for 0 s (orders only): low_balance: below 5" in said
-    assert "outage: \\x1b[31mgone; tries again now" in said
+    assert "outage, tries again now: \\x1b[31mgone" in said
     assert "order 10 (default) is unconfirmed for 10 min: ambiguous; looked for again now" in said
     assert "panel default, last minute: 1 sent, 0 finished" in said
     assert "panel default, last hour: 1 sent, 1 finished, 1 rejected" in said
     assert "10 min ago: order 5 (default) rejected: link_refused: Bad \\x1b[31mlink" in said
+    assert "panel default, audited until 5 h 0 min ago: 0.45 USD is missing: order-sync audit --since 3d" in said
+    assert "panel third, audited until 1 d 1 h ago: all is explained" in said
+    assert "panel other, audited" not in said
     assert "worker alive:1 is alive" in said
     assert "dead" not in said
 

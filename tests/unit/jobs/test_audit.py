@@ -40,7 +40,7 @@ class Money:
         if not self.recorded:
             return None
         report = self.recorded[-1]
-        return LatestAudit(report.currency, report.closing.at, report.certainly_missing)
+        return LatestAudit(report.currency, report.opening.at, report.closing.at, report.certainly_missing)
 
     async def material(self, since, until):
         self.asked.append((since, until))
