@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
@@ -14,7 +15,7 @@ import click
 from worker.cli.database import UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
 from worker.cli.examples import examples
-from worker.cli.output import hanging
+from worker.cli.folding import fitting
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.status import Balance
 from worker.observe.redaction import Redactor
@@ -78,7 +79,8 @@ def _print_lines(findings: list[Finding]) -> None:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         mend = f"; {finding.mend}" if finding.mend else ""
-        click.echo(hanging(f"{finding.verdict:7}  {finding.subject:{width}}  ", f"{finding.text}{mend}"))
+        line = f"{finding.verdict:7}  {finding.subject:{width}}  {finding.text}{mend}"
+        click.echo(fitting(line, sys.stdout))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

@@ -1,8 +1,11 @@
 """How a command fails: one plain line on stderr, and an exit code (README, "Commands")."""
 
+import sys
 from typing import IO, Any
 
 import click
+
+from worker.cli.folding import fitting
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -20,4 +23,4 @@ class CommandError(click.ClickException):
 
 def complain(message: str, file: IO[Any] | None = None) -> None:
     for line in message.splitlines():
-        click.echo(f"order-sync: {line}", file=file, err=file is None)
+        click.echo(fitting(f"order-sync: {line}", file or sys.stderr), file=file, err=file is None)

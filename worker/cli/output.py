@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +13,7 @@ from uuid import UUID
 import click
 from rich.cells import cell_len, set_cell_size
 
+from worker.cli.folding import fitting
 from worker.observe.redaction import Redactor
 from worker.settings import Settings
 
@@ -44,20 +43,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Ite
 
 def _fitted(cell: str, size: int) -> str:
     return set_cell_size(cell, size) if cell_len(cell) <= size else f"{set_cell_size(cell, size - 1)}…"
-
-
-def hanging(start: str, text: str) -> str:
-    """In a terminal, what doesn't fit goes on below where the text began; elsewhere it stays one line."""
-    if not sys.stdout.isatty():
-        return start + text
-    return textwrap.fill(
-        text,
-        shutil.get_terminal_size().columns,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def moment(at: datetime | None) -> str:
@@ -123,7 +108,7 @@ def print_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], sett
 def print_lines(lines: Iterator[str], settings: Settings) -> None:
     redact = Redactor(settings.secrets()).text
     for line in lines:
-        click.echo(redact(line))
+        click.echo(fitting(redact(line), sys.stdout))
 
 
 def plain(value: object) -> object:

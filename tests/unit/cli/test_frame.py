@@ -12,7 +12,6 @@ import pytest
 from worker import __version__, cli
 from worker.__main__ import main
 from worker.cli.lazy import LazyGroup
-from worker.cli.output import hanging
 
 HERE = Path(__file__).parent
 NAMES = ("fine", "failing", "unset", "interrupted", "leaving")
@@ -107,7 +106,6 @@ CALL = """
 import sys
 from worker import cli
 from worker.cli.lazy import LazyGroup
-from worker.cli.output import hanging
 name = sys.argv[1]
 sys.exit(cli.execute(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
 """
@@ -140,17 +138,3 @@ def test_the_frame_itself_imports_no_heavy_package() -> None:
         out, _ = process.communicate()
     assert "worker.cli" in out.split()
     assert not {"pydantic", "aiohttp", "sqlalchemy", "psycopg", "rich", "structlog"} & set(out.split())
-
-
-def test_long_lines_hang_in_a_terminal_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    text = "ORDER_SYNC_PANELS__DEFAULT__URL_AND_ITS_KEY is wrong; set it to what the panel says"
-    assert hanging("wrong  panel  ", text) == f"wrong  panel  {text}"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    lines = hanging("wrong  panel  ", text).splitlines()
-    assert lines[0].startswith("wrong  panel  ")
-    assert all(line.startswith(" " * 14) for line in lines[1:])
-    assert " ".join(line[14:] for line in lines) == text
-    assert max(map(len, lines[2:])) <= 40
