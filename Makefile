@@ -14,12 +14,12 @@ UV := 0.13.9
 export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint chaos bench lock clean
+.PHONY: help demo run test lint chaos bench screens lock clean
 .DELETE_ON_ERROR:
 
 help: ## this text
 	@echo 'usage: make TARGET [PYTHON=python3.12] [ARGS="..."]'; echo
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-6s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-7s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/runtime ## see it work: Postgres, a sandbox panel, orders of every kind, the worker
 	@$(BIN)/order-sync demo $(ARGS)
@@ -45,6 +45,9 @@ chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --ord
 bench: VENV := .cache/bench/venv
 bench: .cache/bench/venv/bench ## how fast it is on this machine; ARGS="submit --orders 5000" for one scenario
 	@$(BIN)/python -m tests.bench.bench $(ARGS)
+
+screens: $(VENV)/dev ## the pictures in README.md anew, of commands in a real terminal
+	@$(BIN)/python -m tests.screens.make
 
 lock: ## requirements*.txt anew from pyproject.toml; ARGS=--upgrade for the newest of everything
 	@$(PYTHON) -m venv .cache/lock
