@@ -11,6 +11,7 @@ from worker.cli.examples import examples
 from worker.cli.output import harmless, moment, money, print_json, print_lines
 from worker.cli.parameters import SINCE, words
 from worker.cli.parameters import moment as when
+from worker.cli.progress import tell
 from worker.domain import audit as books
 from worker.domain.amounts import Amount
 from worker.domain.audit import Difference, Report, Suspect
@@ -77,8 +78,13 @@ async def _report(audits: Audits, since: datetime | timedelta, until: datetime |
     begin, end = _at(since, now), _at(until, now)
     if end <= begin:
         raise click.BadParameter(f"it isn't before --until ({moment(end)} UTC)", param_hint="'--since'")
-    material = await audits.material(begin, end)
-    return books.audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
+    tell("reading what is on record ...")
+    try:
+        material = await audits.material(begin, end)
+        tell(f"comparing {len(material.histories):,} orders with {len(material.readings):,} readings ...")
+        return books.audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
+    finally:
+        tell("")
 
 
 def _at(given: datetime | timedelta, now: datetime) -> datetime:
@@ -113,8 +119,9 @@ def report_lines(report: Report) -> Iterator[str]:
     yield ""
     yield _verdict(report)
     if report.doubtful:
-        more = ", ..." if len(report.doubtful) > _MOST_SHOWN else ""
-        yield f"Maybe taken by the panel: {', '.join(map(str, report.doubtful[:_MOST_SHOWN]))}{more}."
+        more = len(report.doubtful) - _MOST_SHOWN
+        others = f" and {more} more" if more > 0 else ""
+        yield f"Maybe taken by the panel: {', '.join(map(str, report.doubtful[:_MOST_SHOWN]))}{others}."
     for title, found in (
         ("Unexplained", report.falls),
         ("Top-ups, or refunds that no look has seen yet", report.rises),
@@ -124,6 +131,8 @@ def report_lines(report: Report) -> Iterator[str]:
             yield f"{title}:"
         for difference in _largest(found):
             yield from _difference(difference, unit)
+        if suspects := [one.order_id for difference in found for one in difference.suspects if one.exact]:
+            yield f"  what is on record of one: order-sync orders show {suspects[0]}"
         if len(found) > _MOST_DIFFERENCES:
             yield f"  and {len(found) - _MOST_DIFFERENCES} smaller ones: --json has them all"
 

@@ -1,7 +1,6 @@
 """A change of orders by hand: of those that are named, or of all that a search finds, which are counted first."""
 
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from worker.cli.by_hand import confirm, must_be_able_to_ask
 from worker.cli.database import on_database
 from worker.cli.errors import FAILED, complain
 from worker.cli.output import harmless, print_lines, table
-from worker.cli.progress import progress_bar
+from worker.cli.progress import progress_bar, tell
 from worker.domain.orders import Change, Declined
 from worker.settings import load
 from worker.store.desk import Desk
@@ -56,7 +55,7 @@ def change_found(search: Search, bulk: Bulk, *, dry_run: bool, yes: bool) -> int
     found = on_database(settings, lambda engine: _find(engine, search))
     print_lines(_counted(found), settings)
     if dry_run or not found.order_ids:
-        click.echo("Nothing was changed.")
+        click.echo("Nothing was changed." + (" Without --dry-run, you are asked." if found.order_ids else ""))
         return 0
     confirm(bulk.question.format(_orders(len(found.order_ids))), yes=yes)
     tally = _Tally()
@@ -82,15 +81,9 @@ async def _find(engine: AsyncEngine, search: Search) -> _Found:
             found.order_ids.append(order["id"])
             found.kinds[order["panel"], order["state"], order["error_code"] or ""] += 1
         after = page.next_after
-        _tell("" if after is None else f"{_orders(len(found.order_ids))} found down to order {after} ...")
+        tell("" if after is None else f"{_orders(len(found.order_ids))} found down to order {after} ...")
         if after is None:
             return found
-
-
-def _tell(progress: str) -> None:
-    """On the terminal's line, in place of what was told before; an empty text clears it."""
-    if sys.stderr.isatty():
-        click.echo(f"\r{progress:60}" if progress else f"\r{'':60}\r", err=True, nl=False)
 
 
 def _counted(found: _Found) -> Iterator[str]:

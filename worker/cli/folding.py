@@ -5,7 +5,8 @@ import shutil
 from typing import IO, Any
 
 #: What is never broken: a command at the end of a line, so that it can be copied, and what stands in backquotes.
-_WORDS = re.compile(r" *(?:order-sync (?:\w[\w-]*|--).*|`[^`]*`\S*|\S+)")
+_COMMAND = r"order-sync (?:\w[\w-]*|--).*"
+_WORDS = re.compile(rf" *(?:(?P<command>{_COMMAND})|`[^`]*`\S*|\S+)")
 
 #: Where a column begins, and how far to the right it may for others to go on below it.
 _COLUMNS = re.compile(r"^ +| {2,}")
@@ -20,7 +21,10 @@ def fitting(line: str, stream: IO[Any] | None) -> str:
 
 
 def folded(line: str, width: int) -> str:
-    """A line of more than so many cells in several, below its last column that begins early."""
+    """A line of more than so many cells in several, below its last column that begins early.
+
+    What wouldn't fit there either, an address say, stays where it is for the terminal to break.
+    """
     from rich.cells import cell_len  # noqa: PLC0415 - the frame, which complains, imports nothing heavy
 
     if cell_len(line) <= width:
@@ -28,10 +32,11 @@ def folded(line: str, width: int) -> str:
     deepest = min(_DEEPEST, width // 2)
     indent = max((column.end() for column in _COLUMNS.finditer(line) if column.end() <= deepest), default=2)
     rows, row = [], ""
-    for word in _WORDS.findall(line):
-        if row.strip() and cell_len(row + word) > width:
+    for word in _WORDS.finditer(line):
+        below = " " * (2 if word["command"] else indent) + word[0].lstrip(" ")
+        if row.strip() and cell_len(row + word[0]) > width and (word["command"] or cell_len(below) <= width):
             rows.append(row)
-            row = " " * indent + word.lstrip(" ")
+            row = below
         else:
-            row += word
+            row += word[0]
     return "\n".join([*rows, row])

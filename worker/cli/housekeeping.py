@@ -82,3 +82,5 @@ def _lines(tidied: Tidied, days: int, *, dry_run: bool) -> Iterator[str]:
     else:
         yield "ORDER_SYNC_RETENTION__DAYS is 0: all history stays where it is"
     yield f"{would}deleted: {tidied.workers} workers that ended long ago, {tidied.examinations} examinations"
+    if dry_run and tidied:
+        yield "nothing was changed; to do it: order-sync housekeeping"

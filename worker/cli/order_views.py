@@ -28,9 +28,16 @@ _DOUBTS: Mapping[str, str] = {
 _LABEL = 16
 
 
-def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str]:
-    """`next_page`: the arguments of the command that shows what comes after."""
-    yield from _rows(page, width)
+def list_lines(page: Page, width: int, next_page: Sequence[str], *, is_all: bool) -> Iterator[str]:
+    """`next_page`: the arguments of the command that shows what comes after; `is_all`: nothing was left out."""
+    if page.orders:
+        yield from _rows(page, width)
+        yield ""
+        yield f"one of them, with its history: order-sync orders show {page.orders[0]['id']}"
+    elif is_all:
+        yield "There is no order yet: insert rows into the table `orders`, or place one with `order-sync orders add`."
+    else:
+        yield "No such orders."
     command = harmless(shlex.join(next_page))
     if page.looked_back_to is not None:
         yield f"Looked back to {moment(page.looked_back_to)} UTC. Further: {command}"
@@ -39,9 +46,6 @@ def list_lines(page: Page, width: int, next_page: Sequence[str]) -> Iterator[str
 
 
 def _rows(page: Page, width: int) -> Iterator[str]:
-    if not page.orders:
-        yield "No such orders."
-        return
     rows = [
         [
             str(order["id"]),
@@ -55,8 +59,6 @@ def _rows(page: Page, width: int) -> Iterator[str]:
         for order in page.orders
     ]
     yield from table(["ID", "AGE", "PANEL", "SERVICE", "STATE", "PANEL ID", "ERROR OR LINK"], rows, width)
-    if page.next_after is not None:
-        yield ""
 
 
 def dossier_lines(dossier: Dossier) -> Iterator[str]:

@@ -15,7 +15,9 @@ from worker.cli.parameters import ORDER_ID, words
 from worker.cli.selection import as_options, filters, selected
 from worker.domain.states import OrderState
 from worker.settings import load
-from worker.store.search import Finder
+from worker.store.search import Finder, Search
+
+_LIMIT = 50
 
 
 @click.command(
@@ -27,7 +29,7 @@ from worker.store.search import Finder
 )
 @filters(OrderState)
 @click.option("--reference", type=words, metavar="TEXT")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=_LIMIT, show_default=True)
 @click.option("--after", type=ORDER_ID, metavar="ID", help="Only older ones: the next page after one that ended here.")
 @click.option(
     "--json",
@@ -48,9 +50,10 @@ def list_orders(*, reference: str | None, limit: int, after: int | None, as_json
         shown = {"orders": page.orders, "next_after": page.next_after, "looked_back_to": page.looked_back_to}
         print_json(shown, settings)
     else:
-        paging = ["--limit", str(limit), "--after", str(page.next_after)]
+        paging = [*([] if limit == _LIMIT else ["--limit", str(limit)]), "--after", str(page.next_after)]
         next_page = ["order-sync", "orders", "list", *as_options(search), *paging]
-        print_lines(list_lines(page, shutil.get_terminal_size().columns, next_page), settings)
+        is_all = search == Search()
+        print_lines(list_lines(page, shutil.get_terminal_size().columns, next_page, is_all=is_all), settings)
 
 
 @click.command(epilog=examples("order-sync orders show 42"))

@@ -17,6 +17,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST_AGO = 36_525 * 86_400
 
 
+def ago(time: timedelta) -> str:
+    """As it is typed, in the largest unit that it is a whole number of: `90s`, `15m`, `2h`, `7d`."""
+    seconds = round(time.total_seconds())
+    size, unit = max((size, unit) for unit, size in _UNITS.items() if unit != "w" and seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
 def words(given: str) -> str:
     """A text that isn't blank, and that a database can hold."""
     try:

@@ -15,3 +15,9 @@ def progress_bar(length: int, label: str = "") -> Iterator[Callable[[int], None]
         return
     with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
         yield bar.update
+
+
+def tell(progress: str) -> None:
+    """On the terminal's line, in place of what was told before; an empty text clears it."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{progress:60}" if progress else f"\r{'':60}\r", err=True, nl=False)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from worker.cli.parameters import moment, words
+from worker.cli.parameters import ago, moment, words
 from worker.domain.states import OrderState
 from worker.store.search import Search
 
@@ -51,7 +51,7 @@ def as_options(search: Search) -> list[str]:
     options = {
         "--panel": search.panel,
         "--service": search.service,
-        "--since": f"{since.total_seconds():.0f}s" if isinstance(since, timedelta) else _written(since),
+        "--since": ago(since) if isinstance(since, timedelta) else _written(since),
         "--reference": search.reference,
         "--error-code": search.error_code,
         "--link": search.link,

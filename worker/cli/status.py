@@ -103,4 +103,7 @@ def _unconfirmed_lines(stands: Overview, rules: ReconcileSettings) -> Iterator[s
 
 
 def _error_lines(stands: Overview) -> Iterator[str]:
-    yield from (error(one, stands.at) for one in stands.errors[:MOST_SHOWN])
+    shown = stands.errors[:MOST_SHOWN]
+    yield from (error(one, stands.at) for one in shown)
+    if shown:
+        yield f"the history of one: order-sync orders show {shown[0].order_id}"

@@ -74,6 +74,7 @@ Unexplained:
     1 other moved then: --json names them
   -1.1 USD, between 2026-11-01 12:30:00 and 2026-11-01 12:50:00
     no order here moved then: look in the panel for one that isn't in the table
+  what is on record of one: order-sync orders show {wrong[0]}
 
 Top-ups, or refunds that no look has seen yet:
   50 USD, between 2026-11-01 12:50:00 and 2026-11-01 13:10:00

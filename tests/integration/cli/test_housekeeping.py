@@ -49,6 +49,7 @@ def test_for_people(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> N
     assert ended.out == (
         "would be moved to the archive: 2 events and 2 submissions of 2 orders that closed more than 90 days ago\n"
         "would be deleted: 0 workers that ended long ago, 0 examinations\n"
+        "nothing was changed; to do it: order-sync housekeeping\n"
     )
     assert order_sync("housekeeping").out.startswith("moved to the archive: 2 events")
     monkeypatch.setenv("ORDER_SYNC_RETENTION__DAYS", "0")

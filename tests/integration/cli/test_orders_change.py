@@ -71,7 +71,7 @@ def test_a_dry_run_counts(order_sync: OrderSync, database: Database, rejected: l
     head, row, _, last = ended.out.splitlines()
     assert head.split() == ["ORDERS", "PANEL", "STATE", "ERROR"]
     assert row.split() == ["5", "default", "rejected", "link_refused"]
-    assert last == "Nothing was changed."
+    assert last == "Nothing was changed. Without --dry-run, you are asked."
     assert states(database) == before
 
 

@@ -112,14 +112,14 @@ def test_lines_fit(order_sync: OrderSync, database: Database, monkeypatch: pytes
         database.add_order(panel=text[:400], service=text, link=text, state="unconfirmed", error_code=text)
     ended = order_sync("orders", "list")
     assert ended.code == 0
-    assert len(ended.out.splitlines()) == 5
+    assert len(ended.out.splitlines()) == 7
     cells = [sum(2 if ord(c) > 0x2FFF else 1 for c in line) for line in ended.out.splitlines()]
     assert max(cells) <= int(columns)
     assert all(c.isprintable() for line in ended.out.split("\n") for c in line)
 
 
 def test_nothing_is_found(order_sync: OrderSync) -> None:
-    assert order_sync("orders", "list").out == "No such orders.\n"
+    assert order_sync("orders", "list").out.startswith("There is no order yet: insert rows into the table `orders`")
 
 
 def test_what_takes_too_long_is_told(
