@@ -127,8 +127,8 @@ def settling_lines(dossier: Dossier) -> Iterator[str]:
     command = f"  order-sync orders resolve {dossier.order['id']}"
     for candidate in _candidates(dossier) or ["ID"]:
         yield f"{command} --panel-order-id {shlex.quote(harmless(candidate))} --why '...'"
-    yield f"{command} --not-accepted --why '...'    (it is sent again)"
-    yield f"{command} --reject --why '...'          (it is given up)"
+    yield f"{command} --not-accepted --why '...'  (sent again)"
+    yield f"{command} --reject --why '...'        (given up)"
 
 
 def _verdict_lines(verdict: Mapping[str, Any] | None) -> Iterator[str]:

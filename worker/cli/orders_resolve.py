@@ -67,8 +67,8 @@ def resolve(
     if panel_order_id is not None:
         _check_free(settings, dossier, panel_order_id)
         if not no_check:
-            click.echo(_check_ours(settings, dossier, panel_order_id))
-    click.echo(_consequence(order_id, decision))
+            print_lines(iter([_check_ours(settings, dossier, panel_order_id)]), settings)
+    print_lines(iter([_consequence(order_id, decision)]), settings)
     confirm("Do it?", yes=yes)
     result = on_database(
         settings, lambda engine: Desk(engine).resolve(order_id, decision, token=dossier.token, who=who, why=why)

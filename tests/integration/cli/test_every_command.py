@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import click
 import pytest
+from rich.cells import cell_len
 
 from tests.acceptance.commands.command import Ended, shows_a_secret, with_password
 from tests.command_tree import COMMANDS
@@ -76,6 +77,81 @@ def order_1(shared: Database) -> None:
     shared.execute("TRUNCATE orders, submissions, services, polls RESTART IDENTITY CASCADE")
     shared.execute("INSERT INTO services (panel, service, type, rate, raw) VALUES ('default', '1', 'Default', 1, '{}')")
     add_unconfirmed(shared)
+
+
+@pytest.fixture
+def crowded(shared: Database, order_1: None) -> None:
+    """Much of everything, in long words: whatever a command may have to say, it says."""
+    long = "The panel said that " + "it had much to say about this, and " * 6
+    shared.execute("TRUNCATE order_events, pauses, workers, balances, audits, service_changes, refills, cancels")
+    shared.execute(
+        "UPDATE orders SET id = 1000000 WHERE id = 1;"
+        "UPDATE submissions SET order_id = 1000000;"
+        "INSERT INTO examinations VALUES (1000000, now() + interval '30 s', 3, "
+        """'{"verdict": "undecided", "doubt": "fits_loosely", "candidates": [23501, 23502]}');"""
+        "ALTER TABLE orders ALTER COLUMN id RESTART WITH 1"
+    )
+    for state in ("unconfirmed", "rejected", "submitted", "completed", "pending"):
+        for number in range(60):
+            shared.add_order(
+                state=state,
+                panel=f"a-panel-of-a-long-name-{number % 2}",
+                link=f"https://example.com/somebody/{number}",
+                reference=f"shop-{state}-{number}",
+                panel_order_id=f"{state}-{number}",
+                error_code="link_refused",
+                error=long,
+            )
+    shared.execute(
+        """
+        INSERT INTO order_events (order_id, kind, state_before, state_after, panel_status, detail)
+        SELECT
+            id, 'rejected', 'submitting', state, 'In progress',
+            jsonb_build_object('error_code', 'refused', 'error', error)
+        FROM orders;
+        INSERT INTO pauses (panel, scope, reason, detail, until)
+        SELECT panel, 'all', 'not_enough_funds', max(error), now() + interval '1 h' FROM orders GROUP BY panel;
+        INSERT INTO workers (id, name, lease_until)
+        SELECT gen_random_uuid(), repeat('long-', 12) || n, now() + interval '1 h' FROM generate_series(1, 3) n;
+        INSERT INTO services (panel, service, name, type, category, rate, min, max, raw)
+        SELECT
+            'default', 's' || n, repeat('Followers ', 12), 'Custom Comments Package', 'c', 2.123456, 10, 100000000, '{}'
+        FROM generate_series(1, 60) n;
+        INSERT INTO service_changes (panel, service, kind, value_before, value_after)
+        SELECT 'default', 's' || n, 'rate', '1.0123456', '2.123456' FROM generate_series(1, 60) n;
+        INSERT INTO balances (panel, at, balance, currency)
+        SELECT 'default', now() - n * interval '1 h', 12345678.12345678 - n % 7, 'USD'
+        FROM generate_series(100, 0, -1) n;
+        INSERT INTO audits (
+            panel, currency, opened_at, closed_at, opening, charges, refunds, top_ups, unexplained, closing, missing
+        )
+        SELECT 'default', 'USD', now() - interval '30 h', now() - interval '5 h', 1, 1, 1, 1, 1, 1, 12345.12345678;
+        """
+    )
+
+
+#: What is typed beside what `words_of` does.
+MORE = [
+    "orders list --link nowhere",
+    "orders list --panel a-panel-of-a-long-name-1 --since 7d --error-code link_refused",
+    "orders show 1000000",
+    "orders retry --state rejected --dry-run",
+    "services --changed-since 30d",
+    "services --dearer",
+    "balance --days 30",
+    "audit --panel nowhere",
+    "housekeeping --dry-run",
+]
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize("line", [*(name for name in COMMANDS if name not in LASTING), *MORE])
+def test_it_fits_a_terminal_of_80_columns(typed: OrderSync, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    ended = typed(*(words_of(line) if line in COMMANDS else line.split()))
+    assert ended.out
+    long = [row for row in ended.out.splitlines() if cell_len(row) > 80]
+    assert [row for row in long if not row.startswith("  order-sync ")] == []  # what is copied is on one line
 
 
 def is_plain(ended: Ended) -> bool:
