@@ -41,6 +41,7 @@ _COLOURS: Mapping[str, str] = {
 
 _STYLE = f"""<style>
   text {{ font: {SIZE}px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace }}
+  .bold {{ font-weight: 600 }}
   .frame {{ fill: {_GROUND}; stroke: {_FRAME} }}
 </style>"""
 
@@ -49,11 +50,12 @@ _BLOCK = "█"
 
 
 def svg(screen: Screen, command: str) -> str:
-    """The screen under a bar that says by which command it came about. Empty lines at the end are left out."""
-    lines = max((row for row in range(screen.lines) if screen.display[row].strip()), default=0) + 1
+    """The screen under a bar that says by which command it came about, without the empty lines around it."""
+    written = [row for row in range(screen.lines) if screen.display[row].strip()] or [0]
+    lines = range(written[0], written[-1] + 1)
     width = screen.columns * CELL + 2 * _MARGIN
-    height = lines * LINE + _BAR + 2 * _MARGIN
-    drawn = [part for row in range(lines) for part in _row(screen, row)]
+    height = len(lines) * LINE + _BAR + 2 * _MARGIN
+    drawn = [part for place, row in enumerate(lines) for part in _row(screen, row, _BAR + _MARGIN + place * LINE)]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img">',
@@ -69,10 +71,9 @@ def svg(screen: Screen, command: str) -> str:
     )
 
 
-def _row(screen: Screen, row: int) -> Iterator[str]:
+def _row(screen: Screen, row: int, top: int) -> Iterator[str]:
     """Cells of one look are one text, stretched to their places."""
     cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]
-    top = _BAR + _MARGIN + row * LINE
     for look, run in groupby(cells, key=lambda cell: (_colours(cell[1]), cell[1].bold, cell[1].data == _BLOCK)):
         (ink, ground), bold, is_block = look
         found = list(run)
@@ -83,7 +84,7 @@ def _row(screen: Screen, row: int) -> Iterator[str]:
         if is_block:
             yield f'<rect x="{left}" y="{top + 3}" width="{width}" height="{LINE - 6}" fill="{ink}"/>'
         elif text.strip():
-            yield from _text(text, left, top, f'fill="{ink}"' + (' font-weight="600"' if bold else ""))
+            yield from _text(text, left, top, f'fill="{ink}"' + (' class="bold"' if bold else ""))
 
 
 def _text(text: str, left: int, top: int, style: str) -> Iterator[str]:

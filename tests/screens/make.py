@@ -31,7 +31,8 @@ SIZE = (100, 30)
 #: The worker of the shop is this one, whatever the machine's name.
 WORKER = "shop-1:1"
 
-_SETTLE = 4
+#: Seconds, in which a lost order is still unconfirmed.
+_SETTLE = 8
 
 _QUICK = {
     "PANELS__BACKUP__KEY": "sandbox-key",
@@ -123,7 +124,7 @@ async def _lose(tables: Tables, sandbox: Sandbox, number: int) -> int:
     """An order that the panel takes, and whose answer is lost."""
     sandbox.faults.add(Fault(kind=FaultKind.CLOSE, action="add", where=Where.AFTER, count=1))
     (order_id,) = insert(tables.url, [_order(number)])
-    await tables.until(f"SELECT state = 'unconfirmed' FROM orders WHERE id = {order_id}")  # noqa: S608 - ours
+    await tables.until(f"SELECT EXISTS (SELECT FROM order_events WHERE order_id = {order_id} AND kind = 'unconfirmed')")  # noqa: S608 - ours
     return order_id
 
 
