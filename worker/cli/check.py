@@ -23,7 +23,8 @@ from worker.panel import PanelClient
 from worker.settings import PanelSettings, Settings, SettingsError, load
 from worker.settings_sources import PANELS, PREFIX
 from worker.store.engine import DatabaseUnreachableError
-from worker.store.health import OLDEST, DatabaseReport, inspect, standstill
+from worker.store.health import OLDEST, DatabaseReport, inspect
+from worker.store.standstill import standstill
 
 #: Seconds. The worker goes by the database's clock, so more than this only makes logs and tables hard to compare.
 CLOCK_TOLERANCE = 2.0

@@ -1,7 +1,6 @@
 """Lines that fit a terminal: broken between words, and going on below where their text began."""
 
 import re
-import shutil
 from typing import IO, Any
 
 #: What is never broken: a command at the end of a line, so that it can be copied, and what stands in backquotes.
@@ -17,6 +16,8 @@ def fitting(line: str, stream: IO[Any] | None) -> str:
     """In a terminal, the line as it fits there; anywhere else it stays one line."""
     if stream is None or not stream.isatty():
         return line
+    import shutil  # noqa: PLC0415 - as below
+
     return folded(line, shutil.get_terminal_size().columns)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from worker.cli.output import compact, harmless, money, span
 from worker.settings import ReconcileMode, ReconcileSettings
-from worker.store.audit import LatestAudit
+from worker.store.audit_results import LatestAudit
 from worker.store.overview import BalanceStands, Overview, PanelStands, PauseStands, UnconfirmedOrder
 from worker.store.recent import Rates, RecentError
 

@@ -1,9 +1,8 @@
 """What is on record about a panel's money within a time, and what audits have made of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.audit import Reading, Report
 from worker.domain.movements import Call, History, Taken, Told
 from worker.domain.states import ON_PANEL, OrderState
+from worker.store.audit_results import LatestAudit, latest_audits
 from worker.store.clock import now_of
 from worker.store.submissions import ACCEPTED_LATE, REFUTED
 
@@ -60,12 +60,6 @@ TOLD = text("""
     ORDER BY e.id
 """)
 
-LATEST = text("""
-    SELECT l.panel, l.currency, l.opened_at, l.closed_at, l.missing
-    FROM unnest(CAST(:panels AS text[])) AS p(panel)
-    CROSS JOIN LATERAL (SELECT * FROM audits a WHERE a.panel = p.panel ORDER BY a.closed_at DESC, a.id DESC LIMIT 1) l
-""")
-
 _RECORD = text("""
     INSERT INTO audits
         (panel, currency, opened_at, closed_at, opening, charges, refunds, top_ups, unexplained, closing, missing)
@@ -81,22 +75,6 @@ class Material:
 
     readings: tuple[Reading, ...]
     histories: tuple[History, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LatestAudit:
-    """What the last audit came to, of the time between these two readings. `missing` is what is certainly gone."""
-
-    currency: str | None
-    opened_at: datetime
-    closed_at: datetime
-    missing: Decimal
-
-
-async def latest_audits(connection: AsyncConnection, panels: Iterable[str]) -> dict[str, LatestAudit]:
-    """The last audit of each of these panels that had one."""
-    rows = await connection.execute(LATEST, {"panels": list(panels)})
-    return {row.panel: LatestAudit(*row[1:]) for row in rows}
 
 
 class Audits:

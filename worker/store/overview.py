@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.spending import hours_left
-from worker.store.audit import LatestAudit, latest_audits
+from worker.store.audit_results import LatestAudit, latest_audits
 from worker.store.clock import now_of
 from worker.store.recent import Rates, RecentError, errors, rates
 from worker.store.spending import spending_of

@@ -19,6 +19,7 @@ from worker.domain.states import OrderState
 from worker.store import (
     archive,
     audit,
+    audit_results,
     budget,
     catalogue,
     changes,
@@ -244,7 +245,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "audit.touched": (audit.TOUCHED, PERIOD),
     "audit.calls": (audit.CALLS, {"order_id": OPEN_IDS}),
     "audit.told": (audit.TOLD, {"order_id": OPEN_IDS}),
-    "audit.latest": (audit.LATEST, {"panels": ["default", "few"]}),
+    "audit_results.latest": (audit_results.LATEST, {"panels": ["default", "few"]}),
     "spending.recent": (spending.SPENDING, {"seconds": 0.0}),
     "spending.curve": (spending.CURVE, PERIOD | {"currency": "USD", "parts": 66, "seconds": 60.0}),
     "spending.days": (spending.DAYS, PERIOD | {"currency": "USD"}),

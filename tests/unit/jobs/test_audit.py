@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from worker.domain.audit import Reading
 from worker.jobs.audit import Audit
-from worker.store.audit import LatestAudit, Material
+from worker.store.audit import Material
+from worker.store.audit_results import LatestAudit
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
 
