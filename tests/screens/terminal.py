@@ -1,7 +1,7 @@
 """What a terminal shows of what a command has written to it, at the end or at some moment before."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyte
 from pyte.screens import Screen
@@ -18,7 +18,7 @@ def screen(said: str, size: tuple[int, int], when: Callable[[str], bool] = lambd
     columns, lines = size
     shown = Screen(columns, lines)
     stream = pyte.Stream(shown)
-    for part in _parts(said.partition(_GIVEN_BACK)[0]):
+    for part in _NEXT_PICTURE.split(said.partition(_GIVEN_BACK)[0]):
         stream.feed(part)
         if when(text(shown)):
             break
@@ -27,7 +27,3 @@ def screen(said: str, size: tuple[int, int], when: Callable[[str], bool] = lambd
 
 def text(shown: Screen) -> str:
     return "\n".join(line.rstrip() for line in shown.display)
-
-
-def _parts(said: str) -> Iterator[str]:
-    yield from _NEXT_PICTURE.split(said)
