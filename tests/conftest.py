@@ -18,11 +18,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import new_database
 from worker.store.embedded import embedded_postgres
 
 RUN = pytest.StashKey[str]()
+
+# That a machine is busy is no finding.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,7 +6,6 @@ The model is a panel that keeps count of what it took. What the rows say must ag
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
@@ -251,4 +250,3 @@ class OrdersAndTheirPanel(RuleBasedStateMachine):
 
 
 TestOrdersAndTheirPanel = OrdersAndTheirPanel.TestCase
-TestOrdersAndTheirPanel.settings = settings(deadline=None)  # a busy machine is no finding

@@ -1,6 +1,6 @@
 """Whatever happens on the panel and on the way to it, a verdict is the truth (README, promise 3)."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.jobs.evidence_world import KINDS, PLAIN_SHOWS, THE_END, World, landmark, rows, worlds
@@ -8,11 +8,8 @@ from tests.unit.jobs.evidence_world import KINDS, PLAIN_SHOWS, THE_END, World, l
 #: Kinds that are told apart by their charges, however roughly these are rounded.
 DISTINCT = [KINDS[0], *KINDS[2:5]]
 
-#: A world takes some milliseconds to draw and to live through; on a busy machine, more.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-
-@settings(UNHURRIED, max_examples=300)
+@settings(max_examples=300)
 @given(world=worlds())
 def test_a_verdict_is_the_truth(world: World):
     """Every order is linked to what came of it, or proven absent where nothing did: the world judges each verdict."""
@@ -20,7 +17,6 @@ def test_a_verdict_is_the_truth(world: World):
         world.run(at)
 
 
-@UNHURRIED
 @given(data=st.data(), count=st.integers(1, len(DISTINCT)), strangers=st.lists(st.integers(0, 60), max_size=3))
 def test_where_charges_differ_and_all_is_answered_everything_is_settled(data: st.DataObject, count, strangers):
     ours = [data.draw(rows(st.just(kind), PLAIN_SHOWS)) for kind in DISTINCT[:count]]
