@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert
-from worker.sandbox import Sandbox
+from worker.sandbox import Fault, FaultKind, Sandbox
 
 GOOD = {"service": "1", "link": "https://example.com/good", "quantity": 100}
 
@@ -36,6 +36,24 @@ async def test_bad_rows_are_rejected_here_and_the_good_go_on(tables: Tables, tmp
         assert all(row["error"] for row in rejected)
         assert tables.value("SELECT state FROM orders WHERE reference IS NULL") == "submitted"
         assert sandbox.journal.counts["add"] == 1
+
+
+async def test_many_rows_of_a_service_that_nothing_is_known_of_leave_the_way_free(
+    tables: Tables, tmp_path: Path
+) -> None:
+    """The panel doesn't tell its services any more, so nothing says that there is no such one."""
+    async with Sandbox() as sandbox, worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
+        await tables.until("SELECT EXISTS (SELECT FROM services)")
+        sandbox.faults.add(Fault(kind=FaultKind.ERROR, action="services"))
+        tables.rows("UPDATE periodic_jobs SET succeeded_at = succeeded_at - interval '2 minutes'")
+        insert(tables.url, [{**BAD["unknown_service"], "priority": 1}] * 5000)
+        insert(tables.url, [GOOD])
+        await tables.until("SELECT EXISTS (SELECT FROM orders WHERE state = 'submitted')")
+        assert await daemon.stop() == 0
+        assert tables.value("SELECT count(*) FROM orders WHERE state = 'pending'") == 5000
+        assert sandbox.journal.counts["services"] <= 2 + tables.value(
+            "SELECT extract(epoch FROM now() - min(created_at)) FROM orders"
+        )
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)

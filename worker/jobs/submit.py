@@ -30,6 +30,9 @@ FRESH = 60.0
 #: Seconds until a row that waits for the catalogue is looked at again.
 HOLD = 1.0
 
+#: Seconds after which the panel is asked for its catalogue again, should it not have given it.
+ASK_AGAIN = 5.0
+
 
 class Submit:
     """Sends what may be sent, as long as there is any; the calls go on after a run has ended."""
@@ -54,7 +57,8 @@ class Submit:
         self._fetch_catalogue = fetch_catalogue
         self._wake = wake
         self._catalogue_fresh_until = 0.0
-        self._alike = False  # orders that wait for their like were before those that could go
+        self._ask_again_at = 0.0
+        self._queue_behind = False  # orders that have to wait were before those that could go
         self._sending: set[int] = set()  # tokens
         self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
 
@@ -79,7 +83,7 @@ class Submit:
             if worker_id is None:
                 return 0
             self._doubtful = worker_id
-            look_at = BUNCH if self._alike else 0
+            look_at = BUNCH if self._queue_behind else 0
             claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide, look_at=look_at)
             self._doubtful = None
             for claimed in claim.sendable:
@@ -93,7 +97,7 @@ class Submit:
         self._tell_refused(claim)
         if claim.held:
             await self._see_to_catalogue()
-        self._alike = claim.alike > 0
+        self._queue_behind = claim.held + claim.alike > 0
         if claim.alike:
             asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
@@ -138,10 +142,11 @@ class Submit:
 
     async def _see_to_catalogue(self) -> None:
         """A row names a service that isn't mirrored: see to a mirror that is young enough to say that there is none."""
-        age = await self._catalogue.age()
+        age, now = await self._catalogue.age(), asyncio.get_running_loop().time()
         if age is not None and age < FRESH:
-            self._catalogue_fresh_until = asyncio.get_running_loop().time() + FRESH - age
-        else:
+            self._catalogue_fresh_until = now + FRESH - age
+        elif now >= self._ask_again_at:
+            self._ask_again_at = now + ASK_AGAIN
             await self._catalogue.hasten(0)
             self._fetch_catalogue()
 
