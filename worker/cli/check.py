@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from worker.cli.database import UPDATE
+from worker.cli.database import ANOTHER, UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
 from worker.cli.examples import examples
 from worker.cli.folding import fitting
@@ -23,7 +23,7 @@ from worker.panel import PanelClient
 from worker.settings import PanelSettings, Settings, SettingsError, load
 from worker.settings_sources import PANELS, PREFIX
 from worker.store.engine import DatabaseUnreachableError
-from worker.store.health import OLDEST, DatabaseReport, inspect
+from worker.store.health import ENCODING, OLDEST, DatabaseReport, inspect
 from worker.store.standstill import standstill
 
 #: Seconds. The worker goes by the database's clock, so more than this only makes logs and tables hard to compare.
@@ -129,6 +129,9 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
         yield Finding("database", Verdict.WRONG, f"is PostgreSQL {report.version}", f"use {oldest} or newer")
     else:
         yield Finding("database", Verdict.OK, f"PostgreSQL {report.version}")
+    if report.encoding != ENCODING:
+        text = f"is encoded in {report.encoding}, and panels' texts need {ENCODING}"
+        yield Finding("database", Verdict.WRONG, text, ANOTHER)
     if report.is_pooled:
         yield from _pooler(report)
     if report.is_at_head:

@@ -18,6 +18,9 @@ T = TypeVar("T")
 #: What to do about a schema that is newer than the program.
 UPDATE = "update order-sync"
 
+#: What to do about a database that can't hold all texts.
+ANOTHER = "make it anew, with `createdb --encoding UTF8 --template template0`"
+
 
 def unreachable(error: DatabaseUnreachableError) -> CommandError:
     return CommandError(

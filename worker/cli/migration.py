@@ -1,9 +1,9 @@
 """Bringing a schema to head, for the commands that do."""
 
-from worker.cli.database import UPDATE, unreachable
+from worker.cli.database import ANOTHER, UPDATE, unreachable
 from worker.cli.errors import CommandError
 from worker.store.engine import DatabaseUnreachableError
-from worker.store.migrate import NewerSchemaError, migrate
+from worker.store.migrate import NarrowEncodingError, NewerSchemaError, migrate
 
 
 def bring_to_head(url: str) -> tuple[str | None, str | None]:
@@ -14,3 +14,5 @@ def bring_to_head(url: str) -> tuple[str | None, str | None]:
         raise unreachable(error) from error
     except NewerSchemaError as error:
         raise CommandError(f"{error}: {UPDATE}") from error
+    except NarrowEncodingError as error:
+        raise CommandError(f"{error}: {ANOTHER}") from error

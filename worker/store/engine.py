@@ -25,7 +25,10 @@ _SESSION = {
 #: Seconds after which nobody takes a connection's word for it that it still is one.
 IDLE = 1.0
 
-_CONNECT_ARGS: dict[str, Any] = {
+#: What passes on the wire, whatever the database's own encoding is: panels' words come in every language.
+_ENCODING = {"client_encoding": "utf8"}
+
+_CONNECT_ARGS: dict[str, Any] = _ENCODING | {
     "connect_timeout": 10,
     "application_name": "order-sync",
     # A peer that vanished without a word is noticed within half a minute.
@@ -104,7 +107,7 @@ def connection_to(url: str) -> Iterator[Connection]:
     engine = create_engine(
         sqlalchemy_url(url),
         poolclass=NullPool,
-        connect_args={"connect_timeout": 10, "prepare_threshold": None},
+        connect_args=_ENCODING | {"connect_timeout": 10, "prepare_threshold": None},
         hide_parameters=True,
     )
     try:

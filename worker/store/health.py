@@ -12,6 +12,9 @@ from worker.store.revision import current, head
 #: The oldest Postgres that is tested, as `server_version_num` has it.
 OLDEST = 150_000
 
+#: The one encoding in which all is said that panels and shops say, as `server_encoding` has it.
+ENCODING = "UTF8"
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReport:
@@ -27,6 +30,7 @@ class DatabaseReport:
     clock_difference: float
     is_pooled: bool = False
     is_limited: bool = True
+    encoding: str = ENCODING
 
     @property
     def is_at_head(self) -> bool:
@@ -46,12 +50,12 @@ def inspect(url: str) -> DatabaseReport:
 
 _REPORT = text("""
     SELECT current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
-        pg_backend_pid(), current_setting('statement_timeout') <> '0'
+        pg_backend_pid(), current_setting('statement_timeout') <> '0', current_setting('server_encoding')
 """)
 
 
 def _report(connection: Connection) -> DatabaseReport:
-    version, number, clock, process_id, is_limited = connection.execute(_REPORT).one()
+    version, number, clock, process_id, is_limited, encoding = connection.execute(_REPORT).one()
     driver: Any = connection.connection.driver_connection
     return DatabaseReport(
         version,
@@ -61,4 +65,5 @@ def _report(connection: Connection) -> DatabaseReport:
         (clock - datetime.now(UTC)).total_seconds(),
         is_pooled=process_id != driver.info.backend_pid,
         is_limited=is_limited,
+        encoding=encoding,
     )

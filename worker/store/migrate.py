@@ -7,10 +7,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from worker.store.engine import connection_to
+from worker.store.health import ENCODING
 from worker.store.revision import current, directory, head
 
 #: Any number will do, as long as every migrator takes the same.
 _LOCK = 0x6F72_6465_7273
+
+_SERVER_ENCODING = text("SELECT current_setting('server_encoding')")
 
 
 class NewerSchemaError(Exception):
@@ -18,6 +21,13 @@ class NewerSchemaError(Exception):
 
     def __init__(self, revision: str) -> None:
         super().__init__(f"the schema is at {revision}, and this version knows no further than {head()}")
+
+
+class NarrowEncodingError(Exception):
+    """A new database that couldn't hold all that a panel says."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"the database's encoding is {encoding}, and panels' texts need {ENCODING}")
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -30,7 +40,7 @@ def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the database up to `revision`; says which it was at before, and is at now.
 
     Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do.
-    Raises DatabaseUnreachableError and NewerSchemaError.
+    Raises DatabaseUnreachableError, NewerSchemaError and NarrowEncodingError.
     """
     return _move(url, command.upgrade, revision)
 
@@ -46,5 +56,7 @@ def _move(url: str, move: Callable[[Config, str], None], revision: str) -> tuple
         before = current(connection)
         if before is not None and before > head():
             raise NewerSchemaError(before)
+        if before is None and (encoding := connection.execute(_SERVER_ENCODING).scalar_one()) != ENCODING:
+            raise NarrowEncodingError(encoding)
         move(_config(connection), revision)
         return before, current(connection)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,9 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from tests.databases import new_database
 from worker.store import migrate as migrations
 from worker.store.engine import sqlalchemy_url
-from worker.store.migrate import NewerSchemaError, downgrade, migrate
+from worker.store.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
 from worker.store.revision import current, directory, head
 from worker.store.tables import STORAGE, metadata
 
@@ -153,3 +155,14 @@ def test_a_schema_of_a_newer_version_is_left_alone(database_url: str) -> None:
     with pytest.raises(NewerSchemaError, match=f"is at 9999, and this version knows no further than {head()}"):
         migrate(database_url)
     assert catalogue(database_url) == before
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_all_texts_is_left_alone(postgres: str, encoding: str) -> None:
+    with new_database(
+        postgres, f"order_sync_test_{uuid4().hex[:12]}", f"template0 ENCODING '{encoding}' LOCALE 'C'"
+    ) as url:
+        before = catalogue(url)
+        with pytest.raises(NarrowEncodingError, match=f"encoding is {encoding}, and panels' texts need UTF8"):
+            migrate(url)
+        assert catalogue(url) == before

@@ -46,6 +46,14 @@ def test_each_answer_has_a_verdict_and_names_the_setting(reply: Reply[Balance], 
     assert bool(finding.mend) == (verdict is not Verdict.OK)
 
 
+def test_a_database_that_cannot_hold_all_texts_is_wrong() -> None:
+    wrong = [finding for finding in read_report(report(encoding="LATIN1")) if finding.verdict is Verdict.WRONG]
+    assert [finding.subject for finding in wrong] == ["database"]
+    assert "LATIN1" in wrong[0].text
+    assert "--encoding UTF8" in wrong[0].mend
+    assert all(finding.verdict is Verdict.OK for finding in read_report(report()))
+
+
 @pytest.mark.parametrize(
     ("url", "warned"),
     [
