@@ -36,7 +36,7 @@ install_program() {
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON")'
     release=$releases/$(date -u +%Y%m%dT%H%M%SZ)
     "$python" -m venv "$release"
-    pip="$release/bin/python -m pip --quiet --disable-pip-version-check"
+    pip="$release/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
     $pip install --require-hashes -r "$tree/requirements.txt"
     $pip install --no-index --no-deps --no-build-isolation "$tree"
     # What it was built with, and a Postgres of its own, have no business in a service.
@@ -66,6 +66,7 @@ remove() {
     rm -f "$units"/*.wants/order-sync.service "$units"/*.wants/order-sync@*.service
     rm -f "$units/order-sync.service" "$units/order-sync@.service" "$units/order-sync-migrate.service" "$command"
     rm -rf "$docs"
+    rmdir "$(dirname "$docs")" 2> /dev/null || true # others may have theirs there
     [ -n "$root" ] || rm -rf "$program" "$releases"
     tell_systemd daemon-reload
 }

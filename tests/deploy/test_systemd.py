@@ -64,6 +64,18 @@ def test_migration_and_worker_are_shut_in_alike() -> None:
     assert sandbox("order-sync-migrate.service") == sandbox("order-sync.service")
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_setting_opens_what_another_shuts(unit: str) -> None:
+    """As seen in mounts that systemd makes (`python -m tests.deploy.boot`), and in no word of systemd-analyze."""
+    found = settings_of(unit)
+    assert ("ProtectSystem", "strict") in found
+    # A path of its own is mounted as it was: writable, and whatever NoExecPaths= says of the one above.
+    assert "ExecPaths" not in dict(found)
+    assert {"/tmp", "/var/tmp"} <= set(dict(found)["NoExecPaths"].split())  # noqa: S108 - PrivateTmp= has these be such
+    # ProtectProc= has /run be such too, and PrivateDevices= /dev.
+    assert {"/run", "/dev/shm"} <= set(dict(found)["ReadOnlyPaths"].split())  # noqa: S108
+
+
 def test_the_settings_that_it_is_given_can_be_used(tmp_path: Path) -> None:
     """The example's and the unit's own, with `%d` as the directory that systemd makes of LoadCredential=."""
     environ = dict(value.split("=", 1) for name, value in settings_of("order-sync@.service") if name == "Environment")
