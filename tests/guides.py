@@ -25,6 +25,14 @@ def shell(guide: str) -> list[str]:
     return [code for language, code in blocks(guide) if language == "sh"]
 
 
+def below(guide: str, heading: str, language: str = "sh") -> str:
+    """All code of a language between a heading and the next one."""
+    (section,) = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", GUIDES[guide], re.MULTILINE | re.DOTALL)
+    code = "".join(code for _, found, code in _FENCE.findall(section) if found == language)
+    assert code, f"{guide} has no {language} below {heading}"
+    return code
+
+
 def typed(guide: str) -> Iterator[list[str]]:
     """Each simple command of the guide's shell, as words; what a substitution in quotes holds isn't looked into."""
     for block in shell(guide):
