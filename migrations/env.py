@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from worker.store.engine import sqlalchemy_url
+from worker.store.revision import note
 from worker.store.tables import metadata
 
 
@@ -13,6 +14,9 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
+        revision = context.get_context().get_current_revision()
+        if revision is not None:
+            note(connection, context.script.get_revision(revision).module.serves)
 
 
 given = context.config.attributes.get("connection")

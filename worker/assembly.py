@@ -47,7 +47,7 @@ from worker.store.overview import overview
 from worker.store.periodic import PeriodicJob
 from worker.store.polls import Polls
 from worker.store.requests import Requests
-from worker.store.revision import head, revision_of
+from worker.store.revision import head, schema_of
 from worker.store.workers import Workers
 
 #: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.
@@ -121,7 +121,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works
     )
     metrics.job_known("recorder", "")
     _measure(works, {"work": work, "vital": vital})
-    works.add(CHECK_EVERY, "readiness", Readiness(partial(revision_of, vital), head(), works.health.readiness).run)
+    works.add(CHECK_EVERY, "readiness", Readiness(partial(schema_of, vital), head(), works.health.readiness).run)
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)

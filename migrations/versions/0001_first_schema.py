@@ -9,6 +9,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# The oldest revision whose workers can go on while this schema is there.
+serves = "0001"
+
 # One NOTIFY a statement, whatever it inserts: it only shortens the wait, and everything works without it.
 WAKE_UP = """
 CREATE FUNCTION order_sync_wake_up() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -71,9 +71,9 @@ class Daemon:
 
 
 @asynccontextmanager
-async def worker(settings: dict[str, str], log: Path) -> AsyncIterator[Daemon]:
-    """A daemon that has started; it is killed at the end, should it still run."""
-    async with launched(settings, log) as daemon:
+async def worker(settings: dict[str, str], log: Path, *command: str) -> AsyncIterator[Daemon]:
+    """A daemon that has started; it is killed at the end, should it still run. `command` as for `launched`."""
+    async with launched(settings, log, *command) as daemon:
         await daemon.said("worker_started")
         yield daemon
 

@@ -31,13 +31,14 @@ def order(number: int, **more: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def shop(tables: Tables) -> AsyncIterator[None]:
-    """Orders arrive all the time, until it is left."""
+async def shop(tables: Tables, at_once: int = 1) -> AsyncIterator[None]:
+    """Orders arrive all the time, so many in a transaction, until it is left."""
     closed = asyncio.Event()
 
     async def sell() -> None:
-        for number in count():
-            await asyncio.to_thread(insert, tables.url, [order(number)])
+        for first in count(step=at_once):
+            some = [order(first + more) for more in range(at_once)]
+            await asyncio.to_thread(insert, tables.url, some)
             try:
                 await asyncio.wait_for(closed.wait(), EVERY)
             except TimeoutError:

@@ -137,11 +137,11 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
     if report.is_at_head:
         yield Finding("schema", Verdict.OK, f"at head ({report.needed})")
     else:
-        at = report.revision or "nothing"
+        goes_on = "; workers of it that run go on, and none can be started" if report.carries_on else ""
         yield Finding(
             "schema",
             Verdict.WRONG,
-            f"is at {at}, and this version needs {report.needed}",
+            f"is at {report.revision or 'nothing'}, and this version needs {report.needed}{goes_on}",
             UPDATE if report.is_newer else "run `order-sync migrate`",
         )
     seconds = report.clock_difference

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from worker.store.engine import connection_to
-from worker.store.revision import current, head
+from worker.store.revision import Schema, head, schema
 
 #: The oldest Postgres that is tested, as `server_version_num` has it.
 OLDEST = 150_000
@@ -25,7 +25,7 @@ class DatabaseReport:
 
     version: str
     version_number: int
-    revision: str | None
+    schema: Schema
     needed: str
     clock_difference: float
     is_pooled: bool = False
@@ -33,8 +33,17 @@ class DatabaseReport:
     encoding: str = ENCODING
 
     @property
+    def revision(self) -> str | None:
+        return self.schema.revision
+
+    @property
     def is_at_head(self) -> bool:
         return self.revision == self.needed
+
+    @property
+    def carries_on(self) -> bool:
+        """Whether a worker of this version that runs can go on."""
+        return self.schema.carries(self.needed)
 
     @property
     def is_newer(self) -> bool:
@@ -60,7 +69,7 @@ def _report(connection: Connection) -> DatabaseReport:
     return DatabaseReport(
         version,
         number,
-        current(connection),
+        schema(connection),
         head(),
         (clock - datetime.now(UTC)).total_seconds(),
         is_pooled=process_id != driver.info.backend_pid,

@@ -12,13 +12,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from tests.databases import new_database
 from worker.store import migrate as migrations
-from worker.store.engine import sqlalchemy_url
+from worker.store.engine import connection_to, sqlalchemy_url
 from worker.store.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
-from worker.store.revision import current, directory, head
+from worker.store.revision import Schema, current, directory, head, schema
 from worker.store.tables import STORAGE, metadata
 
 CATALOGUE = """
@@ -108,6 +108,29 @@ def test_alembic_knows_the_same_revisions(database_url: str) -> None:
     with engine.connect() as connection:
         assert current(connection) == MigrationContext.configure(connection).get_current_revision() == head()
     engine.dispose()
+
+
+def served() -> dict[str, str]:
+    """For each revision, the oldest whose workers it says that it serves."""
+    return {script.revision: script.module.serves for script in ScriptDirectory(str(directory())).walk_revisions()}
+
+
+def test_each_revision_says_whom_it_serves() -> None:
+    oldest = served()
+    assert all(oldest[revision] in oldest and oldest[revision] <= revision for revision in oldest)
+    assert [oldest[revision] for revision in sorted(oldest)] == sorted(oldest.values())
+
+
+def test_the_database_says_whom_it_serves(database_url: str) -> None:
+    said = Schema(head(), serves=served()[head()])
+    with connection_to(database_url) as connection:
+        assert schema(connection) == said
+        connection.execute(text("ALTER TABLE alembic_version DROP COLUMN serves"))
+    with connection_to(database_url) as connection:
+        assert schema(connection) == Schema(head())
+    assert migrate(database_url) == (head(), head())
+    with connection_to(database_url) as connection:
+        assert schema(connection) == said
 
 
 def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:

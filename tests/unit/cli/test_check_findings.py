@@ -9,6 +9,7 @@ from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unk
 from worker.domain.status import Balance
 from worker.settings import PanelSettings
 from worker.store.health import DatabaseReport
+from worker.store.revision import Schema
 
 RICH = Answered(Balance(Decimal("100.5"), "USD"))
 
@@ -21,7 +22,7 @@ def report(**different: object) -> DatabaseReport:
     values = {
         "version": "18.1",
         "version_number": 180_001,
-        "revision": "0001",
+        "schema": Schema("0001", serves="0001"),
         "needed": "0001",
         "clock_difference": 0.1,
     }
@@ -82,8 +83,8 @@ def test_a_balance_below_the_lowest_is_warned_of(lowest: str, verdict: Verdict) 
         ({}, ["ok", "ok", "ok"]),
         ({"version_number": 150_000}, ["ok", "ok", "ok"]),
         ({"version_number": 140_011}, ["wrong", "ok", "ok"]),
-        ({"revision": None}, ["ok", "wrong", "ok"]),
-        ({"revision": "0002"}, ["ok", "wrong", "ok"]),
+        ({"schema": Schema()}, ["ok", "wrong", "ok"]),
+        ({"schema": Schema("0002", serves="0001")}, ["ok", "wrong", "ok"]),
         ({"clock_difference": 2.0}, ["ok", "ok", "ok"]),
         ({"clock_difference": 2.1}, ["ok", "ok", "warning"]),
         ({"clock_difference": -2.1}, ["ok", "ok", "warning"]),
@@ -101,6 +102,18 @@ def test_the_clock_says_which_way() -> None:
     assert [f.text for f in read_report(report(clock_difference=3.04))][2] == "the database's is 3.0 s ahead"
 
 
-@pytest.mark.parametrize(("revision", "mend"), [(None, "run `order-sync migrate`"), ("0002", "update order-sync")])
-def test_what_mends_a_schema(revision: str | None, mend: str) -> None:
-    assert [finding.mend for finding in read_report(report(revision=revision))][1] == mend
+@pytest.mark.parametrize(
+    ("schema", "text", "mend"),
+    [
+        (Schema(), "is at nothing, and this version needs 0001", "run `order-sync migrate`"),
+        (
+            Schema("0002", serves="0001"),
+            "is at 0002, and this version needs 0001; workers of it that run go on, and none can be started",
+            "update order-sync",
+        ),
+        (Schema("0003", serves="0002"), "is at 0003, and this version needs 0001", "update order-sync"),
+    ],
+)
+def test_what_is_said_of_a_schema_and_what_mends_it(schema: Schema, text: str, mend: str) -> None:
+    finding = list(read_report(report(schema=schema)))[1]
+    assert (finding.verdict, finding.text, finding.mend) == (Verdict.WRONG, text, mend)
