@@ -19,6 +19,7 @@ from worker.jobs.gate import Gate
 from worker.jobs.housekeeping import Housekeeping
 from worker.jobs.in_flight import InFlight
 from worker.jobs.lease import Lease
+from worker.jobs.observer import Tracer
 from worker.jobs.readiness import Readiness
 from worker.jobs.reconcile import Reconcile, Rules
 from worker.jobs.recorder import Recorder
@@ -33,7 +34,7 @@ from worker.jobs.upstream import Upstream
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
-from worker.panel import PanelClient
+from worker.panel import Observer, PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
 from worker.store.archive import Archive
 from worker.store.audit import Audits
@@ -82,6 +83,7 @@ class Works:
     runners: list[Runner] = field(default_factory=list)
     turns: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     upstreams: list[Upstream] = field(default_factory=list)
+    tracer: Tracer | None = None
     listening: bool = False  #: whether inserts are announced to us
 
     def add(
@@ -105,19 +107,20 @@ class Works:
                 runner.wake()
 
 
-def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine) -> Works:
+def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: Tracer | None = None) -> Works:
     metrics = Metrics(__version__, settings.panels.keys())
     orders = Orders(
         work, first_look=settings.polling.fastest, settle=settings.reconcile.settle, on_change=metrics.change
     )
     works = Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
-        Recorder(orders, metrics),
-        InFlight(metrics),
+        Recorder(orders, metrics, tracer),
+        InFlight(metrics, tracer),
         AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
         Health(),
         metrics,
         Supervisor(os.environ),
+        tracer=tracer,
     )
     metrics.job_known("recorder", "")
     _measure(works, {"work": work, "vital": vital})
@@ -155,12 +158,24 @@ def _upstream(name: str, panel: PanelSettings, budget: Budget, works: Works) -> 
         timeout=panel.timeout,
         connections=panel.concurrency,
         user_agent=panel.user_agent,
-        on_request=partial(works.metrics.request, name),
+        on_request=_told_of_requests(name, works),
     )
     works.metrics.limit(name, panel.requests_per_second)
     upstream = Upstream(name, client, Gate(name, budget, panel.concurrency), works.in_flight)
     works.upstreams.append(upstream)
     return upstream
+
+
+def _told_of_requests(panel: str, works: Works) -> Observer:
+    measure, tracer = partial(works.metrics.request, panel), works.tracer
+    if tracer is None:
+        return measure
+
+    def tell(action: str, outcome: str, seconds: float) -> None:
+        measure(action, outcome, seconds)
+        tracer.request(action, outcome, seconds)
+
+    return tell
 
 
 def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:

@@ -15,10 +15,11 @@ from worker.assembly import STANDS_STILL, Works, assemble
 from worker.domain.orders import outcome_detail
 from worker.domain.pace import back_off
 from worker.jobs.lease import RENEW_EVERY, Lease
+from worker.jobs.observer import Tracer
 from worker.jobs.supervised import Supervised
 from worker.observe.endpoints import CannotListenError, serve
 from worker.observe.health import beat
-from worker.settings import Address, Settings, SettingsError
+from worker.settings import Address, Settings, SettingsError, Tracing
 from worker.store.engine import make_engine
 from worker.store.listen import PooledError, notifications
 
@@ -40,18 +41,38 @@ async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
 
     A database that goes away, at any time, is waited for; when draining, for as long as that may take. Returns how many
-    results could not be written. Raises SettingsError if nobody can listen where LISTEN says.
+    results could not be written. Raises SettingsError if nobody can listen where LISTEN says, or for variables of
+    OpenTelemetry's that it can't use.
     """
     url = settings.database_url.get_secret_value()
     work, vital = make_engine(url, pool_size=WORK_POOL), make_engine(url, pool_size=VITAL_POOL)
     try:
-        works = assemble(settings, work, vital)
-        async with _served(settings.listen, works):
-            return await _work(works, vital, settings)
+        async with _traced(settings.tracing) as tracer:
+            works = assemble(settings, work, vital, tracer)
+            async with _served(settings.listen, works):
+                return await _work(works, vital, settings)
     finally:
         for engine in (work, vital):
             with suppress(Exception):
                 await engine.dispose()
+
+
+@asynccontextmanager
+async def _traced(how: Tracing) -> AsyncIterator[Tracer | None]:
+    """What follows calls, until all that it has seen is told. None: nothing does."""
+    if how is Tracing.OFF:
+        yield None
+        return
+    try:
+        from worker.observe.tracing import Spans  # noqa: PLC0415 - its packages are an extra, and take a while
+
+        spans = Spans(__version__)
+    except (ValueError, RuntimeError) as error:
+        raise SettingsError([f"OTEL_...: OpenTelemetry can't be set up with these variables: {error}"]) from error
+    try:
+        yield spans
+    finally:
+        await spans.aclose()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,6 +31,7 @@ __all__ = [
     "ScheduleSettings",
     "Settings",
     "SettingsError",
+    "Tracing",
     "load",
 ]
 
@@ -164,6 +166,11 @@ class ReconcileMode(StrEnum):
     OFF = "off"
 
 
+class Tracing(StrEnum):
+    OFF = "off"
+    OTLP = "otlp"  #: OpenTelemetry's protocol, over HTTP; what else there is to set has names of its own, OTEL_...
+
+
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -175,6 +182,23 @@ def _one_of(words: type[Word]) -> Callable[[object], Word]:
             raise ValueError(f"must be one of {', '.join(words)}, and not {value!r}") from None
 
     return read
+
+
+def _tracing(value: object) -> Tracing:
+    tracing = _one_of(Tracing)(value)
+    if tracing is not Tracing.OFF and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+        raise ValueError(
+            f"{tracing} needs packages that aren't installed; pip install 'order-sync[tracing]', or '.[tracing]' "
+            "in its source tree"
+        )
+    return tracing
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # what it would be a part of
+        return False
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
@@ -278,6 +302,7 @@ class Settings(_Frozen):
     drain: Seconds = 25
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Address(host="127.0.0.1", port=9464)
     log: LogSettings = LogSettings()
+    tracing: Annotated[Tracing, BeforeValidator(_tracing)] = Tracing.OFF
 
     def with_database(self, url: str) -> "Settings":
         """The same, with the database at `url`, whichever was set."""

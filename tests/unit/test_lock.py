@@ -16,10 +16,11 @@ def normal(requirement: str) -> str:
 
 def wanted(lock: str) -> set[str]:
     groups = PROJECT["dependency-groups"]
-    direct = (
-        PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["embedded"] + groups["install"]
-    )
+    extras = PROJECT["project"]["optional-dependencies"]
+    direct = PROJECT["project"]["dependencies"] + extras["embedded"] + groups["install"]
     group = lock.removeprefix("requirements").removesuffix(".txt").removeprefix("-")
+    if group == "dev":
+        direct += extras["tracing"]
     direct += [one for one in groups.get(group, []) if isinstance(one, str)]
     return {normal(one) for one in direct + PROJECT["build-system"]["requires"]}
 

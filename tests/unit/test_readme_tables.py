@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -177,5 +178,5 @@ def test_how_many_types_there_are():
 
 def test_every_dependency():
     project = tomllib.loads((readme.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["embedded"]]
+    needed = chain(project["dependencies"], *project["optional-dependencies"].values())
     assert set(readme.column("dependency")) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}

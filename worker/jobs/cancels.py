@@ -32,7 +32,10 @@ class Cancels:
             entered = await enter_with(self._upstream.gate, claim)
             if entered is None:
                 return
-            self._upstream.in_flight.launch(self._cancel(*entered), panel=self._upstream.name, job="cancels")
+            leave, batch = entered
+            self._upstream.in_flight.launch(
+                self._cancel(leave, batch), panel=self._upstream.name, job="cancels", items=len(batch)
+            )
 
     async def _cancel(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))

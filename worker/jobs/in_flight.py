@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from worker.jobs.observer import JobObserver
+from worker.jobs.observer import JobObserver, Tracer
 
 _log = structlog.get_logger()
 
@@ -14,12 +14,15 @@ _log = structlog.get_logger()
 class InFlight:
     """Tasks that outlive the run of the job that began them. One that throws is reported, and stops no other."""
 
-    def __init__(self, observer: JobObserver) -> None:
+    def __init__(self, observer: JobObserver, tracer: Tracer | None = None) -> None:
         self._observer = observer
+        self._tracer = tracer
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def launch(self, work: Coroutine[Any, Any, None], *, panel: str, job: str) -> None:
-        """Begin work of a job for a panel, which are named in the report, should it throw."""
+    def launch(self, work: Coroutine[Any, Any, None], *, panel: str, job: str, items: int = 1) -> None:
+        """Begin work of a job for a panel, which are named in the report, should it throw; on so many items."""
+        if self._tracer is not None:
+            work = self._tracer.followed(work, panel=panel, job=job, items=items)
         task = asyncio.get_running_loop().create_task(self._reported(work, panel, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -14,7 +14,7 @@ import structlog
 from worker.domain.orders import Change, Claimed, EventKind
 from worker.domain.outcome import AddOutcome
 from worker.domain.pace import back_off
-from worker.jobs.observer import JobObserver
+from worker.jobs.observer import JobObserver, Tracer
 from worker.observe.health import at_rest, beat
 from worker.store.orders import Orders
 
@@ -34,9 +34,10 @@ class Result:
 class Recorder:
     """Writes results, one bunch after the other."""
 
-    def __init__(self, orders: Orders, observer: JobObserver) -> None:
+    def __init__(self, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
         self._orders = orders
         self._observer = observer
+        self._tracer = tracer
         self._waiting: deque[tuple[Result, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
@@ -45,6 +46,8 @@ class Recorder:
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((result, written))
         self._arrived.set()
+        if self._tracer is not None:
+            self._tracer.sent(result.claimed, result.outcome)
         return written
 
     @property

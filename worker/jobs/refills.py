@@ -38,7 +38,10 @@ class Refills:
             if entered is None:
                 return
             work = self._create if state is RefillState.PENDING else self._follow
-            self._upstream.in_flight.launch(work(*entered), panel=self._upstream.name, job="refills")
+            leave, batch = entered
+            self._upstream.in_flight.launch(
+                work(leave, batch), panel=self._upstream.name, job="refills", items=len(batch)
+            )
 
     async def _create(self, leave: Pass, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))

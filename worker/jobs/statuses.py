@@ -42,7 +42,8 @@ class Statuses:
             looks = await self._polls.claim(self._upstream.name, BATCH * len(passes))
             for start in range(0, len(looks), BATCH):
                 look = self._look(passes[used], looks[start : start + BATCH])
-                self._upstream.in_flight.launch(look, panel=self._upstream.name, job="statuses")
+                items = min(BATCH, len(looks) - start)
+                self._upstream.in_flight.launch(look, panel=self._upstream.name, job="statuses", items=items)
                 used += 1
         finally:
             await self._upstream.gate.give_back(passes[used:])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from worker.settings import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, load
+from worker.settings import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Tracing, load
 
 KEY = "s3cret-key"
 PASSWORD = "pa%2Fss"
@@ -113,6 +113,7 @@ class TestValues:
             ("DRAIN", "0.5", "drain", 0.5),
             ("LOG__FORMAT", "JSON", "log.format", LogFormat.JSON),
             ("LOG__LEVEL", "Debug", "log.level", LogLevel.DEBUG),
+            ("TRACING", "OTLP", "tracing", Tracing.OTLP),
         ],
     )
     def test_each_variable_reaches_its_field(self, name: str, value: str, path: str, expected: object) -> None:
@@ -156,7 +157,7 @@ class TestValues:
         said = problem(with_(PANELS__DEFAULT__LOW_BALANCE=value))
         assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__LOW_BALANCE: must be an amount of 0 or more")
 
-    @pytest.mark.parametrize("name", ["LOG__FORMAT", "LOG__LEVEL", "RECONCILE__MODE"])
+    @pytest.mark.parametrize("name", ["LOG__FORMAT", "LOG__LEVEL", "RECONCILE__MODE", "TRACING"])
     def test_a_word_is_one_of_a_few(self, name: str) -> None:
         assert problem(with_(**{name: "loud"})).startswith(f"ORDER_SYNC_{name}: must be one of ")
 
