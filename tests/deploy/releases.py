@@ -10,6 +10,8 @@ _REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
+from worker.store.tables import metadata
+
 revision = "{number}"
 down_revision = "{before}"
 branch_labels = None
@@ -18,8 +20,9 @@ serves = "{serves}"
 
 
 def upgrade() -> None:
-    op.add_column("orders", sa.Column("added", sa.Text(), nullable=True))
-    op.add_column("orders", sa.Column("counted", sa.BigInteger(), nullable=False, server_default="0"))
+    for table in metadata.tables:
+        op.add_column(table, sa.Column("added", sa.Text(), nullable=True))
+        op.add_column(table, sa.Column("counted", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_index("orders_added_idx", "orders", ["added"], postgresql_where=sa.text("added IS NOT NULL"))
     op.create_table(
         "of_the_next_version",
@@ -30,8 +33,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("of_the_next_version")
     op.drop_index("orders_added_idx")
-    op.drop_column("orders", "counted")
-    op.drop_column("orders", "added")
+    for table in metadata.tables:
+        op.drop_column(table, "counted")
+        op.drop_column(table, "added")
 """
 
 
@@ -57,7 +61,7 @@ class Release:
 
 
 def next_release(tree: Path, *, serves: str) -> Release:
-    """One whose revision adds to the schema, and says that it serves workers from `serves` on."""
+    """One whose revision adds to every table, and one more, and says that it serves workers from `serves` on."""
     ours = Path(__file__).parents[2]
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ours / "worker", tree / "worker", ignore=unwanted)

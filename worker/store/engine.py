@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -101,9 +102,13 @@ class DatabaseUnreachableError(Exception):
     """
 
 
+class DatabaseBusyError(DatabaseUnreachableError):
+    """A lock was waited for too long, or by each other: it may do later."""
+
+
 @contextmanager
 def connection_to(url: str) -> Iterator[Connection]:
-    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError."""
+    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError, of a kind."""
     engine = create_engine(
         sqlalchemy_url(url),
         poolclass=NullPool,
@@ -115,7 +120,9 @@ def connection_to(url: str) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
         lines = str(error.orig).strip().splitlines()
-        raise DatabaseUnreachableError(lines[0] if lines else type(error.orig).__name__) from error
+        is_busy = isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+        kind = DatabaseBusyError if is_busy else DatabaseUnreachableError
+        raise kind(lines[0] if lines else type(error.orig).__name__) from error
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:

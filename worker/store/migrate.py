@@ -1,12 +1,13 @@
 """The schema, brought to head. The revisions travel inside the wheel."""
 
+import time
 from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from worker.store.engine import connection_to
+from worker.store.engine import DatabaseBusyError, connection_to
 from worker.store.health import ENCODING
 from worker.store.revision import current, directory, head
 
@@ -14,6 +15,11 @@ from worker.store.revision import current, directory, head
 _LOCK = 0x6F72_6465_7273
 
 _SERVER_ENCODING = text("SELECT current_setting('server_encoding')")
+
+#: How often a migration is tried that a lock keeps from its end, and the seconds in between, in which all that waited
+#: behind it gets on.
+TRIES = 5
+PAUSE = 2.0
 
 
 class NewerSchemaError(Exception):
@@ -39,7 +45,8 @@ def _config(connection: Connection | None = None) -> Config:
 def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the database up to `revision`; says which it was at before, and is at now.
 
-    Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do.
+    Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do. Safe beside
+    workers, too: where it and they wait for each other, it begins anew.
     Raises DatabaseUnreachableError, NewerSchemaError and NarrowEncodingError.
     """
     return _move(url, command.upgrade, revision)
@@ -51,6 +58,15 @@ def downgrade(url: str, revision: str) -> tuple[str | None, str | None]:
 
 
 def _move(url: str, move: Callable[[Config, str], None], revision: str) -> tuple[str | None, str | None]:
+    for _ in range(TRIES - 1):
+        try:
+            return _move_once(url, move, revision)
+        except DatabaseBusyError:
+            time.sleep(PAUSE)
+    return _move_once(url, move, revision)
+
+
+def _move_once(url: str, move: Callable[[Config, str], None], revision: str) -> tuple[str | None, str | None]:
     with connection_to(url) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = current(connection)

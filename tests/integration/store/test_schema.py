@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ from sqlalchemy import create_engine, text
 
 from tests.databases import new_database
 from worker.store import migrate as migrations
-from worker.store.engine import connection_to, sqlalchemy_url
+from worker.store.engine import DatabaseUnreachableError, connection_to, sqlalchemy_url
 from worker.store.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
 from worker.store.revision import Schema, current, directory, head, schema
 from worker.store.tables import STORAGE, metadata
@@ -162,6 +164,39 @@ def test_two_migrate_at_once(empty_database_url: str) -> None:
         f"The schema went from nothing to {head()}.\n",
     ]
     assert [process.returncode for process in both] == [0, 0]
+
+
+@pytest.fixture
+def held(empty_database_url: str) -> Iterator["psycopg.Connection[Any]"]:
+    """Who keeps every migrator waiting, in a database where none waits for long."""
+    with psycopg.connect(empty_database_url, autocommit=True) as other:
+        other.execute(f'ALTER DATABASE "{other.info.dbname}" SET lock_timeout = 50')
+        other.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
+        yield other
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """What happens in the pauses between two tries, one after the other."""
+    happens: list[Callable[[], object]] = []
+    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda _: happens.pop(0)()))
+    return happens
+
+
+def test_a_migration_that_a_lock_keeps_from_its_end_begins_anew(
+    empty_database_url: str, held: "psycopg.Connection[Any]", pauses: list[Callable[[], object]]
+) -> None:
+    pauses += [lambda: None, lambda: held.execute("SELECT pg_advisory_unlock_all()")]
+    assert migrate(empty_database_url) == (None, head())
+    assert pauses == []
+
+
+@pytest.mark.usefixtures("held")
+def test_it_gives_up_after_some_tries(empty_database_url: str, pauses: list[Callable[[], object]]) -> None:
+    pauses += [lambda: None] * (migrations.TRIES - 1)
+    with pytest.raises(DatabaseUnreachableError, match="lock timeout"):
+        migrate(empty_database_url)
+    assert pauses == []
 
 
 def wait_until(connection: "psycopg.Connection[Any]", question: str) -> None:
