@@ -52,8 +52,8 @@ screens: $(VENV)/dev ## the pictures in README.md anew, of commands in a real te
 lock: ## requirements*.txt anew from pyproject.toml; ARGS=--upgrade for the newest of everything
 	@$(PYTHON) -m venv .cache/lock
 	@.cache/lock/bin/python -m pip --quiet --disable-pip-version-check install uv==$(UV)
-	@for lock in 'requirements.txt --group install' 'requirements-dev.txt --group dev --extra tracing' \
-	        'requirements-bench.txt --group bench'; do set -- $$lock; \
+	@for lock in 'requirements.txt --group install' 'requirements-tracing.txt --group install --extra tracing' \
+	        'requirements-dev.txt --group dev --extra tracing' 'requirements-bench.txt --group bench'; do set -- $$lock; \
 	    .cache/lock/bin/uv --quiet --no-config pip compile pyproject.toml --extra embedded --output-file "$$@" \
 	        --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
 	        --no-emit-index-url --no-emit-find-links $(ARGS) > /dev/null || exit 1; done

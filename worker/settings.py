@@ -187,10 +187,7 @@ def _one_of(words: type[Word]) -> Callable[[object], Word]:
 def _tracing(value: object) -> Tracing:
     tracing = _one_of(Tracing)(value)
     if tracing is not Tracing.OFF and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
-        raise ValueError(
-            f"{tracing} needs packages that aren't installed; pip install 'order-sync[tracing]', or '.[tracing]' "
-            "in its source tree"
-        )
+        raise ValueError(f"{tracing} needs the extra: pip install 'order-sync[tracing]'")
     return tracing
 
 

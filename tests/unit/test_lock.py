@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+LOCKS = ["requirements.txt", "requirements-tracing.txt", "requirements-dev.txt", "requirements-bench.txt"]
+
+
 def normal(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-").replace(".", "-")
 
@@ -19,13 +22,13 @@ def wanted(lock: str) -> set[str]:
     extras = PROJECT["project"]["optional-dependencies"]
     direct = PROJECT["project"]["dependencies"] + extras["embedded"] + groups["install"]
     group = lock.removeprefix("requirements").removesuffix(".txt").removeprefix("-")
-    if group == "dev":
+    if group in {"tracing", "dev"}:
         direct += extras["tracing"]
     direct += [one for one in groups.get(group, []) if isinstance(one, str)]
     return {normal(one) for one in direct + PROJECT["build-system"]["requires"]}
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
+@pytest.mark.parametrize("lock", LOCKS)
 class TestLock:
     def test_holds_no_address(self, lock: str) -> None:
         text = (ROOT / lock).read_text()
