@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-
-import psycopg
+from typing import Any
 
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import Daemon, launched, settings_for, worker
@@ -18,20 +17,9 @@ from tests.acceptance.samples import insert, orders
 from tests.deploy.releases import NEXT, Release, next_release
 from worker.sandbox import Sandbox, SandboxOptions, ledger
 from worker.store.revision import head
-from worker.store.tables import metadata
 
 SUBMITTED = "SELECT bool_and(state = 'submitted' AND checked_at IS NOT NULL) FROM orders"
 MONTH = 30 * 24 * 3600
-
-
-def add_everywhere(url: str) -> None:
-    """What the migration of a newer version may do: add to every table there is, and new tables."""
-    with psycopg.connect(url) as owner:
-        owner.execute("SET LOCAL lock_timeout = '5s'")
-        for table in metadata.tables:
-            owner.execute(f"ALTER TABLE {table} ADD COLUMN added text, ADD COLUMN counted bigint NOT NULL DEFAULT 0")
-        owner.execute("CREATE TABLE of_the_next_version (id bigint PRIMARY KEY REFERENCES orders)")
-        owner.execute("UPDATE alembic_version SET version_num = 'next'")
 
 
 async def test_the_worker_of_before_goes_on_and_another_is_not_started(database_url: str, tmp_path: Path) -> None:
@@ -42,18 +30,16 @@ async def test_the_worker_of_before_goes_on_and_another_is_not_started(database_
             # By then, what it runs all the time is prepared.
             insert(database_url, orders(20, seed=1, services=[1]))
             await tables.until(SUBMITTED)
-            await asyncio.to_thread(add_everywhere, database_url)
+            await migrated(next_release(tmp_path / "newer", serves=head()), settings, tmp_path / "migrate")
             insert(database_url, orders(20, seed=2, services=[1]))
             tables.rows("INSERT INTO refills (order_id) SELECT id FROM orders WHERE id <= 3")
             await tables.until("SELECT count(*) FILTER (WHERE state = 'submitted') = 40 FROM orders")
             sandbox.clock.advance(MONTH)
             await tables.until("SELECT bool_and(finished_at IS NOT NULL) FROM orders")
             await tables.until("SELECT bool_and(state <> 'pending') FROM refills")
-            async with launched(settings, tmp_path / "another") as another:
-                assert await asyncio.wait_for(another.process.wait(), 60) == 1
-            assert "the database's schema is at next, and this version needs " in another.text
+            await is_not_started(settings, tmp_path / "another")
             assert await daemon.stop() == 0
-        assert [line for line in daemon.events() if line["level"] in {"error", "critical"}] == []
+        assert errors(daemon) == []
         assert differences(tables, sandbox) == []
 
 
@@ -90,9 +76,7 @@ async def test_a_rolling_upgrade_while_orders_come_in(database_url: str, tmp_pat
         assert submitted == Counter(row["id"] for row in tables.rows("SELECT id FROM orders"))
         assert sandbox.journal.counts["add"] == submitted.total()
         assert sandbox.journal.violation_counts == {}
-        # Where the migration and a worker wait for each other, Postgres ends what one of them does, and it begins anew.
-        errors = [line for daemon in (old, new) for line in daemon.events() if line["level"] in {"error", "critical"}]
-        assert [line for line in errors if "deadlock detected" not in line["exception"]] == []
+        assert errors(old, new) == []
 
 
 async def test_a_worker_that_the_schema_no_longer_serves_says_so(database_url: str, tmp_path: Path) -> None:
@@ -118,6 +102,14 @@ async def is_not_started(settings: dict[str, str], log: Path) -> None:
     assert late.text == (
         f"order-sync: the database's schema is at {NEXT}, and this version needs {head()}: update order-sync\n"
     )
+
+
+def errors(*daemons: Daemon) -> list[dict[str, Any]]:
+    """What they say went wrong: nothing. But where the machine is so slow that a migration takes more than a second, a
+    worker may wait for it and it for the worker; then Postgres ends what the worker was about, which is done anew.
+    """
+    lines = [line for daemon in daemons for line in daemon.events() if line["level"] in {"error", "critical"}]
+    return [line for line in lines if "deadlock detected" not in line["exception"]]
 
 
 async def submits(daemon: Daemon) -> None:

@@ -18,8 +18,12 @@ _SERVER_ENCODING = text("SELECT current_setting('server_encoding')")
 
 #: How often a migration is tried that a lock keeps from its end, and the seconds in between, in which all that waited
 #: behind it gets on.
-TRIES = 5
+TRIES = 20
 PAUSE = 2.0
+
+#: Before Postgres looks for a deadlock (after a second): where a worker and a migration wait for each other, it is the
+#: migration that gives way.
+_GIVE_WAY = text("SET LOCAL lock_timeout = '500ms'")
 
 
 class NewerSchemaError(Exception):
@@ -46,7 +50,7 @@ def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the database up to `revision`; says which it was at before, and is at now.
 
     Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do. Safe beside
-    workers, too: where it and they wait for each other, it begins anew.
+    workers, too: where it would have to wait for them, it gives way, and begins anew.
     Raises DatabaseUnreachableError, NewerSchemaError and NarrowEncodingError.
     """
     return _move(url, command.upgrade, revision)
@@ -74,5 +78,6 @@ def _move_once(url: str, move: Callable[[Config, str], None], revision: str) -> 
             raise NewerSchemaError(before)
         if before is None and (encoding := connection.execute(_SERVER_ENCODING).scalar_one()) != ENCODING:
             raise NarrowEncodingError(encoding)
+        connection.execute(_GIVE_WAY)
         move(_config(connection), revision)
         return before, current(connection)

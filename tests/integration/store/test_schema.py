@@ -191,6 +191,14 @@ def test_a_migration_that_a_lock_keeps_from_its_end_begins_anew(
     assert pauses == []
 
 
+def test_it_gives_way_to_whoever_uses_a_table(database_url: str, pauses: list[Callable[[], object]]) -> None:
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT FROM orders")
+        pauses.append(other.rollback)
+        assert downgrade(database_url, "base") == (head(), None)
+    assert pauses == []
+
+
 @pytest.mark.usefixtures("held")
 def test_it_gives_up_after_some_tries(empty_database_url: str, pauses: list[Callable[[], object]]) -> None:
     pauses += [lambda: None] * (migrations.TRIES - 1)
