@@ -222,6 +222,7 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
     if settings.reconcile.mode is not ReconcileMode.OFF:
         reconcile = _reconcile(works, upstream, work, settings)
         works.add(min(schedule.reconcile, OFFER_EVERY), "reconcile", reconcile.run, panel=name, timeout=timeout)
+    works.metrics.threshold(settings.audit.threshold)
     audit = Audit(
         name,
         audits=Audits(work, name, settle=settings.reconcile.settle),

@@ -270,7 +270,7 @@ class ReconcileSettings(_Frozen):
 
 
 class AuditSettings(_Frozen):
-    """`threshold`: what may be missing from a balance without a warning, in its currency."""
+    """`threshold`: from so much on, what is missing from a balance is warned of, in its currency."""
 
     threshold: Money = Decimal("0.01")
 

@@ -102,6 +102,8 @@ class Metrics:
         self._unexplained = gauge(
             "audit_unexplained", "What the last audit couldn't explain of the balance.", "panel", "currency"
         )
+        self._audited_in: dict[str, str] = {}
+        self._threshold = gauge("audit_threshold", "AUDIT__THRESHOLD: from so much on, what is missing is told of.")
         gauge("build_info", "1.", "version", "python").labels(version, platform.python_version()).set(1)
         gauge("snapshot_age_seconds", "How old what is told of all orders is.").set_function(self._snapshot_age)
         ProcessCollector(namespace=PREFIX.rstrip("_"), registry=self._registry)
@@ -159,7 +161,16 @@ class Metrics:
 
     def unexplained(self, panel: str, currency: str | None, amount: Decimal) -> None:
         """What an audit couldn't explain; negative: money is missing."""
-        self._unexplained.labels(self.label(panel), _currency(currency)).set(float(amount))
+        label = self.label(panel)
+        before, now = self._audited_in.get(label), _currency(currency)
+        if before is not None and before != now:
+            self._unexplained.remove(label, before)
+        self._audited_in[label] = now
+        self._unexplained.labels(label, now).set(float(amount))
+
+    def threshold(self, amount: Decimal) -> None:
+        """What has to be missing for a warning."""
+        self._threshold.set(float(amount))
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot, self._snapshot_at = snapshot, self._clock()

@@ -118,7 +118,16 @@ def test_what_is_spent_is_counted_from_nothing_on_once_the_currency_is_known(met
 
 def test_what_an_audit_could_not_explain(metrics: Metrics) -> None:
     metrics.unexplained("shop", "USD", Decimal("-1.25"))
+    metrics.threshold(Decimal("0.01"))
     assert told(metrics, "audit_unexplained") == {("USD", "shop"): -1.25}
+    assert told(metrics, "audit_threshold") == {(): 0.01}
+
+
+def test_a_balance_in_another_currency_than_before_is_another_balance(metrics: Metrics) -> None:
+    """Else what was missing of the one would go on being told, beside the other."""
+    metrics.unexplained("shop", None, Decimal("-1.25"))
+    metrics.unexplained("shop", "USD", Decimal(0))
+    assert told(metrics, "audit_unexplained") == {("USD", "shop"): 0}
 
 
 def test_jobs(metrics: Metrics) -> None:
