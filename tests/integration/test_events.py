@@ -1,12 +1,5 @@
 """Following events: none is missed and none doubled, whoever writes beside it and whatever dies."""
 
-import itertools
-import os
-import random
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,16 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.integration.following import WRITE, Plan, run
 from tests.integration.store.plain_sql import Database
 from worker.events import Bookmark, BookmarkMovedError, Event, follow, latest
-
-WRITERS = 10
-EVENTS = 10_000
-
-WRITE = """
-    INSERT INTO order_events (order_id, kind, state_after) SELECT 1, 'status', 'submitted' FROM generate_series(1, %s)
-    RETURNING id
-"""
 
 
 @pytest.fixture
@@ -39,80 +25,18 @@ def write(database: Database, number: int = 1) -> list[int]:
     return [row.id for row in database.all(WRITE, [number])]
 
 
-def written_beside_others(url: str, number: int, seed: int) -> set[int]:
-    """The ids of so many events, written in transactions of several statements, some of them rolled back."""
-    dice, written = random.Random(seed), set[int]()
-    with psycopg.connect(url) as connection:
-        while len(written) < number:
-            left = number - len(written)
-            parts = [dice.randint(1, 10) for _ in range(dice.randint(1, 3))]
-            if sum(parts) > left:
-                parts = [left]
-            ids = {row[0] for part in parts for row in connection.execute(WRITE, [part]).fetchall()}
-            if dice.random() < 0.1:
-                connection.rollback()
-            else:
-                connection.commit()
-                written |= ids
-    return written
-
-
 def test_beside_ten_writers_none_is_missed_and_none_doubled(database_url: str) -> None:
-    over = threading.Event()
+    """Not by who follows undisturbed, nor by what a consumer writes that is killed again and again.
 
-    def read() -> list[int]:
-        seen: list[int] = []
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            while True:
-                last_turn = over.is_set()
-                after = seen[-1] if seen else 0
-                seen += [event.id for event in follow(connection, after=after, at_most=50, forever=False)]
-                if last_turn:
-                    return seen
-
-    with ThreadPoolExecutor(WRITERS + 1) as pool:
-        reader = pool.submit(read)
-        writers = [pool.submit(written_beside_others, database_url, EVENTS // WRITERS, seed) for seed in range(WRITERS)]
-        try:
-            written = set[int]().union(*(writer.result(timeout=600) for writer in writers))
-        finally:
-            over.set()
-        seen = reader.result(timeout=600)
-    assert len(written) == EVENTS
-    assert len(seen) == len(set(seen))
-    assert set(seen) == written
-
-
-COUNTING = """
-import sys
-import psycopg
-from worker.events import Bookmark, follow
-with psycopg.connect(sys.argv[1], autocommit=True) as connection:
-    bookmark = Bookmark(connection, "counting")
-    for event in follow(connection, after=bookmark.position, at_most=7):
-        with connection.transaction():
-            connection.execute("INSERT INTO seen (id) VALUES (%s)", [event.id])
-            bookmark.move(event.id)
-        print(event.id, flush=True)
-"""
-
-
-def test_whatever_dies_each_is_done_with_exactly_once(database: Database) -> None:
-    database.execute("CREATE TABLE seen (id bigint NOT NULL)")
-    ids = write(database, 400)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    dice = random.Random(3)
-    for last in (False, False, True):
-        with subprocess.Popen(
-            [sys.executable, "-c", COUNTING, database.url], stdout=subprocess.PIPE, text=True, env=environment
-        ) as process:
-            assert process.stdout is not None
-            some = itertools.islice(process.stdout, None if last else dice.randint(20, 120))
-            for line in some:
-                if int(line) == ids[-1]:
-                    break
-            process.send_signal(signal.SIGKILL)
-    assert [row.id for row in database.all("SELECT id FROM seen ORDER BY id")] == ids
+    What it does elsewhere happens again for the event at which it was killed, and for no other.
+    """
+    plan = Plan()
+    figures = run(database_url, plan)
+    assert (figures.missed, figures.doubled, figures.out_of_order) == (0, 0, 0), figures
+    assert (figures.consumed_missed, figures.consumed_doubled) == (0, 0), figures
+    assert figures.printed_missed == 0, figures
+    assert figures.repeated <= plan.kills, figures
+    assert figures.rolled_back > 0
 
 
 def test_what_is_new_is_told_at_once(database: Database, connection: "psycopg.Connection[Any]") -> None:
