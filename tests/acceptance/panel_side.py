@@ -62,6 +62,12 @@ async def all_settled(tables: Tables, seconds: float = 60) -> None:
     await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))", seconds)
 
 
+async def read_again(tables: Tables) -> None:
+    """Until the balance has been read after all that has happened so far."""
+    now = await asyncio.to_thread(tables.value, "SELECT clock_timestamp()")
+    await tables.until(f"SELECT coalesce(max(asked_at) > '{now}', false) FROM balances")  # noqa: S608 - a time of the database's
+
+
 def end_waiting(tables: Tables) -> None:
     """A pause's wait ends now, instead of being waited for."""
     tables.rows("UPDATE pauses SET until = clock_timestamp()")

@@ -8,19 +8,12 @@ from typing import Any
 from tests.acceptance.commands.command import order_sync
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
-from tests.acceptance.panel_side import order
+from tests.acceptance.panel_side import order, read_again
 from tests.acceptance.samples import insert, orders
 from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, cheats, ledger
-
-READ_SINCE = "SELECT coalesce(max(asked_at) > '{}', false) FROM balances"
-
-
-async def read_again(tables: Tables) -> None:
-    """Until the balance has been read after all that has happened so far."""
-    await tables.until(READ_SINCE.format(tables.value("SELECT clock_timestamp()")))
 
 
 async def audited(tables: Tables, panel_url: str) -> dict[str, Any]:

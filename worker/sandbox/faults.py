@@ -103,6 +103,10 @@ class Faults:
                 return fault
         return None
 
+    def struck(self, number: int) -> int:
+        """How many requests this rule has struck. Raises KeyError for a number that isn't in force."""
+        return self._rules[number].struck
+
     def listing(self) -> list[dict[str, Any]]:
         """The rules by number, with how many requests each has matched and struck; spent ones too."""
         return [

@@ -48,22 +48,48 @@ DAYS = text(f"""
     FROM balances WHERE {_ABOUT} GROUP BY day
 """)  # noqa: S608 - no value is put into the text
 
-#: What was bought on each day, at what it costs by now. A canceled order costs nothing, whatever its charge says; of
-#: one whose charge was never told, the expected one counts.
-BOUGHT = text("""
-    SELECT (e.at AT TIME ZONE 'UTC')::date AS day, o.service, max(s.name) AS name, count(*) AS orders,
-        sum(CASE WHEN o.state = 'canceled' THEN 0 ELSE coalesce(
-            o.charge,
-            (SELECT expected_charge FROM submissions_all n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1),
-            0
-        ) END) AS spent
-    FROM order_events_all e
-    JOIN orders o ON o.id = e.order_id
-    LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
-    WHERE e.at BETWEEN :since AND :until AND o.panel = :panel
-        AND e.state_after = 'submitted' AND e.state_before IN ('submitting', 'unconfirmed')
-    GROUP BY day, o.service
-""")
+#: What panels round to, most of them.
+_PLACES = 5
+
+#: What was bought on each day, at what it costs by now. It is the rule of `domain.movements`, with one amount in place
+#: of bounds: an order that was cut short costs what was delivered of its first charge, whether or not the panel
+#: rewrote that; one whose charge isn't told, what was expected. Only the first charge of orders that were cut short is
+#: looked up.
+BOUGHT = text(f"""
+    SELECT (b.sent_at AT TIME ZONE 'UTC')::date AS day, b.service, max(s.name) AS name, count(*) AS orders,
+        sum(CASE
+            WHEN b.charge IS NULL THEN CASE WHEN b.state = 'canceled' THEN 0 ELSE b.expected END
+            WHEN b.charge = 0 AND b.state = 'submitted' THEN b.expected
+            WHEN b.state NOT IN ('partial', 'canceled') OR b.charge < trunc(b.price, {_PLACES}) THEN b.charge
+            WHEN b.state = 'canceled' THEN 0
+            WHEN b.units > 0 AND b.remains IS NOT NULL
+                THEN round(b.price * least(greatest(b.units - b.remains, 0), b.units) / b.units, {_PLACES})
+            ELSE b.charge
+        END) AS spent
+    FROM (
+        SELECT o.panel, o.service, o.state, o.charge, o.remains, n.units, coalesce(n.began_at, e.at) AS sent_at,
+            coalesce(round(n.expected_charge, {_PLACES}), 0) AS expected,
+            CASE WHEN f.state_after IN ('submitted', 'completed') THEN f.charge
+                ELSE greatest(f.charge, round(n.expected_charge, {_PLACES})) END AS price
+        FROM order_events_all e
+        JOIN orders o ON o.id = e.order_id
+        LEFT JOIN LATERAL (
+            SELECT began_at, expected_charge, units FROM submissions_all m WHERE m.order_id = o.id
+            ORDER BY m.id DESC LIMIT 1
+        ) n ON true
+        LEFT JOIN LATERAL (
+            SELECT charge, state_after FROM order_events_all t
+            WHERE t.order_id = o.id AND t.kind = 'status' AND t.charge IS NOT NULL
+                AND NOT (t.charge = 0 AND t.state_after = 'submitted')
+            ORDER BY t.id LIMIT 1
+        ) f ON o.state IN ('partial', 'canceled')
+        WHERE e.at BETWEEN :since AND :until AND o.panel = :panel
+            AND e.state_after = 'submitted' AND e.state_before IN ('submitting', 'unconfirmed')
+    ) b
+    LEFT JOIN services s ON s.panel = b.panel AND s.service = b.service
+    WHERE b.sent_at >= :since
+    GROUP BY day, b.service
+""")  # noqa: S608 - numbers of ours
 
 
 @dataclass(frozen=True, slots=True)

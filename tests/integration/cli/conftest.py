@@ -45,17 +45,14 @@ def add_unconfirmed(database: Database, verdict: str | None = None, **columns: A
 
 
 def add_submission(database: Database, order_id: int, outcome: str | None, **columns: Any) -> int:
-    return database.insert(
-        "submissions",
-        order_id=order_id,
-        panel="default",
-        worker_id="00000000-0000-0000-0000-000000000001",
-        began_at="2026-11-01 12:00:00+00",
-        ended_at=outcome and "2026-11-01 12:00:30+00",
-        is_parent=False,
-        outcome=outcome,
-        **columns,
-    )
+    about = {
+        "panel": "default",
+        "worker_id": "00000000-0000-0000-0000-000000000001",
+        "began_at": "2026-11-01 12:00:00+00",
+        "ended_at": outcome and "2026-11-01 12:00:30+00",
+        "is_parent": False,
+    }
+    return database.insert("submissions", order_id=order_id, outcome=outcome, **about | columns)
 
 
 async def until_it_waits(onlooker: Any) -> None:

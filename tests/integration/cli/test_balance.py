@@ -23,7 +23,7 @@ def bought(database: Database, at: datetime, service: str, charge: str | None, *
     order_id = database.add_order(
         service=service, state=columns.pop("state", "completed"), charge=charge, panel_order_id=str(at) + service
     )
-    add_submission(database, order_id, "accepted", expected_charge=columns.pop("expected", charge))
+    add_submission(database, order_id, "accepted", expected_charge=columns.pop("expected", charge), began_at=at)
     for before, after in (("submitting", "submitted"), ("submitted", "completed")):
         database.insert("order_events", order_id=order_id, at=at, kind="x", state_before=before, state_after=after)
 

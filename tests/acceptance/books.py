@@ -1,0 +1,220 @@
+"""A shop's seasons with all that moves money, and what `audit` and `balance` say of them beside the panel's own ledger.
+
+By hand, in its long form: `make books`, or `make books ARGS="--orders 20000 --seconds 600"`.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from tests.acceptance.conftest import Tables
+from tests.acceptance.season import DRIP_FEEDS, SUBSCRIPTIONS, TOP_UP, Plan, Played, Season, play
+from worker import cli
+from worker.domain.amounts import NOTHING, Amount
+from worker.store.embedded import embedded_postgres
+from worker.store.migrate import migrate
+
+#: What panels round to.
+GRAIN = Decimal("0.00001")
+
+
+@dataclass
+class Figures:
+    """`wrong` is all that the commands say other than the ledger. Periods are what `order-sync audit` was asked about.
+
+    `unexplained` adds up what they couldn't explain. `slack` is what could hide in the season without drip-feeds and
+    subscriptions, and `in_doubt` the expected charges of the orders that are unconfirmed at its end.
+    `spent` is what `order-sync balance` says, `taken` what the ledger does of the same orders.
+    """
+
+    seed: int = 0
+    orders: int = 0
+    seconds: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    doubts: dict[str, int] = field(default_factory=dict)  #: of those that are unconfirmed at the end
+    refills: int = 0
+    cancels: int = 0
+    late_changes: int = 0  #: of orders that were closed
+    spawned: int = 0  #: by drip-feeds and subscriptions
+    readings: int = 0
+    nightly: int = 0  #: audits that the worker made
+    periods: int = 0
+    unexplained: Decimal = NOTHING
+    suspects: int = 0
+    slack: Decimal = NOTHING
+    in_doubt: Decimal = NOTHING
+    spent: Decimal = NOTHING
+    taken: Decimal = NOTHING
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{name.replace('_', ' '):>12}  {value}" for name, value in asdict(self).items() if name != "wrong"]
+        return "\n".join([*lines, f"{'wrong':>12}  {len(self.wrong)}", *self.wrong])
+
+
+def run(plan: Plan, url: str, directory: Path) -> Figures:
+    """One run, in a migrated database of its own; `directory` gets the worker's log."""
+    began = time.monotonic()
+    tables = Tables(url)
+    played = asyncio.run(play(plan, tables, directory))
+    figures = Figures(plan.seed, faults=dict(played.faults), wrong=played.wrong)
+    figures.spawned = sum(one["parent"] is not None for one in played.orders)
+    _count(tables, figures)
+    _audit(url, played, plan, figures)
+    _balance(tables, played, figures)
+    figures.seconds = round(time.monotonic() - began, 1)
+    return figures
+
+
+def _count(tables: Tables, figures: Figures) -> None:
+    def counted(column: str, table: str) -> dict[str, int]:
+        rows = tables.rows(f"SELECT {column} AS what, count(*) FROM {table} GROUP BY 1 ORDER BY 2 DESC")  # noqa: S608 - of ours
+        return {str(row["what"]): row["count"] for row in rows}
+
+    figures.orders = tables.value("SELECT count(*) FROM orders")
+    figures.states, figures.events = counted("state", "orders"), counted("kind", "order_events")
+    figures.doubts = counted("verdict->>'doubt'", "examinations")
+    figures.refills = tables.value("SELECT count(*) FROM refills")
+    figures.cancels = tables.value("SELECT count(*) FROM cancels")
+    figures.late_changes = tables.value(
+        "SELECT count(*) FROM order_events WHERE state_before IN ('completed', 'partial', 'canceled')"
+    )
+    figures.readings = tables.value("SELECT count(*) FROM balances")
+    figures.nightly = tables.value("SELECT count(*) FROM audits")
+    figures.in_doubt = tables.value(
+        "SELECT coalesce(sum(expected_charge), 0) FROM submissions JOIN orders o ON o.id = order_id"
+        " WHERE o.state = 'unconfirmed' AND outcome = 'unknown'"
+    )
+    nightly = tables.rows("SELECT * FROM audits WHERE unexplained <> 0 OR missing <> 0")
+    figures.wrong += [f"a nightly audit: {row}" for row in nightly]
+
+
+def _stated(url: str, *arguments: str, **settings: str) -> dict[str, Any]:
+    """What a command says with --json of the one panel."""
+    environment = {f"ORDER_SYNC_{name}": value for name, value in {"DATABASE_URL": url, **settings}.items()}
+    ended = CliRunner().invoke(cli.cli, [*arguments, "--json"], env=environment, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    (panel,) = json.loads(ended.output)["panels"]
+    assert panel["panel"] == "default"
+    return dict(panel)
+
+
+def _audit(url: str, played: Played, plan: Plan, figures: Figures) -> None:
+    """The run, each season, and periods that are cut without regard to what happens at their ends."""
+    plain, parents = played.seasons
+    both = Season.of_all(played.seasons)
+    step = (both.until - both.since) / max(plan.periods, 1)
+    cuts = [(both.since + step * number, both.since + step * (number + 1)) for number in range(plan.periods)]
+    seasons = {(one.since, one.until): one for one in (plain, parents, both)}
+    for since, until in [*seasons, *cuts]:
+        about = ("--since", since.isoformat(), "--until", until.isoformat())
+        stated = _stated(url, "audit", *about, RECONCILE__SETTLE=str(plan.settle))
+        if (report := stated["report"]) is None:
+            figures.wrong.append(f"no audit from {since} to {until}")
+            continue
+        figures.periods += 1
+        unexplained = _amount(report["unexplained"])
+        figures.unexplained += max(abs(unexplained.low), abs(unexplained.high), Decimal(stated["missing"]))
+        figures.suspects += sum(fall["suspected"] for fall in report["falls"])
+        figures.wrong += [f"unexplained: {fall}" for fall in report["falls"]]
+        if season := seasons.get((since, until)):
+            figures.wrong += _against_ledger(report, season, played)
+            figures.slack = Decimal(report["slack"]) if season is plain else figures.slack
+        if until <= plain.until:
+            topped_up = [rise for rise in report["rises"] if TOP_UP in _amount(rise["amount"])]
+            figures.wrong += [f"a rise: {rise}" for rise in report["rises"] if rise not in topped_up]
+
+
+def _amount(stated: Mapping[str, str]) -> Amount:
+    return Amount(Decimal(stated["low"]), Decimal(stated["high"]))
+
+
+def _against_ledger(report: Mapping[str, Any], season: Season, played: Played) -> Iterator[str]:
+    """What an audit says of a season other than the ledger.
+
+    Drip-feeds have paid for their runs beforehand, and what those give back may look like money from outside. What
+    subscriptions make is charged as it comes. Orders in doubt count as what they cost after all, if they were taken.
+    """
+    posts, runs = _made_by(SUBSCRIPTIONS, played), _made_by(DRIP_FEEDS, played)
+    unseen = [one for one in played.parked if season.since <= played.sent_at[one["link"]] <= season.until]
+    paid, back = (_sum(posts, name) if season.has_parents else NOTHING for name in ("debited", "refunded"))
+    parked_back = _sum(unseen, "refunded")
+    drip_back = _sum(runs, "refunded") if season.has_parents else NOTHING
+    true = {
+        "charges": Amount.of(season.charged - paid - parked_back),
+        "refunds": Amount.of(season.refunded - back - parked_back),
+        "spawned": Amount.of(back - paid),
+        "top_ups": Amount(season.topped_up, season.topped_up + drip_back),
+    }
+    for name, amount in true.items():
+        told = _amount(report[name])
+        if told.high < amount.low or told.low > amount.high:
+            yield f"{name} of {season}: {told}, and true is {amount}"
+    for name, balance in (("opening", season.opening), ("closing", season.closing)):
+        if Decimal(report[name]["balance"]) != balance:
+            yield f"{name} of {season}: {report[name]}, and true is {balance}"
+
+
+def _made_by(service: int, played: Played) -> list[dict[str, Any]]:
+    """What parents of this service made."""
+    return [one for one in played.orders if one["parent"] is not None and one["service"] == str(service)]
+
+
+def _sum(entries: Iterable[Mapping[str, Any]], name: str) -> Decimal:
+    return sum((Decimal(entry[name]) for entry in entries), NOTHING)
+
+
+def _balance(tables: Tables, played: Played, figures: Figures) -> None:
+    """What was spent by service and by day, to the last digit, of all orders that the worker knows of.
+
+    Drip-feeds count as expected, whatever their runs gave back, and what subscriptions make isn't known.
+    """
+    stated = _stated(tables.url, "balance", "--days", "2")
+    parked = {entry["link"] for entry in played.parked}
+    by_service, by_day = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
+    for entry in played.orders:
+        if entry["parent"] is None and entry["link"] not in parked and entry["link"] is not None:
+            cost = Decimal(entry["debited"]) - Decimal(entry["refunded"])
+            day = played.sent_at[entry["link"]].date().isoformat()
+            by_service[entry["service"]] += cost
+            by_day[day] += cost
+    told_by_service = {one["service"]: Decimal(one["spent"]) for one in stated["services"]}
+    told_by_day = {one["day"]: Decimal(one["spent"]) for one in stated["days"]}
+    for told, true in ((told_by_service, by_service), (told_by_day, by_day)):
+        for name in sorted(told.keys() | true.keys()):
+            if told.get(name, NOTHING) != true.get(name, NOTHING):
+                figures.wrong.append(f"spent on {name}: {told.get(name)}, and true is {true.get(name)}")
+    figures.spent, figures.taken = sum(told_by_service.values(), NOTHING), sum(by_service.values(), NOTHING)
+    both = Season.of_all(played.seasons)
+    if not both.charged - both.refunded <= Decimal(stated["spent_24h"]) <= both.charged:
+        figures.wrong.append(f"spent within 24 h: {stated['spent_24h']}, of {both}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    long = Plan(orders=10_000, seconds=300, speed=300, timeout=2, settle=3, patience=20, jumps=24, periods=60)
+    for name, value in asdict(long).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    plan = Plan(**vars(parser.parse_args()))
+    with (
+        tempfile.TemporaryDirectory(prefix="order_sync_books_") as directory,
+        embedded_postgres(Path(directory) / "postgres") as url,
+    ):
+        migrate(url)
+        print(run(plan, url, Path(directory)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
