@@ -12,6 +12,13 @@ from tests.acceptance.daemon import Daemon
 from tests.acceptance.samples import insert
 from worker.sandbox import Sandbox
 
+#: Rows that are being written just now are left alone: to wait for them might be to deadlock.
+LOOK_NOW = """
+    UPDATE polls SET due_at = now() WHERE order_id IN (
+        SELECT order_id FROM polls WHERE due_at > now() FOR UPDATE SKIP LOCKED
+    )
+"""
+
 #: Seconds between two orders of a shop that doesn't stop.
 EVERY = 0.1
 
@@ -60,6 +67,14 @@ def told(daemons: list[Daemon], event: str) -> list[str]:
 
 async def all_settled(tables: Tables, seconds: float = 60) -> None:
     await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))", seconds)
+
+
+async def all_seen(tables: Tables, seconds: float = 60) -> None:
+    """Until every order that the panel has was looked at, and the balance read, after all that has happened so far."""
+    now = await asyncio.to_thread(tables.value, "SELECT clock_timestamp()")
+    await asyncio.to_thread(tables.rows, LOOK_NOW)
+    await tables.until(f"SELECT NOT EXISTS (SELECT FROM polls WHERE seen_at < '{now}')", seconds)  # noqa: S608 - a time of the database's
+    await read_again(tables)
 
 
 async def read_again(tables: Tables) -> None:

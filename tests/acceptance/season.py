@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import Daemon, settings_for, worker
-from tests.acceptance.panel_side import order, read_again
+from tests.acceptance.panel_side import all_seen, all_settled, order, read_again
 from tests.acceptance.samples import Row, insert, orders
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, ledger
 
@@ -41,7 +41,6 @@ PATIENCE = 600
 #: Seconds between two looks at what is unconfirmed.
 EXAMINED_EVERY = 0.5
 
-IN_HAND = "SELECT count(*) FROM orders WHERE state IN ('pending', 'submitting')"
 UNCONFIRMED = "SELECT count(*) FROM orders WHERE state = 'unconfirmed'"
 
 #: By the services' own word; of some orders only.
@@ -57,14 +56,6 @@ CANCEL_AND_REFILL = """
     WHERE o.state = 'completed' AND s.refill AND o.id %% 5 = 0
     ON CONFLICT (reference) DO NOTHING
 """
-
-#: Rows that are being written just now are left alone: to wait for them might be to deadlock.
-LOOK_NOW = """
-    UPDATE polls SET due_at = now() WHERE order_id IN (
-        SELECT order_id FROM polls WHERE due_at > now() FOR UPDATE SKIP LOCKED
-    )
-"""
-UNSEEN = "SELECT FROM polls WHERE seen_at < '{}'"
 
 
 @dataclass(frozen=True)
@@ -208,14 +199,15 @@ class _Shop:
                 if top_up and step == steps // 2:
                     await self._run_out_of_money()
                 await asyncio.sleep(STEP)
-            await self._until(f"SELECT ({IN_HAND}) = 0")
+            await all_settled(self._tables, PATIENCE)
         await self._settle()
         for _ in range(self._plan.jumps):
             self._sandbox.clock.advance(LATEST / self._plan.jumps)
             await read_again(self._tables)
         self._sandbox.clock.speed = 0
         await self._until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')")
-        await self._rest()
+        await all_settled(self._tables, PATIENCE)
+        await all_seen(self._tables, PATIENCE)
         until = await self._now()
         self._played.seasons.append(
             Season(
@@ -270,17 +262,10 @@ class _Shop:
         still, last = 0, -1
         while still < self._plan.patience and last != 0:
             await self._insert([order(n := next(self._extra), quantity=9100 + n)])
-            await self._until(f"SELECT ({IN_HAND}) = 0")
+            await all_settled(self._tables, PATIENCE)
             await asyncio.sleep(EXAMINED_EVERY)
             left = await asyncio.to_thread(self._tables.value, UNCONFIRMED)
             still, last = still + 1 if left == last else 0, left
-
-    async def _rest(self) -> None:
-        """Until the worker has seen all that the panel did."""
-        now = await self._now()
-        await asyncio.to_thread(self._tables.rows, LOOK_NOW)
-        await self._until(f"SELECT ({IN_HAND}) = 0 AND NOT EXISTS ({UNSEEN.format(now)})")
-        await read_again(self._tables)
 
     async def _now(self) -> datetime:
         """By the database."""

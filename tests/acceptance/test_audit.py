@@ -1,19 +1,25 @@
 """A panel that takes more than it says is found out to the last digit; over a clean run, nothing is found."""
 
+import asyncio
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from itertools import combinations, count
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.commands.command import order_sync
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
-from tests.acceptance.panel_side import order, read_again
+from tests.acceptance.panel_side import all_seen, all_settled, order, read_again, shop
 from tests.acceptance.samples import insert, orders
 from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.panel import PanelClient
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, cheats, ledger
+
+BY_HAND = "https://example.com/by-hand"
 
 
 async def audited(tables: Tables, panel_url: str) -> dict[str, Any]:
@@ -103,18 +109,150 @@ async def test_each_cheat_is_found_to_the_last_digit(  # noqa: PLR0915 - one run
         ]
         assert Decimal(stated["missing"]) == sum(missing)
         assert Decimal(report["slack"]) == 0
-        first = [fall["suspects"][0] if fall["suspects"] else None for fall in falls]
-        suspected = [one and (one["order_id"], one["cause"], one["exact"]) for one in first]
-        assert suspected == [
-            (overcharged, "charge", False),
-            (ids[1], "refund", True),
-            (ids[2], "closed", True),
-            None,
+        assert [
+            [(one["order_id"], one["cause"], one["exact"], one["beside"]) for one in fall["suspects"]] for fall in falls
+        ] == [
+            [(overcharged, "charge", False, None)],
+            [(ids[1], "refund", True, None)],
+            [(ids[2], "closed", True, None)],
+            [],
         ]
         assert Decimal(report["closing"]["balance"]) == Decimal(ledger.balance(panel)["closing"])
         told = daemon.events("balance_unexplained")
         assert sum((Decimal(line["missing"]) for line in told), Decimal(0)) == sum(missing)
         assert "Traceback" not in daemon.text
+
+
+#: What a panel may do to one order; the last is no order of ours at all.
+DEEDS = (cheats.OVERCHARGE, cheats.REFUND_WITHHELD, cheats.CHARGED_AGAIN, "foreign")
+
+#: Units, at 0.0009 each: no two of these amounts add up to a third that may be missing.
+OVERCHARGED, WITHHELD, AGAIN, FOREIGN = count(4111), count(1001, 2), count(3011, 3), count(1777)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the panel did between two moments at which all was seen, and what it took by that."""
+
+    deeds: frozenset[str]
+    since: datetime
+    until: datetime
+    missing: Decimal
+    victims: dict[str, int]
+
+
+class Cheater:
+    """A panel that cheats, while a shop goes on ordering."""
+
+    def __init__(self, tables: Tables, sandbox: Sandbox) -> None:
+        self._tables = tables
+        self._sandbox = sandbox
+        self._panel = sandbox.panel
+
+    async def does(self, deeds: frozenset[str]) -> Step:
+        """All of them between two readings, each to an order of its own; others are on their way at any time."""
+        since, taken = self._tables.value("SELECT clock_timestamp()"), self._taken()
+        victims = {}
+        for deed, quantities in ((cheats.REFUND_WITHHELD, WITHHELD), (cheats.CHARGED_AGAIN, AGAIN)):
+            if deed in deeds:
+                victims[deed] = await self._buy(next(quantities))
+        await all_seen(self._tables)
+        async with shop(self._tables):
+            unread = Fault(kind=FaultKind.ERROR, action="balance")
+            number = self._sandbox.faults.add(unread)
+            for deed in (deed for deed in DEEDS if deed in deeds):
+                await self._do(deed, victims)
+            arrived = self._sandbox.journal.counts["add"]
+            await self._sandbox.journal.reached("add", arrived + 2)
+            self._sandbox.faults.remove(number)
+            await read_again(self._tables)
+        await all_settled(self._tables)
+        await all_seen(self._tables)
+        until = self._tables.value("SELECT clock_timestamp()")
+        return Step(deeds, since, until, self._taken() - taken, victims)
+
+    async def _do(self, deed: str, victims: dict[str, int]) -> None:
+        if deed == "foreign":
+            async with PanelClient(self._sandbox.url, "sandbox-key") as by_hand:
+                wanted = {"link": BY_HAND, "quantity": str(next(FOREIGN))}
+                assert isinstance(await by_hand.add(AddRequest("1", wanted)), Accepted)
+            return
+        self._panel.cheats.on(deed)
+        match deed:
+            case cheats.OVERCHARGE:
+                victims[deed] = await self._buy(next(OVERCHARGED))
+            case cheats.REFUND_WITHHELD:
+                self._amend(victims[deed], "Canceled")
+            case cheats.CHARGED_AGAIN:
+                self._amend(victims[deed], "Completed")
+        self._panel.cheats.clear()
+        if deed == cheats.CHARGED_AGAIN:  # and others go on by a minute
+            self._sandbox.clock.advance(cheats.CHARGED_AGAIN_AFTER)
+            self._panel.book.settle()
+
+    async def _buy(self, quantity: int) -> int:
+        (order_id,) = await asyncio.to_thread(insert, self._tables.url, [order(quantity, quantity=quantity)])
+        await self._tables.until(f"SELECT state = 'submitted' FROM orders WHERE id = {order_id}")  # noqa: S608 - ours
+        return order_id
+
+    def _amend(self, order_id: int, status: str) -> None:
+        number = self._tables.value("SELECT panel_order_id FROM orders WHERE id = %s", order_id)
+        bought = self._panel.book.find(number)
+        assert bought is not None
+        self._panel.book.amend(bought, status=status)
+
+    def _taken(self) -> Decimal:
+        """What the ledger has beyond what orders of ours cost."""
+        return sum(
+            (
+                Decimal(entry["debited"])
+                - Decimal(entry["refunded"])
+                - Decimal(entry["charge"]) * (entry["link"] != BY_HAND)
+                for entry in ledger.orders(self._panel)
+            ),
+            Decimal(0),
+        )
+
+
+async def test_each_cheat_and_each_two_at_once_are_found_among_other_orders(tables: Tables, tmp_path: Path) -> None:
+    async with Sandbox(SandboxOptions(balance=Decimal(10_000), seed=2, speed=0, partial=0.3, canceled=0.3)) as sandbox:
+        settings = settings_for(tables.url, sandbox.url, SCHEDULE__BALANCE="0.2", POLLING__SLOWEST="0.5")
+        async with worker(settings, tmp_path / "log") as daemon:
+            await read_again(tables)
+            cheater = Cheater(tables, sandbox)
+            each = [frozenset({deed}) for deed in DEEDS] + [frozenset(two) for two in combinations(DEEDS, 2)]
+            steps = [await cheater.does(deeds) for deeds in each]
+            assert await daemon.stop() == 0
+        stated = await audited(tables, sandbox.url)
+        others = tables.value("SELECT count(*) FROM orders WHERE quantity = 100")
+    assert others > 3 * len(steps)
+    report = stated["report"]
+    assert [amounts(fall, "amount") for fall in report["falls"]] == [[exactly(-step.missing)] for step in steps]
+    assert Decimal(stated["missing"]) == sum(step.missing for step in steps)
+    assert report["rises"] == []
+    for step, fall in zip(steps, report["falls"], strict=True):
+        assert step.since < datetime.fromisoformat(fall["until"]) < step.until
+        named = {one["order_id"]: (one["cause"], one["beside"]) for one in fall["suspects"] if one["exact"]}
+        assert named == told_exactly(step), step
+        suspected = {one["order_id"] for one in fall["suspects"]}
+        told = {number for deed, number in step.victims.items() if deed != cheats.CHARGED_AGAIN}
+        assert told <= suspected, step
+
+
+def told_exactly(step: Step) -> dict[int, tuple[str, int | None]]:
+    """By order: for what it is told of as if it were certain, and beside which other.
+
+    What was taken without an order of ours, or beyond the charge of one, is an amount that no order has at stake.
+    """
+    withheld, again = (step.victims.get(deed) for deed in (cheats.REFUND_WITHHELD, cheats.CHARGED_AGAIN))
+    if step.deeds - {cheats.REFUND_WITHHELD, cheats.CHARGED_AGAIN}:
+        return {}
+    told: dict[int, tuple[str, int | None]] = {}
+    if withheld is not None:
+        told[withheld] = ("refund", again)
+    if again is not None:
+        told[again] = ("closed", withheld)
+    return told
 
 
 async def test_over_a_clean_run_with_faults_nothing_is_found(tables: Tables, tmp_path: Path) -> None:

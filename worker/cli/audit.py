@@ -14,8 +14,9 @@ from worker.cli.parameters import moment as when
 from worker.cli.progress import tell
 from worker.domain import audit as books
 from worker.domain.amounts import Amount
-from worker.domain.audit import Difference, Report, Suspect
+from worker.domain.audit import Difference, Report
 from worker.domain.movements import Cause
+from worker.domain.suspects import Suspect
 from worker.settings import Settings, load
 from worker.store.audit import Audits
 from worker.store.balances import panels_read
@@ -185,13 +186,14 @@ def _why(suspect: Suspect) -> str:
     stake = money(suspect.stake)
     if not suspect.exact:
         return f"{'was given back' if suspect.cause is Cause.REFUND else 'was charged'} {stake} then: look it up"
-    return _EXACTLY[suspect.cause].format(stake)
+    much = "just that much" if suspect.beside is None else f"with order {suspect.beside} just that much"
+    return _EXACTLY[suspect.cause].format(stake, much)
 
 
 _EXACTLY: Mapping[Cause, str] = {
-    Cause.REFUND: "should have been given back {}, just that much",
-    Cause.DOUBT: "may have cost {}, just that much",
-    Cause.REFUTED: "was taken for unsent, and would have cost {}, just that much",
-    Cause.CHARGE: "was charged {} then, just that much: maybe twice",
-    Cause.CLOSED: "had ended, and had cost {}, just that much: maybe charged again",
+    Cause.REFUND: "should have been given back {}, {}",
+    Cause.DOUBT: "may have cost {}, {}",
+    Cause.REFUTED: "was taken for unsent, and would have cost {}, {}",
+    Cause.CHARGE: "was charged {} then, {}: maybe twice",
+    Cause.CLOSED: "had ended, and had cost {}, {}: maybe charged again",
 }

@@ -15,15 +15,13 @@ from itertools import accumulate, pairwise
 
 from worker.domain.amounts import NOTHING, ZERO, Amount, total
 from worker.domain.movements import Cause, History, Movement, movements_of
+from worker.domain.suspects import MOST_SUSPECTS, Suspect, suspects_of
 
 #: What no panel counts in: a balance in whole units doesn't say that there is nothing smaller.
 _COARSEST, _FINEST = Decimal("0.01"), Decimal("1e-8")
 
 #: Of the time between the first reading and the last, what may be left out at either end.
 _ENDS = 1 / 4
-
-#: Of the orders that a difference may come from, so many are named.
-MOST_SUSPECTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +35,10 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """An order that a difference may come from. `exact`: what it has at stake is the very amount."""
-
-    order_id: int
-    cause: Cause
-    stake: Decimal
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """A rise or a fall of the balance, at some time from `since` to `until`, that nothing on record explains.
 
-    `amount` is negative for a fall. `suspects` are those most likely first, MOST_SUSPECTS at most of `suspected`.
+    `amount` is negative for a fall. `suspects` are the likeliest of all that are `suspected`.
     """
 
     since: datetime
@@ -223,7 +211,7 @@ class _Flow:
 
 def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _Flow) -> Report:
     opening, closing = readings[0], readings[-1]
-    moved = [one for one in movements if one.begins <= closing.at and not _is_over(one, opening.asked_at)]
+    moved = [one for one in movements if one.begins <= closing.at and not one.is_over(opening.asked_at)]
     told = [one for one in moved if not one.is_unlimited]
     charges = _within(opening, closing, [one for one in told if not one.back])
     refunds = _within(opening, closing, [one for one in told if one.back])
@@ -256,14 +244,10 @@ def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _F
     )
 
 
-def _is_over(movement: Movement, at: datetime) -> bool:
-    return movement.ends is not None and movement.ends <= at
-
-
 def _within(opening: Reading, closing: Reading, movements: Iterable[Movement]) -> Amount:
     """What moved between two readings: certainly, and at most."""
     return total(
-        one.amount if one.begins > opening.at and _is_over(one, closing.asked_at) else Amount.up_to(one.amount.high)
+        one.amount if one.begins > opening.at and one.is_over(closing.asked_at) else Amount.up_to(one.amount.high)
         for one in movements
     )
 
@@ -324,28 +308,7 @@ def _step(before: Sequence[_Point], after: Sequence[_Point]) -> Amount | None:
     return Amount(low, high) if low <= high else None
 
 
-#: By what an exact amount tells most.
-_TELLING = (Cause.REFUND, Cause.DOUBT, Cause.REFUTED, Cause.CHARGE, Cause.CLOSED)
-
-
 def _with_suspects(fall: Difference, movements: Iterable[Movement]) -> Difference:
-    """The orders that a fall may come from: those with that very amount at stake, then all that were charged then."""
-    missing = -fall.amount
-    exact: dict[int, Movement] = {}
-    near: dict[int, Movement] = {}
-    for movement in movements:
-        if movement.begins > fall.until or _is_over(movement, fall.since) or movement.stake <= 0:
-            continue
-        if movement.stake in missing:
-            known = exact.get(movement.order_id)
-            if known is None or _TELLING.index(movement.cause) < _TELLING.index(known.cause):
-                exact[movement.order_id] = movement
-        elif movement.cause in {Cause.CHARGE, Cause.REFUND}:
-            near.setdefault(movement.order_id, movement)
-    ranked = sorted(exact.values(), key=lambda one: (_TELLING.index(one.cause), one.begins))
-    others = sorted((one for number, one in near.items() if number not in exact), key=lambda one: one.begins)
-    suspects = [
-        *(Suspect(one.order_id, one.cause, one.stake, exact=True) for one in ranked),
-        *(Suspect(one.order_id, one.cause, one.stake, exact=False) for one in others),
-    ]
-    return replace(fall, suspects=tuple(suspects[:MOST_SUSPECTS]), suspected=len(suspects))
+    moved = [one for one in movements if one.begins <= fall.until and not one.is_over(fall.since)]
+    found = suspects_of(-fall.amount, moved)
+    return replace(fall, suspects=tuple(found[:MOST_SUSPECTS]), suspected=len(found))

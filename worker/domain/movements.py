@@ -94,6 +94,9 @@ class Movement:
     def is_unlimited(self) -> bool:
         return self.amount.high.is_infinite()
 
+    def is_over(self, at: datetime) -> bool:
+        return self.ends is not None and self.ends <= at
+
 
 def movements_of(history: History, grain: Decimal) -> Iterator[Movement]:
     """Everything that an order may have done to the balance. `grain` is the smallest amount that the panel knows."""

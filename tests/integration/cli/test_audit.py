@@ -92,6 +92,20 @@ def test_for_a_script(order_sync: OrderSync) -> None:
     assert [fall["suspects"] for fall in report["falls"]][1] == []
 
 
+def test_two_orders_that_make_up_the_amount_together(order_sync: OrderSync, database: Database) -> None:
+    """A refund that didn't come, and a charge after the close."""
+    first = bought(database, "a", "0.90", (20, "partial", "0.45"))
+    second = bought(database, "b", "0.30", (20, "completed", "0.30"))
+    for minutes, balance in ((-10, "10.00"), (10, "8.80"), (30, "8.50")):
+        read(database, minutes, balance)
+    lines = order_sync("audit", *PERIOD).out.splitlines()
+    assert lines[-3:] == [
+        "  -0.75 USD, between 2026-11-01 12:10:00 and 2026-11-01 12:30:00",
+        f"    order {first} should have been given back 0.45, with order {second} just that much",
+        f"    order {second} had ended, and had cost 0.3, with order {first} just that much: maybe charged again",
+    ]
+
+
 def test_all_is_explained(order_sync: OrderSync, database: Database) -> None:
     bought(database, "a", "0.90", (20, "partial", "0.45"))
     for minutes, balance in ((-10, "10.00"), (10, "9.10"), (30, "9.55")):

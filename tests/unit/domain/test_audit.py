@@ -1,5 +1,6 @@
 """The balance explained: in made-up worlds whose truth is known, and in single cases that can be read."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -225,6 +226,27 @@ def test_an_overcharge_is_of_an_order_that_was_sent_then():
     (fall,) = report.falls
     assert fall.amount == Amount.of(Decimal("-0.09"))
     assert [(s.order_id, s.cause, s.exact) for s in fall.suspects] == [(7, Cause.CHARGE, False)]
+
+
+def test_two_wrongs_at_once_are_of_the_only_two_orders_that_make_up_the_amount():
+    """A refund of 0.60 that didn't come, and a charge of 0.90 after the close."""
+    closed = history(told(COMPLETED, "0.90", 0))
+    canceled = History(
+        8,
+        (Call(at(100), at(101), Taken.YES, Decimal("0.60"), UNITS),),
+        (Told(at(130), None, OrderState.SUBMITTED, Decimal("0.60"), UNITS), told(CANCELED, "0", UNITS)),
+    )
+
+    def suspected(balances, *histories):
+        (fall,) = audit(readings(*balances), histories).falls
+        assert fall.amount == Amount.of(Decimal("-1.50"))
+        return [(one.order_id, one.cause, one.exact, one.beside) for one in fall.suspects]
+
+    both = [(8, Cause.REFUND, True, 7), (7, Cause.CLOSED, True, 8)]
+    assert suspected(["10.00", "8.50", "8.50", "7.60"], closed, canceled) == both
+    # Where another would do as well, none is told of as if it were certain.
+    another = replace(closed, order_id=9)
+    assert suspected(["10.00", "7.60", "7.60", "6.70"], closed, canceled, another) == [(8, Cause.REFUND, False, None)]
 
 
 def test_what_nobody_ordered_has_no_suspect():
