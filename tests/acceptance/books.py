@@ -18,7 +18,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from tests.acceptance.conftest import Tables
-from tests.acceptance.season import DRIP_FEEDS, SUBSCRIPTIONS, TOP_UP, Plan, Played, Season, play
+from tests.acceptance.season import DRIP_FEEDS, SUBSCRIPTIONS, TOP_UP, Plan, Played, Season, play, what_for
 from worker import cli
 from worker.domain.amounts import NOTHING, Amount
 from worker.store.embedded import embedded_postgres
@@ -148,7 +148,7 @@ def _against_ledger(report: Mapping[str, Any], season: Season, played: Played) -
     subscriptions make is charged as it comes. Orders in doubt count as what they cost after all, if they were taken.
     """
     posts, runs = _made_by(SUBSCRIPTIONS, played), _made_by(DRIP_FEEDS, played)
-    unseen = [one for one in played.parked if season.since <= played.sent_at[one["link"]] <= season.until]
+    unseen = [one for one in played.parked if season.since <= played.sent_at[what_for(one["params"])] <= season.until]
     paid, back = (_sum(posts, name) if season.has_parents else NOTHING for name in ("debited", "refunded"))
     parked_back = _sum(unseen, "refunded")
     drip_back = _sum(runs, "refunded") if season.has_parents else NOTHING
@@ -182,12 +182,12 @@ def _balance(tables: Tables, played: Played, figures: Figures) -> None:
     Drip-feeds count as expected, whatever their runs gave back, and what subscriptions make isn't known.
     """
     stated = _stated(tables.url, "balance", "--days", "2")
-    parked = {entry["link"] for entry in played.parked}
+    parked = [entry["id"] for entry in played.parked]
     by_service, by_day = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
     for entry in played.orders:
-        if entry["parent"] is None and entry["link"] not in parked and entry["link"] is not None:
+        if entry["parent"] is None and entry["id"] not in parked:
             cost = Decimal(entry["debited"]) - Decimal(entry["refunded"])
-            day = played.sent_at[entry["link"]].date().isoformat()
+            day = played.sent_at[what_for(entry["params"])].date().isoformat()
             by_service[entry["service"]] += cost
             by_day[day] += cost
     told_by_service = {one["service"]: Decimal(one["spent"]) for one in stated["services"]}

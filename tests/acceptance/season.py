@@ -6,7 +6,7 @@ closed, and the worker has seen that.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from tests.acceptance.conftest import Tables, differences
+from tests.acceptance.conftest import NUMBERS, Tables, differences
 from tests.acceptance.daemon import Daemon, settings_for, worker
 from tests.acceptance.panel_side import all_seen, all_settled, order, read_again
 from tests.acceptance.samples import Row, insert, orders
@@ -41,6 +41,7 @@ PATIENCE = 600
 #: Seconds between two looks at what is unconfirmed.
 EXAMINED_EVERY = 0.5
 
+PARKED = "SELECT coalesce(link, params->>'username') AS what_for FROM orders WHERE state = 'unconfirmed'"
 UNCONFIRMED = "SELECT count(*) FROM orders WHERE state = 'unconfirmed'"
 
 #: By the services' own word; of some orders only.
@@ -77,6 +78,7 @@ class Plan:
     settle: float = 1.5
     patience: int = 3  #: looks at what is unconfirmed without any news, after which nothing more is settled
     jumps: int = 3  #: in which the time after the last order passes
+    kept: int = 0  #: 1: the panel never rewrites a charge, whatever it gives back
     periods: int = 4  #: into which the run is cut, each to be audited
 
 
@@ -104,7 +106,7 @@ class Season:
 
 @dataclass
 class Played:
-    """What was really the case, by the sandbox. `sent_at` has by link when the panel got the order.
+    """What was really the case, by the sandbox. `sent_at` has by `what_for` when the panel got the order.
 
     `parked` are those of the orders of which the worker says that it doesn't know.
     """
@@ -140,6 +142,8 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
             SCHEDULE__AUDIT=str(max(plan.seconds / 10, 1)),
             AUDIT__THRESHOLD="0",
         )
+        if plan.kept:
+            sandbox.strays.on("charge_kept")
         played = Played()
         async with worker(settings, directory / "worker.log") as daemon:
             shop = _Shop(plan, tables, sandbox, played)
@@ -148,20 +152,28 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
             await shop.season(first, SERVICES, top_up=True)
             await shop.season(plan.orders - first, (*SERVICES, DRIP_FEEDS, SUBSCRIPTIONS))
             assert await daemon.stop() == 0
-        played.wrong += _untrue(tables, sandbox) + _complaints(daemon)
+        played.wrong += _untrue(plan, tables, sandbox) + _complaints(daemon)
         played.orders = ledger.orders(sandbox.panel)
-        parked = {row["link"] for row in tables.rows("SELECT link FROM orders WHERE state = 'unconfirmed'")}
-        played.parked = [entry for entry in played.orders if entry["parent"] is None and entry["link"] in parked]
+        parked = {row["what_for"] for row in tables.rows(PARKED)}
+        played.parked = [
+            entry for entry in played.orders if entry["parent"] is None and what_for(entry["params"]) in parked
+        ]
         for request in sandbox.journal.last:
-            if request["form"].get("action") == "add" and "link" in request["form"]:
-                played.sent_at[request["form"]["link"]] = datetime.fromtimestamp(request["at"], UTC)
+            if request["form"].get("action") == "add":
+                played.sent_at[what_for(request["form"])] = datetime.fromtimestamp(request["at"], UTC)
     return played
 
 
-def _untrue(tables: Tables, sandbox: Sandbox) -> list[str]:
+def what_for(form: Mapping[str, str]) -> str:
+    """What tells orders apart: no two are for the same."""
+    return form.get("link") or form["username"]
+
+
+def _untrue(plan: Plan, tables: Tables, sandbox: Sandbox) -> list[str]:
     """What rows say other than the ledger, but for those that say that they don't know."""
-    parked = [row["link"] for row in tables.rows("SELECT link FROM orders WHERE state = 'unconfirmed'")]
-    return [line for line in differences(tables, sandbox) if not any(f"'{link}'" in line for link in parked)]
+    parked = [row["what_for"] for row in tables.rows(PARKED)]
+    numbers = tuple(name for name in NUMBERS if not plan.kept or name != "charge")
+    return [line for line in differences(tables, sandbox, numbers) if not any(f"'{name}'" in line for name in parked)]
 
 
 def _complaints(daemon: Daemon) -> list[str]:
@@ -190,6 +202,9 @@ class _Shop:
         since, before = await self._now(), copy(account)
         await read_again(self._tables)
         rows = list(orders(number, seed=number, services=services))
+        for row in rows:
+            if row["link"] is None:
+                row["params"]["username"] = row["reference"]
         steps = max(int(self._plan.seconds * number / self._plan.orders / STEP), 2)
         self._sandbox.clock.speed = self._plan.speed
         async with self._spoilt():

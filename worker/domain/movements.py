@@ -106,9 +106,11 @@ def movements_of(history: History, grain: Decimal) -> Iterator[Movement]:
                 yield from _bought(history, call, grain)
             case Taken.YES:
                 yield from _charge(history.order_id, call, _expected(call, grain))
+                yield from _unseen(history, call, grain)
             case Taken.MAYBE:
                 most = _expected(call, grain).high
                 yield Movement(history.order_id, Cause.DOUBT, Amount.up_to(most), call.began_at, call.last_at, most)
+                yield from _unseen(history, call, grain)
             case Taken.NO:
                 stake = _expected(call, grain).high
                 yield Movement(history.order_id, Cause.REFUTED, ZERO, call.began_at, call.last_at, stake)
@@ -188,6 +190,12 @@ def _change(order_id: int, difference: Amount, begins: datetime, ends: datetime)
     if difference.low < 0:
         given = Amount(max(-difference.high, NOTHING), -difference.low)
         yield Movement(order_id, Cause.REFUND, given, begins, ends, given.high, back=True)
+
+
+def _unseen(history: History, call: Call, grain: Decimal) -> Iterator[Movement]:
+    """What a drip-feed or subscription makes that isn't followed: nobody knows when it ends."""
+    if call.is_parent:
+        yield from _spawned(replace(history, told=()), call, _expected(call, grain))
 
 
 def _spawned(history: History, call: Call, price: Amount) -> Iterator[Movement]:

@@ -289,6 +289,17 @@ def test_while_a_subscription_is_open_nothing_is_taken_for_a_loss():
     assert (report.spawning, report.spawned) == ((7,), Amount.of(Decimal(-3)))
 
 
+@pytest.mark.parametrize("taken", [Taken.MAYBE, Taken.YES])
+def test_nor_while_one_may_be_open_that_is_not_followed(taken):
+    """In doubt, or taken late for an order that had gone on without it."""
+    spawning = History(7, (Call(at(250), at(251), taken, None, is_parent=True, own=False),))
+    report = audit(readings("10", "10", "9", "8", "8.50"), [spawning])
+    assert (report.falls, report.rises, report.spawning) == ((), (), (7,))
+    dripping = History(7, (Call(at(250), at(251), taken, PRICE, is_parent=True, own=False),))
+    report = audit(readings("10", "10", "9.10", "9.40"), [dripping])
+    assert (report.falls, report.rises) == ((), ())
+
+
 def test_a_balance_that_is_told_less_finely_than_charges_is_no_difference():
     cents = history(told(COMPLETED, "0.90", 0))
     fine = History(
