@@ -191,6 +191,7 @@ class _Flow:
         self.blur = blur
         self._taken = _Sums(one for one in found if not one.back)
         self._given = _Sums(one for one in found if one.back)
+        self._doubtful = _Sums(one for one in found if one.cause is Cause.DOUBT)
 
     def in_the_air(self, reading: Reading) -> Decimal:
         """How much may have moved by this reading, or after it."""
@@ -203,8 +204,10 @@ class _Flow:
         least, most = reading.balance - self.blur, reading.balance + self.blur
         taken, taken_certainly = self._taken.begun(reading.at), self._taken.over(reading.asked_at)
         given, given_certainly = self._given.begun(reading.at), self._given.over(reading.asked_at)
+        # What was taken of an order in doubt may come back at any time after: never more than that, and unseen.
+        may_come_back = self._doubtful.begun(reading.at).high
         return _Point(
-            Amount(least - given.low + taken_certainly.high, most - given_certainly.high + taken.low),
+            Amount(least - given.low + taken_certainly.high, most - given_certainly.high + taken.low + may_come_back),
             Amount(least - given.high + taken_certainly.low, most - given_certainly.low + taken.high),
         )
 
@@ -214,7 +217,9 @@ def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _F
     moved = [one for one in movements if one.begins <= closing.at and not one.is_over(opening.asked_at)]
     told = [one for one in moved if not one.is_unlimited]
     charges = _within(opening, closing, [one for one in told if not one.back])
-    refunds = _within(opening, closing, [one for one in told if one.back])
+    refunds = _within(opening, closing, [one for one in told if one.back]) + total(
+        Amount.up_to(one.amount.high) for one in movements if one.cause is Cause.DOUBT and one.begins <= opening.at
+    )
     went = closing.balance - opening.balance
     beside = Amount(went - 2 * flow.blur, went + 2 * flow.blur) + charges - refunds
     differences = _differences(readings, flow)

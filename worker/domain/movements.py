@@ -24,7 +24,7 @@ class Cause(StrEnum):
     CHARGE = "charge"  #: taken for it at `add`, or later, when its charge rose
     REFUND = "refund"  #: given back when it was Canceled or Partial, or its charge fell
     SPAWNED = "spawned"  #: taken and given back for what a drip-feed or subscription made
-    DOUBT = "doubt"  #: taken for it, if the panel took it: nothing says whether
+    DOUBT = "doubt"  #: taken for it, if the panel took it, and maybe given back by now: nothing says whether
     REFUTED = "refuted"  #: not taken: it was proven that the panel hadn't got it
     CLOSED = "closed"  #: nothing moved: it has ended, and shouldn't cost any more
 

@@ -114,7 +114,7 @@ def test_all_is_explained(order_sync: OrderSync, database: Database) -> None:
     database.execute("UPDATE submissions SET outcome = 'unknown'")
     database.execute("UPDATE orders SET state = 'unconfirmed', panel_order_id = NULL")
     shown = order_sync("audit", *PERIOD).out
-    assert "\nAll is explained, within ±0.9 USD.\n" in shown
+    assert "\nAll is explained, within ±0.45 USD.\n" in shown
     assert "\nMaybe taken by the panel: 1.\n" in shown
 
 

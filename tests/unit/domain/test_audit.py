@@ -259,6 +259,8 @@ def test_an_order_in_doubt_explains_its_charge_and_nothing_else(balance):
     doubt = History(7, (Call(at(100), at(150), Taken.MAYBE, PRICE, UNITS),))
     report = audit(readings("10.00", balance), [doubt])
     assert (report.falls, report.rises, report.doubtful) == ((), (), (7,))
+    given_back = audit(readings("10.00", balance, "10.00"), [doubt])
+    assert (given_back.falls, given_back.rises) == ((), ())
     less = audit(readings("10.00", "9.00"), [doubt])
     assert less.unexplained == Amount(Decimal("-1.00"), Decimal("-0.10"))
 
