@@ -84,6 +84,11 @@ class Order:
             if withheld:
                 world.happened(self.ended, self.cost - self.price, explained=False)
 
+    def doubt(self, called: tuple[int, int]) -> History:
+        """What is on record of a call whose answer was lost, whether or not the order was ever taken."""
+        call = Call(at(called[0]), at(called[1]), Taken.MAYBE, grains(self.price), UNITS)
+        return History(self.number, (call,))
+
     def record(self, panel: Panel, called: tuple[int, int], looks: list[tuple[int, int, int]]) -> History:
         """`called`: when the call began and ended; each look began, saw the truth and ended."""
         expected = grains(self.price) - GRAIN / 3 * panel.rounds

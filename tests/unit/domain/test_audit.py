@@ -68,7 +68,7 @@ def test_in_a_calm_world_each_wrong_is_found_to_the_last_digit(world):
 
 @st.composite
 def busy_worlds(draw, *, wrongs, all_seen=True):
-    """Orders all at once, and readings at any time, in the middle of whatever goes on. Returns the wrongs too."""
+    """Orders all at once, some of them in doubt, and readings at any time, in the middle of whatever goes on."""
     world, panel, end = World(), Panel(rewrites=draw(st.booleans()), rounds=draw(st.booleans())), 1000
     living = [draw(orders(number, 0, end)) for number in range(draw(st.integers(0, 8)))]
     for order in living:
@@ -76,6 +76,13 @@ def busy_worlds(draw, *, wrongs, all_seen=True):
         called = (order.added - draw(st.integers(0, 5)), order.added + draw(st.integers(0, 60)))
         last = end + 20 if all_seen or draw(st.booleans()) else order.added
         world.histories.append(order.record(panel, called, draw(looks(order, min(end, last), last))))
+    for number in range(draw(st.integers(0, 2))):
+        order = draw(orders(100 + number, 0, end))
+        if draw(st.booleans()):
+            order.live(world, panel)
+        world.histories.append(
+            order.doubt((order.added - draw(st.integers(0, 5)), order.added + draw(st.integers(0, 60))))
+        )
     for _ in range(wrongs):
         world.happened(draw(st.integers(1, end)), draw(st.integers(-300_000, -1)), explained=False)
     for second in draw(st.lists(st.integers(0, end), min_size=2, max_size=12)):
