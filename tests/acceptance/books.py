@@ -204,7 +204,18 @@ def _balance(tables: Tables, played: Played, figures: Figures) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    long = Plan(orders=10_000, seconds=300, speed=300, timeout=2, settle=3, patience=20, jumps=24, periods=60)
+    long = Plan(
+        orders=10_000,
+        seconds=300,
+        speed=300,
+        timeout=2,
+        settle=3,
+        fastest=2,
+        slowest=20,
+        patience=20,
+        jumps=24,
+        periods=60,
+    )
     for name, value in asdict(long).items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     plan = Plan(**vars(parser.parse_args()))

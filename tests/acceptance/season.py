@@ -36,7 +36,7 @@ LATEST = 4 * 86_400.0
 STEP = 0.25
 
 #: Seconds for each thing to come true.
-PATIENCE = 600
+PATIENCE = 3600
 
 #: Seconds between two looks at what is unconfirmed.
 EXAMINED_EVERY = 0.5
@@ -76,6 +76,8 @@ class Plan:
     refused: float = 0.06
     timeout: float = 1.0
     settle: float = 1.5
+    fastest: float = 0.5  #: seconds between two looks at one order, as the worker is set
+    slowest: float = 1.0
     patience: int = 3  #: looks at what is unconfirmed without any news, after which nothing more is settled
     jumps: int = 3  #: in which the time after the last order passes
     kept: int = 0  #: 1: the panel never rewrites a charge, whatever it gives back
@@ -137,6 +139,8 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
             sandbox.url,
             PANELS__DEFAULT__TIMEOUT=str(plan.timeout),
             RECONCILE__SETTLE=str(plan.settle),
+            POLLING__FASTEST=str(plan.fastest),
+            POLLING__SLOWEST=str(plan.slowest),
             SCHEDULE__RECONCILE="0.5",
             SCHEDULE__BALANCE="0.2",
             SCHEDULE__AUDIT=str(max(plan.seconds / 10, 1)),
