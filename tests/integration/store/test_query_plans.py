@@ -174,7 +174,7 @@ SEARCHES = {
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
     "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
-    "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": 1.0}),
+    "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": [1.0] * 50}),
     "orders.settle": (orders._SUBMISSIONS, TOKENS),
     "orders.close": (
         submissions.CLOSE,
