@@ -17,18 +17,21 @@ from worker.settings_sources import SettingsError
 __all__ = ["cli", "main"]
 
 COMMANDS = {
-    "migrate": "worker.cli.migrate:migrate",
-    "run": "worker.cli.run:run",
-    "demo": "worker.cli.demo:demo",
-    "sandbox": "worker.cli.sandbox:sandbox",
-    "check": "worker.cli.check:check",
-    "status": "worker.cli.status:status",
-    "top": "worker.cli.top:top",
-    "orders": "worker.cli.orders:orders",
-    "services": "worker.cli.services:services",
-    "balance": "worker.cli.balance:balance",
-    "audit": "worker.cli.audit:audit",
-    "housekeeping": "worker.cli.housekeeping:housekeeping",
+    "migrate": ("worker.cli.migrate:migrate", "Bring the database's schema to head."),
+    "run": ("worker.cli.run:run", "Run the worker until SIGTERM or Ctrl-C."),
+    "demo": ("worker.cli.demo:demo", "See it work, on this machine and without settings."),
+    "sandbox": ("worker.cli.sandbox:sandbox", "A panel to develop and test against."),
+    "check": ("worker.cli.check:check", "Say what is wrong with the set-up, and how to mend it."),
+    "status": ("worker.cli.status:status", "How things stand: open orders, rates, pauses, balances."),
+    "top": ("worker.cli.top:top", "How things stand, live."),
+    "orders": ("worker.cli.orders:orders", "Look at orders, and change them by hand."),
+    "services": ("worker.cli.services:services", "What the panels sell, and what became of it."),
+    "balance": ("worker.cli.balance:balance", "Each panel's balance, and how long it lasts."),
+    "audit": ("worker.cli.audit:audit", "Is the money right? Each panel's balance, explained."),
+    "housekeeping": (
+        "worker.cli.housekeeping:housekeeping",
+        "Move the history of what closed long ago to the archive.",
+    ),
 }
 
 

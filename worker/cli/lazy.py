@@ -10,9 +10,9 @@ from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
-    """`targets` names each command's object as `module:attribute`, in the order of the help."""
+    """`targets` has for each command where it is, as `module:attribute`, and what the help says of it, in its order."""
 
-    def __init__(self, *args: Any, targets: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, targets: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._targets = targets
 
@@ -22,9 +22,14 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._targets:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._targets[cmd_name].partition(":")
+        module, _, attribute = self._targets[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, which would import all commands for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in self._targets.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """By name alone: what else click tells, it would have to import all commands for."""

@@ -6,13 +6,13 @@ from worker.cli.examples import examples
 from worker.cli.lazy import LazyGroup
 
 TARGETS = {
-    "list": "worker.cli.orders_look:list_orders",
-    "show": "worker.cli.orders_look:show",
-    "add": "worker.cli.orders_add:add",
-    "cancel": "worker.cli.orders_change:cancel",
-    "refill": "worker.cli.orders_change:refill",
-    "retry": "worker.cli.orders_change:retry",
-    "resolve": "worker.cli.orders_resolve:resolve",
+    "list": ("worker.cli.orders_look:list_orders", "List orders, the newest first."),
+    "show": ("worker.cli.orders_look:show", "Show one order, with its history."),
+    "add": ("worker.cli.orders_add:add", "Place one order by hand."),
+    "cancel": ("worker.cli.orders_change:cancel", "Ask for orders to be canceled."),
+    "refill": ("worker.cli.orders_change:refill", "Ask for refills of orders."),
+    "retry": ("worker.cli.orders_change:retry", "Put rejected orders back: they are checked and sent again."),
+    "resolve": ("worker.cli.orders_resolve:resolve", "Settle an unconfirmed order by hand."),
 }
 
 

@@ -20,7 +20,7 @@ NAMES = ("fine", "failing", "unset", "interrupted", "leaving")
 @pytest.fixture
 def group(monkeypatch: pytest.MonkeyPatch) -> click.Group:
     monkeypatch.syspath_prepend(str(HERE))
-    targets = {name: f"fake_commands:{name}" for name in NAMES}
+    targets = {name: (f"fake_commands:{name}", "") for name in NAMES}
     return LazyGroup("order-sync", targets=targets)
 
 
@@ -67,7 +67,7 @@ def test_a_misspelt_command_is_put_right(group: click.Group, capfd: pytest.Captu
 
 def test_only_the_command_that_is_called_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
-    group = LazyGroup(targets={"fine": "fake_commands:fine", "broken": "no_such_module:broken"})
+    group = LazyGroup(targets={"fine": ("fake_commands:fine", ""), "broken": ("no_such_module:broken", "")})
     assert cli.execute(group, ["fine"]) == 0
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         cli.execute(group, ["broken"])
@@ -77,7 +77,7 @@ def test_the_help_lists_commands_in_the_tables_order(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(str(HERE))
-    group = LazyGroup(targets={name: f"fake_commands:{name}" for name in ("leaving", "fine")})
+    group = LazyGroup(targets={name: (f"fake_commands:{name}", "Say a word.") for name in ("leaving", "fine")})
     assert cli.execute(group, ["--help"]) == 0
     out = capfd.readouterr().out
     assert "Say a word." in out
@@ -86,7 +86,7 @@ def test_the_help_lists_commands_in_the_tables_order(
 
 def test_every_command_of_the_table_has_a_module_of_its_own() -> None:
     assert set(cli.COMMANDS) >= {"migrate", "run", "demo", "sandbox", "check"}
-    for name, target in cli.COMMANDS.items():
+    for name, (target, _) in cli.COMMANDS.items():
         assert target.startswith("worker.cli.")
         assert target.endswith(f":{name}")
 
@@ -107,7 +107,7 @@ import sys
 from worker import cli
 from worker.cli.lazy import LazyGroup
 name = sys.argv[1]
-sys.exit(cli.execute(LazyGroup(targets={name: f"fake_commands:{name}"}), [name]))
+sys.exit(cli.execute(LazyGroup(targets={name: (f"fake_commands:{name}", "")}), [name]))
 """
 
 
