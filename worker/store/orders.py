@@ -228,30 +228,15 @@ class Orders:
         many rows, where that is more, for those that are behind others which have to wait. A worker whose lease has
         ended claims nothing.
         """
-        about = {
-            "panel": panel,
-            "worker_id": worker_id,
-            "at_most": max(at_most, look_at),
-            "losing": twins.LOSING,
-        }
+        limit = max(at_most, look_at)
+        about = {"panel": panel, "worker_id": worker_id, "at_most": limit, "losing": twins.LOSING}
         async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
             under_lease = await pipe.execute(_UNDER_LEASE, about)
             claimed = await pipe.execute(CLAIM, about)
             losing_replies = await pipe.execute(LOSING_REPLIES, about)
             if await under_lease.fetchone() is None:
                 return Claim((), (), 0)
-            intents: list[tuple[PendingOrder, AddRequest]] = []
-            refused: list[Change] = []
-            held: list[tuple[int, float]] = []
-            for row in await claimed.fetchall():
-                order = PendingOrder(row.id, _request(row), row.attempts)
-                match decide(order.request, _service(row), row.removed):
-                    case AddRequest() as request:
-                        intents.append((order, request))
-                    case Refusal() as refusal:
-                        refused.append(order.refused(refusal))
-                    case Hold(seconds):
-                        held.append((row.id, seconds))
+            intents, refused, held = _decided(await claimed.fetchall(), decide)
             waiting: list[tuple[int, float]] = []
             if intents and (await losing_replies.fetchall())[0][0]:
                 waits = await self._alike(pipe, panel, [request for _, request in intents])
@@ -363,6 +348,25 @@ class Orders:
             await close(connection, dict.fromkeys((row.token for row in rows), (None, LEASE_ENDED)))
             await transaction.write(changes)
         return await transaction.written()
+
+
+def _decided(
+    rows: Sequence[Any], decide: Decide
+) -> tuple[list[tuple[PendingOrder, AddRequest]], list[Change], list[tuple[int, float]]]:
+    """What may be sent, what is refused here, and what is held: for how many seconds each."""
+    intents: list[tuple[PendingOrder, AddRequest]] = []
+    refused: list[Change] = []
+    held: list[tuple[int, float]] = []
+    for row in rows:
+        order = PendingOrder(row.id, _request(row), row.attempts)
+        match decide(order.request, _service(row), row.removed):
+            case AddRequest() as request:
+                intents.append((order, request))
+            case Refusal() as refusal:
+                refused.append(order.refused(refusal))
+            case Hold(seconds):
+                held.append((row.id, seconds))
+    return intents, refused, held
 
 
 def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
