@@ -3,7 +3,6 @@
 By hand, in its long form: `make books`, or `make books ARGS="--orders 20000 --seconds 600"`.
 """
 
-import argparse
 import asyncio
 import json
 import tempfile
@@ -19,6 +18,7 @@ from click.testing import CliRunner
 
 from tests.acceptance.conftest import Tables
 from tests.acceptance.season import DRIP_FEEDS, SUBSCRIPTIONS, TOP_UP, Plan, Played, Season, play, what_for
+from tests.plans import plan_of_options
 from worker import cli
 from worker.domain.amounts import NOTHING, Amount
 from worker.store.embedded import embedded_postgres
@@ -203,7 +203,6 @@ def _balance(tables: Tables, played: Played, figures: Figures) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
     long = Plan(
         orders=10_000,
         seconds=300,
@@ -216,9 +215,7 @@ def main() -> None:
         jumps=24,
         periods=60,
     )
-    for name, value in asdict(long).items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
-    plan = Plan(**vars(parser.parse_args()))
+    plan = plan_of_options(long, __doc__)
     with (
         tempfile.TemporaryDirectory(prefix="order_sync_books_") as directory,
         embedded_postgres(Path(directory) / "postgres") as url,

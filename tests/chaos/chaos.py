@@ -3,7 +3,6 @@
 By hand, in its long form: `make chaos ARGS="--seed 1 --orders 20000 --kills 500"`.
 """
 
-import argparse
 import asyncio
 import os
 import random
@@ -23,6 +22,7 @@ import psycopg
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import Daemon, settings_for, worker
 from tests.acceptance.samples import insert
+from tests.plans import plan_of_options
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, ledger
 from worker.store.embedded import embedded_postgres
 from worker.store.migrate import migrate
@@ -299,10 +299,7 @@ def _count(tables: Tables, sandbox: Sandbox, figures: Figures) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in asdict(Plan(orders=20_000, kills=500, freezes=40, crashes=10, seconds=1500)).items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
-    plan = Plan(**vars(parser.parse_args()))
+    plan = plan_of_options(Plan(orders=20_000, kills=500, freezes=40, crashes=10, seconds=1500), __doc__)
     with tempfile.TemporaryDirectory(prefix="order_sync_chaos_") as directory:
         print(asyncio.run(run(plan, Path(directory))))  # noqa: T201
 

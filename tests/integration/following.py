@@ -3,7 +3,6 @@
 By hand, in its long form: `python -m tests.integration.following --events 100000 --kills 50`.
 """
 
-import argparse
 import os
 import random
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.plans import plan_of_options
 from worker.events import follow
 from worker.store.embedded import embedded_postgres
 from worker.store.migrate import migrate
@@ -217,10 +217,7 @@ def _doubled(seen: list[int]) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in asdict(Plan(events=100_000, kills=50, at_most=1000)).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    plan = Plan(**vars(parser.parse_args()))
+    plan = plan_of_options(Plan(events=100_000, kills=50, at_most=1000), __doc__)
     with (
         tempfile.TemporaryDirectory(prefix="order_sync_following_") as directory,
         embedded_postgres(Path(directory) / "postgres") as url,
