@@ -16,12 +16,12 @@ _DOUBTS: Mapping[str, str] = {
     Doubt.TOO_YOUNG: "Nothing was found among the panel's ids, but it may still come to light; it is looked for again.",
     Doubt.NO_BOUNDS: "Nothing was found, and no known order before and after it says where its id would have to lie.",
     Doubt.GAP_TOO_WIDE: "More ids lie around it than ORDER_SYNC_RECONCILE__MAX_IDS allows to be asked about.",
-    Doubt.NOT_ALL_ANSWERED: "The panel said nothing of some of the ids at which it could lie.",
+    Doubt.NOT_ALL_ANSWERED: "The panel said nothing of some of the ids at which it could lie, or around it.",
     Doubt.AMBIGUOUS: "What was found fits more than one order.",
     Doubt.FITS_LOOSELY: "What was found may be it, but the charge differs from the one expected.",
     Doubt.MONEY_IS_GONE: "Nothing was found, but more money left the account than all other orders can have cost.",
     Doubt.MAYBE_SPAWNED: "What was found may have been made by a drip-feed or subscription of ours.",
-    Doubt.NOT_RECOGNIZED: "The panel doesn't answer for the known orders around it either.",
+    Doubt.NOT_RECOGNIZED: "The panel denies the known orders around it, too.",
     Doubt.IDS_NOT_INCREASING: "This panel's ids don't increase with time, so they say nothing about this order.",
 }
 

@@ -145,7 +145,7 @@ class Doubt(StrEnum):
     FITS_LOOSELY = "fits_loosely"  #: what was found might be it, and its charge doesn't say so
     MONEY_IS_GONE = "money_is_gone"  #: nothing was found, and money left the account that nothing else explains
     MAYBE_SPAWNED = "maybe_spawned"  #: what was found may have been made by a drip-feed whose orders we don't know
-    NOT_RECOGNIZED = "not_recognized"  #: the panel doesn't answer for the known orders around it either
+    NOT_RECOGNIZED = "not_recognized"  #: the panel denies the known orders around it, too
     IDS_NOT_INCREASING = "ids_not_increasing"  #: this panel's ids say nothing of the order of things
 
 
@@ -218,15 +218,17 @@ def _agree(shown: Decimal, expected: Decimal) -> bool:
 class Findings:
     """What came of asking: `found` answered and are no order that we know, `absent` aren't ours, `known` are.
 
-    `recognized` are known orders that the panel answered for in the same breath. What is above the id `unread_above`
-    may have been spawned by an order whose own answer we don't have; None: there is no such order. `unexplained`: by
-    order, what left the account while it may have been taken, less all that others may have cost; None: nobody can say.
+    `recognized` are the known orders around them that the panel answered for in the same breath, `unanswered` those of
+    which it said nothing. What is above the id `unread_above` may have been spawned by an order whose own answer we
+    don't have; None: there is no such order. `unexplained`: by order, what left the account while it may have been
+    taken, less all that others may have cost; None: nobody can say.
     """
 
     found: Mapping[int, OrderReading]
     absent: frozenset[int]
     known: frozenset[int] = frozenset()
     recognized: frozenset[int] = frozenset()
+    unanswered: frozenset[int] = frozenset()
     unread_above: int | None = None
     unexplained: Mapping[int, Decimal | None] = field(default_factory=dict)
 
@@ -296,8 +298,9 @@ def _verdict(
     if not suspect.is_ordered:
         return Undecided(Doubt.IDS_NOT_INCREASING)
     own = tuple(sorted(number for number, fits in owners.items() if suspect.order_id in fits))
-    if not suspect.bounds <= findings.recognized:
-        return Undecided(Doubt.NOT_RECOGNIZED, own)
+    if unrecognized := suspect.bounds - findings.recognized:
+        is_silent = unrecognized <= findings.unanswered
+        return Undecided(Doubt.NOT_ALL_ANSWERED if is_silent else Doubt.NOT_RECOGNIZED, own)
     for number in own:
         if certain.get(number) == suspect.order_id:
             if owners[number][suspect.order_id] is Fit.YES:

@@ -55,6 +55,25 @@ def _key(question: OpenQuestion) -> _Key:
     return question.token, question.ended_at
 
 
+@dataclass(slots=True)
+class _Inquiry:
+    """What one examination asks of the panel. `cut_short`: not all of it could be asked."""
+
+    upstream: Upstream
+    cut_short: bool = False
+
+    async def statuses(self, numbers: list[str]) -> dict[str, OrderReading | ItemError]:
+        answers: dict[str, OrderReading | ItemError] = {}
+        for start in range(0, len(numbers), BATCH):
+            passes = await self.upstream.gate.enter()
+            if not isinstance(passes, list):
+                self.cut_short = True
+                break
+            batch = numbers[start : start + BATCH]
+            answers |= await ask(self.upstream.gate, passes[0], batch, self.upstream.client.statuses)
+        return answers
+
+
 class Reconcile:
     def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicJob, rules: Rules) -> None:
         self._upstream = upstream
@@ -80,21 +99,24 @@ class Reconcile:
         asked_at = min(question.now for question in questions)
         suspects = await self._suspects(questions, asked_at)
         asked = weighed_together(suspects.values(), due)
-        findings = await self._ask(asked)
+        inquiry = _Inquiry(self._upstream)
+        findings = await self._ask(inquiry, asked)
         # What was under way while we asked may have ended, and be the owner of what we found.
         examined = {suspect.order_id for suspect in asked}
         questions = await self._evidence.questions()
         suspects = await self._suspects(questions, asked_at, suspects)
         if findings.found:
             since = min(suspect.since for suspect in asked)
-            findings = await self._without_spawned(findings, [*suspects.values()], since=since)
+            findings = await self._without_spawned(inquiry, findings, [*suspects.values()], since=since)
             findings = await self._without_known(findings)
         questions = [question for question in questions if question.order_id in examined]
         verdicts = await self._verdicts([*suspects.values()], findings, questions)
         for question in questions:
             if question.order_id in verdicts:
                 verdict = self._widened(verdicts[question.order_id], suspects[_key(question)])
-                await self._settle(question, verdict)
+                # Where not all was asked, only proof counts: doubts stay as the last whole examination left them.
+                if not (inquiry.cut_short and isinstance(verdict, Undecided)):
+                    await self._settle(question, verdict)
         return examined | set(due)
 
     async def _suspects(
@@ -113,38 +135,32 @@ class Reconcile:
     def _numbers(self, suspects: Iterable[Suspect]) -> set[int]:
         return {number for suspect in suspects for number in suspect.numbers(self._rules.max_ids)}
 
-    async def _ask(self, suspects: Sequence[Suspect]) -> Findings:
+    async def _ask(self, inquiry: _Inquiry, suspects: Sequence[Suspect]) -> Findings:
         """Ask about the ids at which these orders could lie, and, to see whether it knows us, about their bounds."""
         numbers = self._numbers(suspects)
         landmarks = frozenset[int]().union(*(suspect.bounds for suspect in suspects))
         known = frozenset(map(int, await self._evidence.known(_texts(numbers))))
-        said = _sorted_out(await self._statuses(_texts(numbers - known | landmarks)))
+        answers = await inquiry.statuses(_texts(numbers - known | landmarks))
+        said = _sorted_out(answers)
         return Findings(
             {number: reading for number, reading in said.found.items() if number not in landmarks},
             said.absent - landmarks,
             known,
             recognized=landmarks & said.found.keys(),
+            unanswered=landmarks - set(map(int, answers)),
         )
 
-    async def _statuses(self, numbers: list[str]) -> dict[str, OrderReading | ItemError]:
-        answers: dict[str, OrderReading | ItemError] = {}
-        for start in range(0, len(numbers), BATCH):
-            passes = await self._upstream.gate.enter()
-            if not isinstance(passes, list):
-                break
-            batch = numbers[start : start + BATCH]
-            answers |= await ask(self._upstream.gate, passes[0], batch, self._upstream.client.statuses)
-        return answers
-
-    async def _without_spawned(self, findings: Findings, suspects: Sequence[Suspect], since: float) -> Findings:
+    async def _without_spawned(
+        self, inquiry: _Inquiry, findings: Findings, suspects: Sequence[Suspect], since: float
+    ) -> Findings:
         """Without the orders that drip-feeds and subscriptions made: ours, and no row's.
 
         Parents are read after what was found, so that they know of it; those among the suspects, wherever they may lie.
         """
         parents = await self._evidence.parents(since)
-        listed = await self._statuses(parents)
+        listed = await inquiry.statuses(parents)
         maybe = self._numbers(suspect for suspect in suspects if suspect.is_parent)
-        said = _sorted_out(await self._statuses(_texts(maybe)))
+        said = _sorted_out(await inquiry.statuses(_texts(maybe)))
         read = [answer for answer in listed.values() if isinstance(answer, OrderReading)]
         spawned = {number for reading in [*read, *said.found.values()] for number in reading.spawned}
         unread = [number_of(parent) or 0 for parent in parents if not isinstance(listed.get(parent), OrderReading)]

@@ -18,6 +18,7 @@ from worker.domain.orders import Change, OrderRecord, reconciled
 from worker.domain.outcome import Answered, Reason, Unknown
 from worker.domain.states import OrderState
 from worker.domain.status import ItemError, OrderReading
+from worker.jobs.gate import Closed
 from worker.jobs.reconcile import Reconcile, Rules
 
 T = TypeVar("T")
@@ -123,6 +124,7 @@ class World:
     rounding: str = ROUND_HALF_UP
     silent: frozenset[int] = frozenset()  #: ids that the panel leaves out of its replies
     failing: frozenset[int] = frozenset()  #: the calls, by number, that have no answer
+    leaves: int = 1000  #: so many calls are let through
     strange_to_us: frozenset[int] = frozenset()  #: the runs, by number, in which it takes us for somebody else
     neighbours_seen: int = 200
     max_ids: int = 1000
@@ -312,8 +314,9 @@ class _Upstream:
         self.client = world
         self.gate = self
 
-    async def enter(self, want: int = 1) -> list[Any]:
-        return [self] * want
+    async def enter(self) -> list[Any] | Closed:
+        self.client.leaves -= 1
+        return [self] if self.client.leaves >= 0 else Closed()
 
     async def report(self, outcome: Any) -> None:
         pass
@@ -405,6 +408,7 @@ def worlds(draw: st.DrawFn) -> World:
         rounding=draw(st.sampled_from([ROUND_HALF_UP, ROUND_DOWN, ROUND_UP])),
         silent=draw(seldom(st.frozensets(st.integers(101, 108), max_size=3), frozenset())),
         failing=draw(seldom(st.frozensets(st.integers(1, 8), max_size=3), frozenset())),
+        leaves=draw(seldom(st.integers(0, 8), 1000)),
         strange_to_us=draw(seldom(st.frozensets(st.integers(1, 6), max_size=2), frozenset())),
         neighbours_seen=draw(seldom(st.sampled_from([1, 3]), 200)),
         max_ids=draw(seldom(st.sampled_from([3, 8]), 1000)),

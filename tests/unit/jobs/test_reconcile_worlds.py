@@ -148,6 +148,38 @@ def test_a_panel_that_knows_none_of_our_orders_proves_nothing(taken_at):
     assert verdicts_on(it, row)[-1] == (Absent() if taken_at is None else Linked(str(row.truth)))
 
 
+def test_of_bounds_whose_answer_is_lost_nobody_says_that_the_panel_denies_them():
+    row = lost()
+    it = world(row, failing=frozenset({1}))
+    it.run(at=80)
+    assert verdicts_on(it, row) == [Undecided(Doubt.NOT_ALL_ANSWERED)]
+    it.run(at=90)
+    assert verdicts_on(it, row)[-1] == Linked(str(row.truth))
+
+
+def test_an_examination_that_may_not_ask_any_more_leaves_the_doubts_as_they_were():
+    """As while the worker drains: what the last whole one found stays on record, and the next comes no later."""
+    row = lost()
+    it = world(row, leaves=0)
+    it.run(at=80)
+    assert verdicts_on(it, row) == []
+    it.leaves = 1
+    it.run(at=80)
+    assert verdicts_on(it, row) == [Linked(str(row.truth))]
+
+
+def test_what_was_answered_before_an_examination_had_to_stop_is_proof_all_the_same():
+    """The bounds and the order lie in the first hundred ids, and most of another's gap beyond."""
+    early, late = lost(began=-40.0, ended=-39.0, taken_at=-39.5), lost(DOUBLE, taken_at=None)
+    it = world(early, landmark(-20.0), late, strangers=tuple((10.0, tie) for tie in range(150)), leaves=1)
+    it.run(at=80)
+    assert verdicts_on(it, early) == [Linked(str(early.truth))]
+    assert verdicts_on(it, late) == []
+    it.leaves = 1000
+    it.run(at=80)
+    assert verdicts_on(it, late) == [Absent()]
+
+
 def test_twins_are_never_guessed_apart():
     pair = [lost(), lost()]
     it = world(*pair)
