@@ -177,7 +177,7 @@ class Desk:
         await connection.execute(_FORGET, {"order_id": order_id})
         if token is not None and result.after.state is OrderState.PENDING:
             await refute(connection, token)
-        await watch(connection, [result], {order_id: rows[order_id].panel}, first_look=0.0)
+        await watch(connection, [result], first_look=0.0)
         await transaction.write([result])
         return result
 

@@ -264,6 +264,6 @@ class Evidence:
             await connection.execute(_FORGET, {"order_id": question.order_id})
             if isinstance(verdict, Absent):
                 await refute(connection, question.token)
-            await watch(connection, [change], {question.order_id: self._panel}, self._first_look)
+            await watch(connection, [change], self._first_look)
         await transaction.write([change])
         return change

@@ -13,14 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain import twins
-from worker.domain.orders import Change, Claimed, PendingOrder, settled, too_late, unconfirmed
+from worker.domain.orders import Change, Claimed, OrderRecord, PendingOrder, settled, too_late, unconfirmed
 from worker.domain.outcome import AddOutcome, Unknown
 from worker.domain.requests import AddRequest, OrderRequest, Refusal
 from worker.domain.services import Service
 from worker.domain.states import OrderState
 from worker.store.arrays import literal
-from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
-from worker.store.pipeline import Pipeline, Rows, pipeline
+from worker.store.changes import RECORD_COLUMNS, OnChange, changing, changing_together, record_of
+from worker.store.pipeline import Pipeline, Rows, in_pipelines
 from worker.store.polls import watch
 from worker.store.submissions import LEASE_ENDED, REFUTED, close, word_of
 
@@ -34,7 +34,7 @@ _RUNNABLE = """
 #: The priorities for which rows are pending, the highest first: one probe of the index for each. Within one, rows that
 #: are to be sent later lie behind those that may be sent now, and aren't read.
 _LEVELS = """
-    WITH RECURSIVE levels AS (
+    levels AS (
         SELECT max(priority) AS priority FROM orders WHERE panel = :panel AND state = 'pending'
         UNION ALL
         SELECT (
@@ -46,22 +46,36 @@ _LEVELS = """
 """
 
 RUNNABLE = text(f"""
-    {_LEVELS}
+    WITH RECURSIVE {_LEVELS}
     SELECT count(*) FROM (
         SELECT FROM levels l CROSS JOIN LATERAL (SELECT FROM orders o WHERE {_RUNNABLE} LIMIT :at_most) o
         LIMIT :at_most
     ) AS runnable
 """)  # noqa: S608 - no value is put into the text
 
+#: Whether the panel lost a reply of late, whatever has come of that since.
+_LOSING_REPLIES = """
+    EXISTS (
+        SELECT FROM submissions
+        WHERE panel = :panel AND outcome IN ('unknown', 'refuted')
+            AND ended_at > clock_timestamp() - make_interval(secs => :losing)
+    )
+"""
+
+#: Nobody may claim under a lease that has ended. It is held to the commit, so that `open_claims` can wait for that.
+#:
 #: One level is read after the other, and no further than the limit: no more rows are locked than are claimed. The last
 #: ORDER BY says what the order is; by then it is so already.
 CLAIM = text(f"""
-    {_LEVELS}
+    WITH RECURSIVE lease AS MATERIALIZED (
+        SELECT FROM workers WHERE id = :worker_id AND ended_at IS NULL FOR KEY SHARE
+    ), {_LEVELS}
     SELECT
         id, service, link, quantity, runs, interval_minutes, max_charge, attempts, params,
-        listed, name, type, category, rate, min, max, refill, cancel, dripfeed, removed
+        listed, name, type, category, rate, min, max, refill, cancel, dripfeed, removed,
+        (SELECT {_LOSING_REPLIES}) AS losing_replies
     FROM (
-        SELECT r.* FROM levels l CROSS JOIN LATERAL (
+        SELECT r.* FROM lease CROSS JOIN levels l CROSS JOIN LATERAL (
             SELECT
                 o.id, o.priority, o.not_before,
                 o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.max_charge, o.attempts,
@@ -80,9 +94,6 @@ CLAIM = text(f"""
     ORDER BY priority DESC, not_before, id
 """)  # noqa: S608 - no value is put into the text
 
-#: Nobody may claim under a lease that has ended. Held to the commit, so that `open_claims` can wait for that.
-_UNDER_LEASE = text("SELECT id FROM workers WHERE id = :worker_id AND ended_at IS NULL FOR KEY SHARE")
-
 _CLAIMS_ARE_OVER = text("SELECT FROM workers WHERE id = :worker_id FOR UPDATE")
 
 _INTENTS = text("""
@@ -95,16 +106,7 @@ _INTENTS = text("""
     RETURNING id, order_id
 """)
 
-#: Whether the panel lost a reply of late, whatever has come of that since. One claim at a time goes on from here, so
-#: that each sees what is in the air.
-LOSING_REPLIES = text("""
-    SELECT EXISTS (
-        SELECT FROM submissions
-        WHERE panel = :panel AND outcome IN ('unknown', 'refuted')
-            AND ended_at > clock_timestamp() - make_interval(secs => :losing)
-    )
-""")
-
+#: One claim at a time goes on from here while replies are being lost, so that each sees what is in the air.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync claim ' || :panel))")
 
 #: The charges of what is on its way, and of what was lost with no known order after all that may come of it.
@@ -140,6 +142,19 @@ _SUBMISSIONS = text(f"""
     ORDER BY o.id
     FOR NO KEY UPDATE OF o, s
 """)  # noqa: S608 - no value is put into the text
+
+#: Locks them, and fails unless all stand as their claims left them: what is sent in the same breath is then undone.
+IN_HAND = text("""
+    WITH in_hand AS (
+        SELECT FROM submissions s JOIN orders o ON o.id = s.order_id
+        WHERE s.id = ANY(CAST(:token AS bigint[])) AND s.outcome IS NULL AND o.state = 'submitting'
+            AND NOT EXISTS (SELECT FROM submissions n WHERE n.order_id = s.order_id AND n.id > s.id)
+        ORDER BY o.id
+        FOR NO KEY UPDATE OF o, s
+    )
+    SELECT CASE WHEN count(*) < :expected THEN CAST('no longer as claimed: ' || :expected - count(*) AS int) END
+    FROM in_hand
+""")
 
 _EXPIRED_WORKERS = text("""
     UPDATE workers SET ended_at = clock_timestamp()
@@ -212,6 +227,7 @@ class Orders:
         `settle`: seconds for which a panel may still take a request that it left unanswered.
         """
         self._engine = engine
+        self._pipelines = in_pipelines(engine)
         self._first_look = first_look
         self._settle_after = settle
         self._on_change = on_change
@@ -230,15 +246,12 @@ class Orders:
         """
         limit = max(at_most, look_at)
         about = {"panel": panel, "worker_id": worker_id, "at_most": limit, "losing": twins.LOSING}
-        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
-            under_lease = await pipe.execute(_UNDER_LEASE, about)
-            claimed = await pipe.execute(CLAIM, about)
-            losing_replies = await pipe.execute(LOSING_REPLIES, about)
-            if await under_lease.fetchone() is None:
-                return Claim((), (), 0)
-            intents, refused, held = _decided(await claimed.fetchall(), decide)
+        async with changing_together(self._pipelines, self._on_change) as changes:
+            pipe = changes.pipe
+            rows = await (await pipe.execute(CLAIM, about)).fetchall()
+            intents, refused, held = _decided(rows, decide)
             waiting: list[tuple[int, float]] = []
-            if intents and (await losing_replies.fetchall())[0][0]:
+            if intents and rows[0].losing_replies:
                 waits = await self._alike(pipe, panel, [request for _, request in intents])
                 kept = list(zip(intents, waits, strict=True))
                 waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
@@ -246,8 +259,7 @@ class Orders:
             del intents[at_most:]
             await self._hold(pipe, held + waiting)
             opened = await self._open_submissions(pipe, panel, worker_id, intents)
-            await transaction.send(pipe, [*refused, *(order.intended(request) for order, request in intents)])
-            await pipe.commit()
+            await changes.write([*refused, *(order.intended(request) for order, request in intents)])
         tokens = {} if opened is None else {row.order_id: row.id for row in await opened.fetchall()}
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
@@ -292,17 +304,42 @@ class Orders:
         Writing the same outcome twice, after a commit whose answer was lost, changes nothing the second time.
         """
         try:
+            return await self._settle_in_hand(outcomes)
+        except (IntegrityError, DataError, UnicodeEncodeError):
+            return await self._settle_each(outcomes)
+
+    async def _settle_in_hand(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+        """The usual case, in one question to the database: all orders stand as their claims left them.
+
+        Raises DataError, and writes nothing, where one doesn't.
+        """
+        submitting = OrderRecord(OrderState.SUBMITTING)
+        changes = {
+            claimed.token: (outcome, settled(claimed.order_id, claimed.attempt, outcome, submitting))
+            for claimed, outcome in outcomes
+        }
+        written = [change for _, change in changes.values()]
+        async with changing_together(self._pipelines, self._on_change) as transaction:
+            await transaction.pipe.execute(IN_HAND, {"token": literal(changes), "expected": len(changes)})
+            await close(transaction.pipe, {token: (end, word_of(end, new)) for token, (end, new) in changes.items()})
+            await watch(transaction.pipe, written, self._first_look)
+            await transaction.write(written)
+        return written
+
+    async def _settle_each(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+        try:
             return await self._settle(outcomes)
         except (IntegrityError, DataError, UnicodeEncodeError) as error:
             if len(outcomes) > 1:
-                return [change for outcome in outcomes for change in await self.settle([outcome])]
+                return [change for outcome in outcomes for change in await self._settle_each([outcome])]
             claimed, outcome = outcomes[0]
             what = f"the database refused to store {outcome}: {error}"
             return await self._settle([(claimed, Unknown(what))])
 
     async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
-        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+        async with changing_together(self._pipelines, self._on_change) as transaction:
+            pipe = transaction.pipe
             rows = await (await pipe.execute(_SUBMISSIONS, {"token": literal(by_token)})).fetchall()
             news = {
                 row.token: _settled(row, *by_token[row.token])
@@ -311,9 +348,8 @@ class Orders:
             }
             changes = [change for change in news.values() if change is not None]
             await close(pipe, {token: (by_token[token][1], word_of(by_token[token][1], news[token])) for token in news})
-            await watch(pipe, changes, {row.order_id: row.panel for row in rows}, self._first_look)
-            await transaction.send(pipe, changes)
-            await pipe.commit()
+            await watch(pipe, changes, self._first_look)
+            await transaction.write(changes)
         return changes
 
     async def panels_waiting(self) -> list[str]:

@@ -11,14 +11,18 @@ from typing import Any, TypeAlias
 from psycopg import AsyncConnection as Driver
 from psycopg import AsyncCursor
 from psycopg.rows import namedtuple_row
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import psycopg as dialect
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.elements import TextClause
 
 _DIALECT = dialect.PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 #: What a statement brings: to fetch its rows is to wait for them.
 Rows: TypeAlias = AsyncCursor[Any]
+
+
+_BEGIN, _COMMIT = text("BEGIN"), text("COMMIT")
 
 
 class Pipeline:
@@ -30,10 +34,6 @@ class Pipeline:
     async def execute(self, statement: TextClause, values: Mapping[str, Any] | None = None) -> Rows:
         return await self._driver.cursor(row_factory=namedtuple_row).execute(_sql(statement), values)
 
-    async def commit(self) -> None:
-        """Send the transaction's end. What SQLAlchemy has begun on the connection has then nothing left to commit."""
-        await self._driver.commit()
-
 
 @asynccontextmanager
 async def pipeline(connection: AsyncConnection) -> AsyncIterator[Pipeline]:
@@ -42,6 +42,24 @@ async def pipeline(connection: AsyncConnection) -> AsyncIterator[Pipeline]:
     assert isinstance(driver, Driver)  # noqa: S101 - that is what the engine is made of
     async with driver.pipeline():
         yield Pipeline(driver)
+
+
+def in_pipelines(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, for `transaction`."""
+    # In autocommit, psycopg sends no BEGIN of its own: that would be waited for before anything else is sent.
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Pipeline]:
+    """A transaction of its own in a pipeline, of an engine from `in_pipelines`; an error rolls it back.
+
+    Even its beginning and its end aren't waited for alone.
+    """
+    async with engine.connect() as connection, pipeline(connection) as pipe:
+        await pipe.execute(_BEGIN)
+        yield pipe
+        await pipe.execute(_COMMIT)
 
 
 @cache

@@ -21,8 +21,8 @@ from worker.domain.pace import FADING, Closes, Pace, Progress
 from worker.domain.states import OrderState
 from worker.domain.status import OrderReading
 from worker.store.arrays import literal
-from worker.store.changes import RECORD_COLUMNS, OnChange, changing, record_of
-from worker.store.pipeline import Pipeline, pipeline
+from worker.store.changes import RECORD_COLUMNS, OnChange, changing_together, record_of
+from worker.store.pipeline import Pipeline, in_pipelines, transaction
 
 #: Of the looks that are claimed together, so many at least are at closed orders, if as many are due, and all others at
 #: open ones first: a backlog of the ones never keeps the others waiting.
@@ -45,8 +45,8 @@ _KNOWN = f"""
 
 _WATCH = text("""
     INSERT INTO polls (order_id, panel, due_at, changed_at)
-    SELECT c.order_id, c.panel, now() + make_interval(secs => :first_look), now()
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:panel AS text[])) AS c(order_id, panel)
+    SELECT o.id, o.panel, now() + make_interval(secs => :first_look), now()
+    FROM orders o WHERE o.id = ANY(CAST(:order_id AS bigint[]))
     ON CONFLICT (order_id) DO NOTHING
 """)
 
@@ -165,6 +165,7 @@ class Polls:
     def __init__(self, engine: AsyncEngine, pace: Pace, *, lease: float, on_change: OnChange | None = None) -> None:
         """`lease`: seconds within which a claimed look must be recorded; afterwards anybody may look."""
         self._engine = engine
+        self._pipelines = in_pipelines(engine)
         self._pace = pace
         self._lease = lease
         self._on_change = on_change
@@ -175,9 +176,8 @@ class Polls:
 
     async def claim(self, panel: str, at_most: int) -> list[Look]:
         about = {"panel": panel, "at_most": at_most, "lease": self._lease}
-        async with self._engine.begin() as connection, pipeline(connection) as pipe:
+        async with transaction(self._pipelines) as pipe:
             claimed = await pipe.execute(CLAIM, about)
-            await pipe.commit()
         return [Look(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
 
     async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
@@ -197,7 +197,8 @@ class Polls:
                     following.append(self._next(look, look.known, reading))
         found: dict[Look, News] = {}
         took: list[tuple[str, str, float]] = []
-        async with changing(self._engine, self._on_change) as transaction, pipeline(transaction.connection) as pipe:
+        async with changing_together(self._pipelines, self._on_change) as changes:
+            pipe = changes.pipe
             locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
             for row in await locked.fetchall() if locked else ():
                 look, reading = told[row.id, row.due_at]
@@ -211,8 +212,7 @@ class Polls:
                 panels, services, seconds = zip(*took, strict=True)
                 about = {"panel": literal(panels), "service": literal(services), "took": literal(seconds)}
                 await pipe.execute(_LEARN, about)
-            await transaction.send(pipe, [news.change for news in found.values() if news.change is not None])
-            await pipe.commit()
+            await changes.write([news.change for news in found.values() if news.change is not None])
         return found
 
     async def _follow(self, pipe: Pipeline, following: Sequence[_Next]) -> None:
@@ -275,11 +275,8 @@ def _dated(news: News, looked_before: datetime) -> News:
     return replace(news, change=replace(news.change, detail=detail))
 
 
-async def watch(
-    connection: AsyncConnection | Pipeline, changes: Sequence[Change], panels: Mapping[int, str], first_look: float
-) -> None:
+async def watch(connection: AsyncConnection | Pipeline, changes: Sequence[Change], first_look: float) -> None:
     """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
     taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
     if taken:
-        about = {"order_id": literal(taken), "panel": literal(panels[order_id] for order_id in taken)}
-        await connection.execute(_WATCH, {**about, "first_look": first_look})
+        await connection.execute(_WATCH, {"order_id": literal(taken), "first_look": first_look})

@@ -156,6 +156,7 @@ WRITE = {
     },
     **{name: [None] * 50 for name in ("error_code", "error", "retry_in")},
     "detail": ["{}"] * 50,
+    "alters": [True] * 50,
 }
 
 #: So many rows may be looked through for one page.
@@ -173,9 +174,10 @@ SEARCHES = {
 
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
-    "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500}),
+    "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500, "worker_id": LIVING, "losing": 60.0}),
     "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": [1.0] * 50}),
     "orders.settle": (orders._SUBMISSIONS, TOKENS),
+    "orders.in_hand": (orders.IN_HAND, TOKENS | {"expected": 0}),
     "orders.close": (
         submissions.CLOSE,
         TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50, "replied": [False] * 50},
@@ -184,7 +186,8 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "orders.orphaned": (orders.ORPHANED, {}),
     "orders.panels_waiting": (orders.PANELS_WAITING, {}),
     "orders.open_claims": (orders._OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
-    "changes.update": (changes._UPDATE, WRITE),
+    "changes.write": (changes.WRITE, WRITE),
+    "polls.watch": (polls._WATCH, {"order_id": OPEN_IDS, "first_look": 30.0}),
     "polls.due": (polls.DUE, PANEL),
     "polls.claim": (polls.CLAIM, CLAIM),
     "polls.lock": (polls._LOCK, LOOKS),
