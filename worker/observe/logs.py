@@ -5,14 +5,15 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from types import TracebackType
-from typing import TextIO
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -27,6 +28,9 @@ _OUR_NAMES = frozenset({"timestamp", "level", "event", "logger", "exception"})
 _OUR_VALUES = frozenset({"timestamp", "level"})
 
 _DEEPEST = 20
+
+#: Through whose frames a call of ours passes on its way here.
+_LOGGING = ("structlog.", __name__)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -48,17 +52,17 @@ def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO
             for key, value in event.items()
         }
 
+    rendering: list[Processor] = [
+        structlog.processors.format_exc_info,
+        _in_order,
+        redact,
+        *_renderers(console, stream),
+    ]
     handler = _QuietHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                _in_order,
-                redact,
-                *_renderers(console, stream),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     root = logging.getLogger()
@@ -70,25 +74,66 @@ def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO
         logging.getLogger(loud).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(True)
     sys.excepthook = _log_crash
+    _lines.handler = handler
+    _OUR_CHAIN[:] = [
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _unfailing(rendering),
+    ]
     structlog.configure(
         processors=_OUR_CHAIN,
-        logger_factory=_our_logger,
+        logger_factory=lambda *_: _lines,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
 
 
-def _our_logger(*_: object) -> logging.Logger:
-    return logging.getLogger(_OURS)
+class _Lines:
+    """Where structlog takes our lines: written as they are, without a LogRecord that nobody would look at."""
 
+    disabled = False
+    getEffectiveLevel = logging.getLogger(_OURS).getEffectiveLevel  # noqa: N815 - logging's name
+
+    handler: "_QuietHandler"
+
+    def _write(self, line: str) -> None:
+        self.handler.write(line)
+
+    debug = info = warning = error = critical = exception = _write
+
+
+_lines = _Lines()
 
 #: One list for good: loggers that were used before a second `configure` keep it.
-_OUR_CHAIN: list[Processor] = [
-    structlog.stdlib.filter_by_level,
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-]
+_OUR_CHAIN: list[Processor] = []
+
+
+def _unfailing(processors: Sequence[Processor]) -> Processor:
+    def render(logger: WrappedLogger, name: str, event: EventDict) -> str:
+        line: Any = event
+        try:
+            for processor in processors:
+                line = processor(logger, name, line)
+        except Exception:  # noqa: BLE001 - a mistake of ours in a call must not fail the work
+            caller = _caller()
+            return _failed(caller.f_code.co_filename, caller.f_lineno)
+        return str(line)
+
+    return render
+
+
+def _caller() -> FrameType:
+    """Who logs."""
+    frame = sys._getframe(1)  # noqa: SLF001 - as logging itself looks for it
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_LOGGING):
+        frame = frame.f_back
+    return frame
+
+
+def _failed(file: str, line: int) -> str:
+    """Without the values, which haven't been through the redaction."""
+    return f'{{"level": "error", "event": "log_failed", "line": "{Path(file).name}:{line}"}}'
 
 
 def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -160,17 +205,26 @@ def _is_terminal(stream: TextIO) -> bool:
 class _QuietHandler(logging.StreamHandler[TextIO]):
     """A log that nobody can take any more must not end the work."""
 
+    def write(self, line: str) -> None:
+        self.acquire()
+        try:
+            self.stream.write(line + self.terminator)
+            self.flush()
+        except (OSError, ValueError):
+            self._is_streams_own()
+        finally:
+            self.release()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if not self._is_streams_own():
+            self.write(_failed(record.pathname, record.lineno))
+
+    def _is_streams_own(self) -> bool:
+        """Whether the error at hand is the stream's: there is nothing to be done about it."""
         error = sys.exc_info()[1]
         if isinstance(error, BrokenPipeError):
             self._give_up()
-        if isinstance(error, OSError | ValueError):
-            return
-        # A mistake of ours in a call: say so, without the values, which haven't been through the redaction.
-        with suppress(OSError, ValueError):
-            self.stream.write(
-                f'{{"level": "error", "event": "log_failed", "line": "{record.filename}:{record.lineno}"}}\n'
-            )
+        return isinstance(error, OSError | ValueError)
 
     def _give_up(self) -> None:
         """Nobody will ever read it: what is still in the buffer must not fail the end of the process either."""
