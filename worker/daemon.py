@@ -1,6 +1,7 @@
 """Start, schedule, drain: the life of the daemon. What it is made of is put together in `worker.assembly`."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -95,6 +96,9 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
     stop = _stop_signal()
     watch = works.health.hearts.watch
     await _renew_once(works.lease)
+    # What is there by now stays: the collector need not go through it again with every order.
+    gc.collect()
+    gc.freeze()
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
     works.scheduler.start()
     supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.health.hearts.standing_still)
