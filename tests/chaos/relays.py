@@ -109,7 +109,7 @@ class _Session:
 
     def _run(self, statement: str) -> None:
         match statement:
-            case "BEGIN":
+            case _ if statement.startswith("BEGIN"):  # an isolation level may follow
                 self.transaction = []
             case "COMMIT":
                 self.committing = self._name()
