@@ -1,6 +1,7 @@
 """Which reason a panel's error text stands for (CONTRIBUTING.md, "What panels do")."""
 
 import re
+from functools import lru_cache
 
 from worker.domain.outcome import Reason
 
@@ -88,6 +89,7 @@ _TEXTS: tuple[tuple[Reason, re.Pattern[str]], ...] = tuple(
 )
 
 
+@lru_cache(maxsize=1024)  # statuses pass through here too, and those are few
 def reason_of(text: str) -> Reason:
     """The reason that a panel's words stand for; `Reason.REFUSED` for words that aren't known, in any language.
 

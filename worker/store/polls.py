@@ -190,11 +190,11 @@ class Polls:
         following: list[_Next] = []
         for batch in looked:
             for look in batch.looks:
-                reading = batch.readings.get(look.panel_order_id)
-                if reading is not None and read_news(look.order_id, record_of(look.known), reading).change is not None:
+                reading, record = batch.readings.get(look.panel_order_id), record_of(look.known)
+                if reading is not None and read_news(look.order_id, record, reading).change is not None:
                     told[look.order_id, look.token] = look, reading
                 else:
-                    following.append(self._next(look, look.known, reading))
+                    following.append(self._next(look, look.known, reading, record))
         found: dict[Look, News] = {}
         took: list[tuple[str, str, float]] = []
         async with changing_together(self._pipelines, self._on_change) as changes:
@@ -202,8 +202,9 @@ class Polls:
             locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
             for row in await locked.fetchall() if locked else ():
                 look, reading = told[row.id, row.due_at]
-                news = _dated(read_news(row.id, record_of(row), reading), row.seen_at)
-                following.append(self._next(look, row, reading, news.change))
+                record = record_of(row)
+                news = _dated(read_news(row.id, record, reading), row.seen_at)
+                following.append(self._next(look, row, reading, record, news.change))
                 if news.change is not None:
                     found[look] = news
                     took += self._learned(row, news.change.after)
@@ -230,8 +231,10 @@ class Polls:
         if settled := [each.look for each in following if each.seconds is None]:
             await pipe.execute(_FORGET, _claims(settled))
 
-    def _next(self, look: Look, row: Any, reading: OrderReading | None, change: Change | None = None) -> _Next:
-        after = record_of(row) if change is None else change.after
+    def _next(
+        self, look: Look, row: Any, reading: OrderReading | None, record: OrderRecord, change: Change | None = None
+    ) -> _Next:
+        after = record if change is None else change.after
         seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)
         remains = None if reading is None else reading.remains
         return _Next(look, seconds, reading is not None, change is not None, after.state.is_final, remains)
