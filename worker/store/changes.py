@@ -25,7 +25,8 @@ RECORD_COLUMNS = (
     "o.state, o.panel_order_id, o.panel_status, o.charge, o.currency, o.start_count, o.remains, o.error_code, o.error"
 )
 
-#: Changes of orders and their events. The rows are locked by then: nobody who has the events' lock waits for one.
+#: Changes of orders, whose rows are locked by then, and their events. What the query itself reads, Postgres runs before
+#: the rest: the events, and the lock that their trigger takes, come last. A test holds it to that.
 WRITE = text(f"""
     WITH c AS MATERIALIZED (
         SELECT * FROM unnest(

@@ -227,6 +227,20 @@ class TestLateNews:
         assert database.all("SELECT FROM polls") == []
         assert await orders.settle([(lost, outcome)]) == []
 
+    async def test_what_has_gone_on_is_left_alone_among_others_that_have_not(
+        self, orders: Orders, workers: Workers, database: Database, lost: Claimed
+    ) -> None:
+        database.execute("UPDATE orders SET state = 'rejected'")
+        rejected = database.order(lost.order_id)
+        for _ in range(2):
+            database.add_order()
+        one, other = (await orders.claim("default", await workers.begin(), 2, send_all)).sendable
+        changes = await orders.settle([(one, Accepted("501")), (lost, ACCEPTED), (other, REFUSED)])
+        assert sorted(change.kind for change in changes) == ["late_result", "rejected", "submitted"]
+        assert database.order(lost.order_id) == rejected
+        assert [database.order(claimed.order_id).state for claimed in (one, other)] == ["submitted", "rejected"]
+        assert len(database.all("SELECT FROM order_events WHERE order_id = ANY(%s)", [[one.order_id]])) == 2
+
     async def test_a_newer_claim_is_not_touched(
         self, orders: Orders, workers: Workers, database: Database, lost: Claimed
     ) -> None:
