@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import harmless, moment, money, print_json, print_lines
-from worker.cli.parameters import SINCE, words
+from worker.cli.parameters import SINCE, json_option, words
 from worker.cli.parameters import moment as when
 from worker.cli.progress import tell
 from worker.domain import audit as books
@@ -36,12 +36,9 @@ _NUMBER = 18
 @click.option("--panel", type=words, metavar="NAME", help="This one alone.")
 @click.option("--since", type=when, metavar="WHEN", default="7d", show_default=True, help=SINCE)
 @click.option("--until", type=when, metavar="WHEN", default="0s", show_default="now", help="Until then.")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {panels: [{panel, missing, report}]}. `missing` is what is certainly gone; in a report, "
-    "amounts are {low, high}. Both are null where the balance wasn't read twice.",
+@json_option(
+    "{panels: [{panel, missing, report}]}. `missing` is what is certainly gone; in a report, "
+    "amounts are {low, high}. Both are null where the balance wasn't read twice."
 )
 def audit(*, panel: str | None, since: datetime | timedelta, until: datetime | timedelta, as_json: bool) -> None:
     """Is the money right? Each panel's balance, explained.

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import harmless, moment, money, print_csv, print_json, print_lines, table
-from worker.cli.parameters import words
+from worker.cli.parameters import json_option, words
 from worker.cli.plot import can_plot, plot
 from worker.domain.spending import hours_left
 from worker.settings import load
@@ -37,12 +37,9 @@ class _Panel:
 @click.command(epilog=examples("order-sync balance --panel default --days 30"))
 @click.option("--panel", type=words, metavar="NAME", help="This one alone.")
 @click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Today and those before it.")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {panels: [{panel, currency, balance, at, spent_24h, hours_left, days: [{day, orders, spent, "
-    "lowest, closing}], services: [{service, name, orders, spent}]}]}.",
+@json_option(
+    "{panels: [{panel, currency, balance, at, spent_24h, hours_left, days: [{day, orders, spent, "
+    "lowest, closing}], services: [{service, name, orders, spent}]}]}."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet: a row for each panel and day.")
 def balance(*, panel: str | None, days: int, as_json: bool, as_csv: bool) -> None:

@@ -16,6 +16,7 @@ from worker.cli.database import ANOTHER, UPDATE
 from worker.cli.errors import FAILED, WRONG_USAGE
 from worker.cli.examples import examples
 from worker.cli.folding import fitting
+from worker.cli.parameters import json_option
 from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.status import Balance
 from worker.observe.redaction import Redactor
@@ -47,7 +48,7 @@ class Finding:
 
 
 @click.command(epilog=examples("order-sync check", "order-sync check --json | jq .findings"))
-@click.option("--json", "as_json", is_flag=True, help="For a script: {ok, findings: [{subject, verdict, text, mend}]}.")
+@json_option("{ok, findings: [{subject, verdict, text, mend}]}.")
 def check(*, as_json: bool) -> int:
     """Say what is wrong with the set-up, and how to mend it.
 

@@ -9,6 +9,7 @@ import click
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import print_json, print_lines
+from worker.cli.parameters import json_option
 from worker.cli.progress import progress_bar
 from worker.settings import load
 from worker.store.archive import Archive, Step, Tidied
@@ -22,12 +23,7 @@ Progress = Callable[[float], None]
 
 @click.command(epilog=examples("order-sync housekeeping --dry-run"))
 @click.option("--dry-run", is_flag=True, help="Count what would be moved and deleted, and change nothing.")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {dry_run, retention_days, orders, events, submissions, workers, examinations}.",
-)
+@json_option("{dry_run, retention_days, orders, events, submissions, workers, examinations}.")
 def housekeeping(*, dry_run: bool, as_json: bool) -> None:
     """Move the history of what closed long ago to the archive.
 

@@ -13,7 +13,7 @@ from worker.cli.database import on_database
 from worker.cli.errors import CommandError
 from worker.cli.examples import examples
 from worker.cli.output import harmless, money, print_json, print_lines
-from worker.cli.parameters import moment, words
+from worker.cli.parameters import json_option, moment, words
 from worker.domain.requests import AddRequest, Refusal, check
 from worker.domain.services import Service
 from worker.settings import Settings, load
@@ -74,7 +74,7 @@ def _parameter(given: str) -> tuple[str, str]:
 @why()
 @who
 @ask_first
-@click.option("--json", "as_json", is_flag=True, help="For a script: {order_id, expected_charge}.")
+@json_option("{order_id, expected_charge}.")
 def add(
     *, params: Sequence[tuple[str, str]], who: str, why: str | None, yes: bool, as_json: bool, **columns: Any
 ) -> None:

@@ -11,7 +11,7 @@ from worker.cli.dossier import dossier_of
 from worker.cli.examples import examples
 from worker.cli.order_views import dossier_lines, list_lines
 from worker.cli.output import print_json, print_lines
-from worker.cli.parameters import ORDER_ID, words
+from worker.cli.parameters import ORDER_ID, json_option, words
 from worker.cli.selection import as_options, filters, selected
 from worker.domain.states import OrderState
 from worker.settings import load
@@ -31,12 +31,7 @@ _LIMIT = 50
 @click.option("--reference", type=words, metavar="TEXT")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=_LIMIT, show_default=True)
 @click.option("--after", type=ORDER_ID, metavar="ID", help="Only older ones: the next page after one that ended here.")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {orders: [...], next_after, looked_back_to}, columns by name.",
-)
+@json_option("{orders: [...], next_after, looked_back_to}, columns by name.")
 def list_orders(*, reference: str | None, limit: int, after: int | None, as_json: bool, **options: Any) -> None:
     """List orders, the newest first.
 
@@ -58,12 +53,7 @@ def list_orders(*, reference: str | None, limit: int, after: int | None, as_json
 
 @click.command(epilog=examples("order-sync orders show 42"))
 @click.argument("order_id", type=ORDER_ID, metavar="ID")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {order, submissions, refills, cancels, events, verdict}, columns by name.",
-)
+@json_option("{order, submissions, refills, cancels, events, verdict}, columns by name.")
 def show(*, order_id: int, as_json: bool) -> None:
     """Show one order, with its history.
 

@@ -1,9 +1,13 @@
 """What commands are given, checked before anything is done."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Ids are Postgres' bigint.
 ORDER_ID = click.IntRange(1, 2**63 - 1)
@@ -15,6 +19,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 #: Seconds. Far beyond it, dates end.
 _LONGEST_AGO = 36_525 * 86_400
+
+
+def json_option(shape: str) -> Callable[[F], F]:
+    """`--json`, for a command that takes `as_json`. `shape`: of what it prints then."""
+    return click.option("--json", "as_json", is_flag=True, help=f"For a script: {shape}")
 
 
 def ago(time: timedelta) -> str:

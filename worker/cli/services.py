@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import money, print_csv, print_json, print_lines, span, table
-from worker.cli.parameters import SINCE, words
+from worker.cli.parameters import SINCE, json_option, words
 from worker.cli.parameters import moment as when
 from worker.settings import load
 from worker.store.offers import Found, Offers, ServiceSearch
@@ -40,7 +40,7 @@ class _View:
 @click.option("--changed-since", type=when, metavar="WHEN", help=f"What changed. {SINCE}")
 @click.option("--dearer", is_flag=True, help="What costs more than it did then; 7 days ago, if not said.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="For a script: {found: [...], total}, columns by name.")
+@json_option("{found: [...], total}, columns by name.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet: the same columns.")
 def services(
     *,

@@ -9,6 +9,7 @@ from worker.cli.database import on_database
 from worker.cli.examples import examples
 from worker.cli.output import harmless, print_json, print_lines, span, table
 from worker.cli.overview_views import audited, balance, error, lasts, pause, rates, waits_for, worker_lines
+from worker.cli.parameters import json_option
 from worker.settings import ReconcileSettings, load
 from worker.store.overview import Overview, PanelStands, overview
 from worker.store.recent import Rates
@@ -23,17 +24,14 @@ MOST_SHOWN = 5
         "order-sync status --json | jq '.panels[] | {panel, pending, unconfirmed}'",
     )
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="For a script: {at, panels: [{panel, configured, pending, oldest_pending_seconds, submitting, unconfirmed, "
+@json_option(
+    "{at, panels: [{panel, configured, pending, oldest_pending_seconds, submitting, unconfirmed, "
     "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, "
     "last_minute: {sent, finished, rejected, unconfirmed}, last_hour: {...}, "
     "balance: {amount, currency, at, hours_left}, audit: {currency, opened_at, closed_at, missing}, "
     "pauses: [{scope, reason, detail, since, until}]}], "
     "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, next_look}], "
-    "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}.",
+    "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}."
 )
 def status(*, as_json: bool) -> None:
     """How things stand: open orders, rates, pauses, balances.
