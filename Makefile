@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 # Most tests wait for processes of their own more than they compute.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 COVERAGE_FLOOR ?= 80
 ARGS ?=
 

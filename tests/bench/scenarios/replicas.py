@@ -12,7 +12,7 @@ class Sizes:
     """`orders`, `concurrency`: of each worker. `latency` is in seconds."""
 
     workers: str = "1,2,4"
-    orders: int = 400
+    orders: int = 1_000
     concurrency: int = 16
     latency: float = 0.3
     rounds: int = 3
