@@ -36,7 +36,7 @@ LATEST = 4 * 86_400.0
 STEP = 0.25
 
 #: Seconds for each thing to come true.
-PATIENCE = 3600
+PATIENCE = 600
 
 #: Seconds between two looks at what is unconfirmed.
 EXAMINED_EVERY = 0.5
@@ -284,6 +284,7 @@ class _Shop:
             await asyncio.sleep(EXAMINED_EVERY)
             left = await asyncio.to_thread(self._tables.value, UNCONFIRMED)
             still, last = still + 1 if left == last else 0, left
+        await all_settled(self._tables, PATIENCE)  # what wasn't bought has been sent again, and has its life before it
 
     async def _now(self) -> datetime:
         """By the database."""

@@ -113,7 +113,10 @@ async def test_the_worker_hears_of_it(engine: AsyncEngine, database: Database) -
 async def test_a_lost_connection_is_told(engine: AsyncEngine, database: Database) -> None:
     words = notifications(engine)
     assert await anext(words) == ""
-    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    )
     with pytest.raises(psycopg.OperationalError):
         await anext(words)
 
