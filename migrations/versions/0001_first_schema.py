@@ -42,14 +42,19 @@ END $$
 # Transactions that announce something commit one after the other, so of many that insert orders at a time only the
 # first in some milliseconds does. Whoever hears it looks once more a little later (`worker.daemon`). The sequence is
 # there for what it holds outside of any transaction: when it was last announced, in milliseconds since the epoch.
+#
+# It has its owner's rights, and so takes nothing from the search path of whoever inserts, not even an operator. To set
+# a path of its own would cost each insert a tenth of its time.
 WAKE_UP_FOR_ORDERS = """
-CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    now_ms bigint := extract(epoch FROM clock_timestamp()) * 1000;
+    now_ms bigint := extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000;
+    since bigint := now_ms OPERATOR(pg_catalog.-) (SELECT a.last_value FROM {schema}.orders_announced_at a);
 BEGIN
-    IF (SELECT now_ms - last_value NOT BETWEEN 0 AND 5 FROM orders_announced_at) THEN
-        PERFORM setval('orders_announced_at', now_ms), pg_notify('order_sync_work', TG_TABLE_NAME);
+    IF since OPERATOR(pg_catalog.<) 0 OR since OPERATOR(pg_catalog.>) 5 THEN
+        PERFORM
+            pg_catalog.setval('{schema}.orders_announced_at', now_ms),
+            pg_catalog.pg_notify('order_sync_work', TG_TABLE_NAME);
     END IF;
     RETURN NULL;
 END $$

@@ -71,6 +71,29 @@ def test_a_lone_insert_is_announced_wherever_the_clock_was(
     assert heard(listener, database) == [(CHANNEL, "orders")]
 
 
+def test_the_wake_up_takes_nothing_from_the_path_of_who_inserts(
+    database: Database, listener: "psycopg.Connection[Any]"
+) -> None:
+    """It has its owner's rights: whatever stands first in another's path must not be called with them."""
+    database.execute("CREATE SCHEMA evil")
+    database.execute("CREATE SEQUENCE evil.orders_announced_at START 5")
+    for function in ("clock_timestamp() RETURNS timestamptz", "setval(regclass, bigint) RETURNS bigint"):
+        kind = function.rpartition(" ")[2]
+        database.execute(f"CREATE FUNCTION evil.{function} LANGUAGE sql AS 'SELECT CAST(NULL AS {kind})'")
+    database.execute("CREATE FUNCTION evil.pg_notify(text, text) RETURNS void LANGUAGE sql AS ''")
+    for left, right in (("numeric", "int"), ("bigint", "bigint"), ("bigint", "int")):
+        database.execute(f"CREATE FUNCTION evil.hit({left}, {right}) RETURNS int LANGUAGE sql AS 'SELECT 1 / 0'")
+        for operator in ("*", "-", "<", ">"):
+            database.execute(
+                f"CREATE OPERATOR evil.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = evil.hit)"
+            )
+    database.execute("SET search_path = evil, public, pg_catalog")
+    database.add_order()
+    assert database.scalar("SELECT last_value OPERATOR(pg_catalog.=) 5 FROM evil.orders_announced_at")
+    database.execute("RESET search_path")
+    assert heard(listener, database) == [(CHANNEL, "orders")]
+
+
 def test_no_trigger_fires_row_by_row(database: Database) -> None:
     """Postgres folds equal notifications of one transaction, so what was heard doesn't tell."""
     rows = database.all("SELECT tgname, tgtype & 1 AS row_by_row FROM pg_trigger WHERE NOT tgisinternal")
