@@ -210,21 +210,21 @@ class _QuietHandler(logging.StreamHandler[TextIO]):
         try:
             self.stream.write(line + self.terminator)
             self.flush()
-        except (OSError, ValueError):
-            self._is_streams_own()
+        except (OSError, ValueError) as error:
+            self._not_taken(error)
         finally:
             self.release()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        if not self._is_streams_own():
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError | ValueError):
+            self._not_taken(error)
+        else:  # a mistake of whoever logs
             self.write(_failed(record.pathname, record.lineno))
 
-    def _is_streams_own(self) -> bool:
-        """Whether the error at hand is the stream's: there is nothing to be done about it."""
-        error = sys.exc_info()[1]
+    def _not_taken(self, error: OSError | ValueError) -> None:
         if isinstance(error, BrokenPipeError):
             self._give_up()
-        return isinstance(error, OSError | ValueError)
 
     def _give_up(self) -> None:
         """Nobody will ever read it: what is still in the buffer must not fail the end of the process either."""

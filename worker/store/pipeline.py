@@ -45,8 +45,8 @@ async def pipeline(connection: AsyncConnection) -> AsyncIterator[Pipeline]:
 
 
 def in_pipelines(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine, for `transaction`."""
-    # In autocommit, psycopg sends no BEGIN of its own: that would be waited for before anything else is sent.
+    """The same engine, whose connections leave BEGIN and COMMIT to `transaction`."""
+    # psycopg would wait for a BEGIN of its own before it sends anything else.
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
