@@ -31,10 +31,6 @@ class Unreadable:
     text: str
 
 
-class _TooDeepError(ValueError):
-    pass
-
-
 def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
     """The JSON document that a reply holds: dicts, lists, str, int, bool and None.
 
@@ -46,9 +42,12 @@ def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
     if not text:
         return Unreadable("an empty reply")
     try:
-        return _cleaned(_DECODER.decode(_from_json_on(text)), redact)
+        document = _DECODER.decode(_from_json_on(text))
     except (ValueError, RecursionError):
         return Unreadable(_instead_of_json(text))
+    if _is_too_deep(document):
+        return Unreadable(_instead_of_json(text))
+    return document if _is_clean(text, redact) else _cleaned(document, redact)
 
 
 def _from_json_on(text: str) -> str:
@@ -76,16 +75,29 @@ def _not_a_number(_: str) -> None:
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=_integer, parse_constant=_not_a_number, strict=False)
 
 
-def _cleaned(value: Any, redact: Redact, depth: int = 0) -> Any:
+def _is_too_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(DEEPEST + 1):
+        containers = [value for value in level if isinstance(value, dict | list)]
+        if not containers:
+            return False
+        level = [entry for one in containers for entry in (one.values() if isinstance(one, dict) else one)]
+    return True
+
+
+def _is_clean(text: str, redact: Redact) -> bool:
+    """Whether no text of the document needs cleaning: without escapes, each stands in the reply as it is."""
+    return text.isascii() and "\\" not in text and "\0" not in text and redact(text) == text
+
+
+def _cleaned(value: Any, redact: Redact) -> Any:
     match value:
         case str():
             return _clean_text(value, redact)
-        case dict() | list() if depth >= DEEPEST:
-            raise _TooDeepError
         case dict():
-            return {_clean_text(key, redact): _cleaned(entry, redact, depth + 1) for key, entry in value.items()}
+            return {_clean_text(key, redact): _cleaned(entry, redact) for key, entry in value.items()}
         case list():
-            return [_cleaned(entry, redact, depth + 1) for entry in value]
+            return [_cleaned(entry, redact) for entry in value]
         case _:
             return value
 

@@ -133,10 +133,11 @@ def _order(item: Any) -> OrderReading | ItemError | None:
     error = _error_of(item, "status")
     if error is not None and not _tells_of_an_order(item):
         return error
-    if all(item.get(field) is None for field in _STATUS_FIELDS):
+    status = item.get("status")
+    if status is None and all(item.get(field) is None for field in _STATUS_FIELDS):
         return None
     return OrderReading(
-        status=read_text(item.get("status")),
+        status=read_text(status),
         charge=read_money(item.get("charge")),
         currency=read_text(item.get("currency")),
         start_count=read_whole(item.get("start_count")),
@@ -163,6 +164,8 @@ def _worded(
 
 def _spawned(orders: Any) -> tuple[str, ...]:
     match orders:
+        case None:
+            return ()
         case str():
             found = [read_id(part) for part in orders.split(",")]
         case list():

@@ -42,16 +42,16 @@ def explicit_error(document: Any) -> str | None:
         return None
     for key in _ERROR_KEYS:
         value = document.get(key)
-        if _states_something(value):
+        if value and _states_something(value):
             return _words(value) or _message(document) or WORDLESS
-    message = _message(document)
     if read_flag(document.get("success")) is False:
-        return message or WORDLESS
-    return message if says_error(document.get("status")) else None
+        return _message(document) or WORDLESS
+    return _message(document) if says_error(document.get("status")) else None
 
 
 def _states_something(value: Any) -> bool:
-    return bool(value.strip() if isinstance(value, str) else value) and read_flag(value) is not False
+    is_blank = isinstance(value, str) and not value.strip()
+    return not is_blank and read_flag(value) is not False
 
 
 def says_error(word: Any) -> bool:

@@ -20,6 +20,8 @@ _WHOLE_ID = re.compile(r"([0-9]+)\.0+")
 _FRACTION = re.compile(r"[0-9]+\.[0-9]*(?:[eE][0-9]+)?")
 _DIGIT = re.compile(r"[0-9]")
 
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
 _WHOLE = re.compile(r"([+-]?[0-9]{1,20})(?:\.0*)?")
 _MONEY = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
 
@@ -62,7 +64,7 @@ def read_money(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value).strip()
-    if _GROUPED_MONEY.fullmatch(text):
+    if "," in text and _GROUPED_MONEY.fullmatch(text):
         text = text.replace(",", "")
     if not _MONEY.fullmatch(text):
         return None
@@ -76,6 +78,6 @@ def read_flag(value: Any) -> bool | None:
         case bool():
             return value
         case int() | str():
-            return {"1": True, "true": True, "0": False, "false": False}.get(str(value).strip().casefold())
+            return _FLAGS.get(str(value).strip().casefold())
         case _:
             return None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.domain.outcome import Accepted, Answered, Refused, Unknown
 from worker.panel.catalogue import read_services
-from worker.panel.document import Unreadable, read_document
+from worker.panel.document import DEEPEST, Unreadable, read_document
 from worker.panel.items import read_cancels, read_refill_statuses, read_refills, read_statuses
 from worker.panel.redaction import redaction_of
 from worker.panel.replies import Received, read_add, read_balance
@@ -95,3 +95,13 @@ def test_no_text_holds_the_key_a_nul_or_half_a_character(body):
     assert KEY not in shown
     assert "\\x00" not in shown.replace("\\\\", "")
     json.dumps(document.text if isinstance(document, Unreadable) else document, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("escape", ["", "\\u0041"])
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_a_reply_is_read_as_deep_as_it_may_nest_and_no_deeper(opening, closing, escape):
+    def nested(levels: int) -> bytes:
+        return (opening * levels + f'"{escape}"' + closing * levels).encode()
+
+    assert not isinstance(read_document(nested(DEEPEST), redaction_of(KEY)), Unreadable)
+    assert isinstance(read_document(nested(DEEPEST + 1), redaction_of(KEY)), Unreadable)
