@@ -30,6 +30,10 @@ _log = structlog.get_logger()
 WORK_POOL = 8
 VITAL_POOL = 3
 
+#: So many new objects make the garbage collector look through the young ones. At its usual 700 it takes a tenth of a
+#: busy worker's time, and finds next to nothing: what an order leaves behind has no cycles.
+COLLECT_AFTER = 20_000
+
 #: Which jobs a row that a producer inserts is for.
 WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
 
@@ -99,6 +103,7 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
     # What is there by now stays: the collector need not go through it again with every order.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
     works.scheduler.start()
     supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.health.hearts.standing_still)
