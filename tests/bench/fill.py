@@ -83,10 +83,16 @@ BUNCH = 250_000
 
 
 @contextmanager
-def filling(url: str) -> Iterator[psycopg.Connection]:
-    """Rows are put in, and then all is as after some quiet time: analysed, and nothing left to be written to disk."""
+def connection_to_shop(url: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_SERVICE)
+        yield connection
+
+
+@contextmanager
+def filling(url: str) -> Iterator[psycopg.Connection]:
+    """Rows are put in, and then all is as after some quiet time: analysed, and nothing left to be written to disk."""
+    with connection_to_shop(url) as connection:
         yield connection
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")

@@ -18,11 +18,14 @@ FAR_AHEAD = 86_400.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """`closed`: orders in the tables, each with its events; the first is what the others are compared with."""
+    """`closed`: orders in the tables, each with its events; the first is what the others are compared with.
+
+    So many `orders` that what a worker does once, at its start, weighs little: it counts what is open, for one.
+    """
 
     closed: str = "10000,1000000"
     open: int = 1_000_000
-    orders: int = 4_000
+    orders: int = 12_000
     concurrency: int = 32
     rounds: int = 3
 

@@ -1,9 +1,11 @@
 """Several workers on one database, with a panel that takes its time."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from tests.bench import fill
 from tests.bench.results import Figure, Outcome, Runs
-from tests.bench.scenarios.submit import submitted_by_workers
+from tests.bench.scenarios.submit import measured
 from tests.bench.stage import Stage
 
 
@@ -23,13 +25,21 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
     runs = Runs()
     for _ in range(sizes.rounds):
         for name, count in counts.items():
-            orders = sizes.orders * count
-            measured = await submitted_by_workers(
-                stage, orders, sizes.concurrency, latency=sizes.latency, workers=count
-            )
-            runs.add(name, measured)
+            runs.add(name, await _submitted(stage, count, sizes))
     one = runs.median(next(iter(counts)))
     figures = [Figure(name, runs.median(name), "orders/s", runs.median(name) / one) for name in counts]
     return Outcome(
         f"Workers side by side, a panel that takes {sizes.latency * 1000:.0f} ms", figures, "to one worker", runs
     )
+
+
+async def _submitted(stage: Stage, workers: int, sizes: Sizes) -> dict[str, float]:
+    """All begin at once: the orders come when they are all there."""
+    orders = sizes.orders * workers
+    await stage.panel.reset(latency=sizes.latency)
+    with stage.database() as url:
+        async with AsyncExitStack() as running:
+            daemons = [await running.enter_async_context(stage.daemon(url, sizes.concurrency)) for _ in range(workers)]
+            with fill.connection_to_shop(url) as connection:
+                fill.pending(connection, orders)
+            return await measured(stage, url, orders, *(daemon.process for daemon in daemons))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tests.bench.results import Figure, Outcome, Runs
-from tests.bench.scenarios.submit import submitted_by_workers
+from tests.bench.scenarios.submit import submitted_by_worker
 from tests.bench.stage import Stage
 
 WORKER = "order-sync"
@@ -22,7 +22,7 @@ class Sizes:
 async def run(stage: Stage, sizes: Sizes) -> Outcome:
     runs = Runs()
     for _ in range(sizes.rounds):
-        runs.add(WORKER, await submitted_by_workers(stage, sizes.orders, sizes.concurrency, latency=sizes.latency))
+        runs.add(WORKER, await submitted_by_worker(stage, sizes.orders, sizes.concurrency, latency=sizes.latency))
     possible = sizes.concurrency / sizes.latency
     figures = [
         Figure("possible: calls at a time / seconds of each", possible, "orders/s", ours=False),

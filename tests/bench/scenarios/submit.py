@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.bench import fill
@@ -47,7 +47,7 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
     for _ in range(sizes.rounds):
         await stage.panel.reset()
         runs.add(CEILING, {"rate": await ceiling(stage.panel.url, {"action": "add"})})
-        runs.add(WORKER, await submitted_by_workers(stage, sizes.orders, sizes.concurrency))
+        runs.add(WORKER, await submitted_by_worker(stage, sizes.orders, sizes.concurrency))
         runs.add(BARE, await stage.bare("add", sizes.orders, sizes.concurrency, calls=sizes.orders))
         for name, (module, *told) in CONTENDERS.items():
             runs.add(name, await _contender(stage, sizes, module, *told))
@@ -60,22 +60,17 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
     return Outcome("Pending orders to submitted", figures, "order-sync to it", runs)
 
 
-async def submitted_by_workers(
-    stage: Stage, orders: int, concurrency: int, *, latency: float = 0.0, workers: int = 1
-) -> dict[str, float]:
-    """In a database of their own."""
+async def submitted_by_worker(stage: Stage, orders: int, concurrency: int, *, latency: float = 0.0) -> dict[str, float]:
+    """In a database of its own."""
     with _pending(stage, orders) as url:
-        return await submitted(stage, url, orders, concurrency, latency=latency, workers=workers)
+        return await submitted(stage, url, orders, concurrency, latency=latency)
 
 
-async def submitted(
-    stage: Stage, url: str, orders: int, concurrency: int, *, latency: float = 0.0, workers: int = 1
-) -> dict[str, float]:
-    """From the first order on the wire to the last one written. `orders` are pending; `concurrency` is that of each."""
+async def submitted(stage: Stage, url: str, orders: int, concurrency: int, *, latency: float = 0.0) -> dict[str, float]:
+    """From the first order on the wire to the last one written. `orders` are pending."""
     await stage.panel.reset(latency=latency)
-    async with AsyncExitStack() as running:
-        daemons = [await running.enter_async_context(stage.daemon(url, concurrency)) for _ in range(workers)]
-        return await _measured(stage, url, orders, *(daemon.process for daemon in daemons))
+    async with stage.daemon(url, concurrency) as daemon:
+        return await measured(stage, url, orders, daemon.process)
 
 
 async def _contender(stage: Stage, sizes: Sizes, module: str, *told: str) -> dict[str, float]:
@@ -83,7 +78,7 @@ async def _contender(stage: Stage, sizes: Sizes, module: str, *told: str) -> dic
         await stage.panel.reset()
         told = ("--database", url, "--concurrency", str(sizes.concurrency), *told)
         async with stage.contender(module, *told) as process:
-            return await _measured(stage, url, sizes.orders, process, seconds=sizes.seconds)
+            return await measured(stage, url, sizes.orders, process, seconds=sizes.seconds)
 
 
 @contextmanager
@@ -94,7 +89,7 @@ def _pending(stage: Stage, orders: int) -> Iterator[str]:
         yield url
 
 
-async def _measured(
+async def measured(
     stage: Stage, url: str, orders: int, *processes: Process, seconds: float | None = None
 ) -> dict[str, float]:
     """From the first order on the wire to the last one written, or to the end of the time."""
