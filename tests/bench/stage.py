@@ -108,15 +108,18 @@ class Stage:
         async with started("-m", "tests.bench.contenders", name, *about) as process:
             yield process
 
-    async def bare(self, action: str, orders: int, concurrency: int, calls: int) -> dict[str, float]:
-        """The client alone: from the first call to the last answer but those that are still under way."""
-        await self.panel.reset()
+    async def bare(
+        self, action: str, orders: int, concurrency: int, calls: int, *, latency: float = 0.0
+    ) -> dict[str, float]:
+        """The client alone: from the first call to the last answer."""
+        await self.panel.reset(latency=latency)
         told = ("--orders", str(orders), "--concurrency", str(concurrency))
         async with self.contender(f"bare_{action}", *told) as process:
             await self.panel.reached(action, 1, process)
             before = self.cpu(process)
             seen = await self.panel.reached(action, calls, process)
-            return per_order(orders, seen["last_at"][action] - seen["first_at"][action], before, self.cpu(process))
+            seconds = seen["last_at"][action] + latency - seen["first_at"][action]
+            return per_order(orders, seconds, before, self.cpu(process))
 
     def cpu(self, *processes: Process) -> dict[str, float]:
         """Seconds of processor time that these processes, Postgres and the panel have used so far."""
