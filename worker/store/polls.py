@@ -275,7 +275,7 @@ def _dated(news: News, looked_before: datetime) -> News:
     if news.change is None or news.change.before.panel_status is None:  # there was no look before
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
-    return replace(news, change=replace(news.change, detail=detail))
+    return News(replace(news.change, detail=detail), news.recognition)
 
 
 async def watch(connection: AsyncConnection | Pipeline, changes: Sequence[Change], first_look: float) -> None:
