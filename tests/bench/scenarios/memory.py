@@ -26,7 +26,7 @@ class Sizes:
 
     orders: int = 20_000
     open: int = 1_000_000
-    seconds: float = 20.0
+    seconds: float = 60.0
     minutes: float = 0.5
     concurrency: int = 16
 
