@@ -14,7 +14,7 @@ class Sizes:
     """`orders`, `concurrency`: of each worker. `latency` is in seconds."""
 
     workers: str = "1,2,4"
-    orders: int = 1_000
+    orders: int = 800
     concurrency: int = 16
     latency: float = 0.3
     rounds: int = 3

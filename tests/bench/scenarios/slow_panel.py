@@ -13,7 +13,7 @@ WORKER = "order-sync"
 class Sizes:
     """`latency` is in seconds."""
 
-    orders: int = 8_000
+    orders: int = 4_400
     concurrency: int = 64
     latency: float = 0.3
     rounds: int = 3
