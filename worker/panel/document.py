@@ -42,12 +42,17 @@ def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
     if not text:
         return Unreadable("an empty reply")
     try:
-        document = _DECODER.decode(_from_json_on(text))
+        document = _decoded(text)
     except (ValueError, RecursionError):
         return Unreadable(_instead_of_json(text))
-    if _is_too_deep(document):
-        return Unreadable(_instead_of_json(text))
     return document if _is_clean(text, redact) else _cleaned(document, redact)
+
+
+def _decoded(text: str) -> Any:
+    document = _DECODER.decode(_from_json_on(text))
+    if _is_too_deep(document):
+        raise ValueError("nested too deep")
+    return document
 
 
 def _from_json_on(text: str) -> str:
