@@ -84,6 +84,7 @@ BUNCH = 250_000
 
 @contextmanager
 def connection_to_shop(url: str) -> Iterator[psycopg.Connection]:
+    """Its service is mirrored."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_SERVICE)
         yield connection

@@ -22,10 +22,12 @@ A_BATCH = {"action": "status", "orders": ",".join(str(fill.OPEN_FROM + number) f
 LATER = 3600
 
 #: Each by an index of its own: what is asked here counts as Postgres' work, and must not read what isn't due.
-ALL_WRITTEN = " AND ".join(
-    f"NOT EXISTS (SELECT FROM polls WHERE panel = 'default' AND {which} AND due_at < now() + interval '10 minutes')"
-    for which in ("settling", "NOT settling")
-)
+ALL_WRITTEN = """
+    SELECT NOT EXISTS (SELECT FROM polls WHERE panel = 'default' AND settling
+            AND due_at < now() + interval '10 minutes')
+        AND NOT EXISTS (SELECT FROM polls WHERE panel = 'default' AND NOT settling
+            AND due_at < now() + interval '10 minutes')
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ async def looked_at(
         began = (await stage.panel.reached("status", 1, daemon.process))["first_at"]["status"]
         before = stage.cpu(daemon.process)
         await stage.panel.reached("status", -(-orders // BATCH), daemon.process)
-        ended = await until(url, f"SELECT {ALL_WRITTEN}")
+        ended = await until(url, ALL_WRITTEN)
         return per_order(orders, ended - began, before, stage.cpu(daemon.process))
 
 
