@@ -1,5 +1,6 @@
 """Wake-ups for the worker and for consumers, and events that become visible in the order of their ids."""
 
+import asyncio
 import random
 import threading
 from collections.abc import Iterator
@@ -77,13 +78,17 @@ def test_the_wake_up_takes_nothing_from_the_path_of_who_inserts(
     """It has its owner's rights: whatever stands first in another's path must not be called with them."""
     database.execute("CREATE SCHEMA evil")
     database.execute("CREATE SEQUENCE evil.orders_announced_at START 5")
-    for function in ("clock_timestamp() RETURNS timestamptz", "setval(regclass, bigint) RETURNS bigint"):
+    for function in (
+        "clock_timestamp() RETURNS timestamptz",
+        "pg_sequence_last_value(regclass) RETURNS bigint",
+        "setval(regclass, bigint) RETURNS bigint",
+    ):
         kind = function.rpartition(" ")[2]
         database.execute(f"CREATE FUNCTION evil.{function} LANGUAGE sql AS 'SELECT CAST(NULL AS {kind})'")
     database.execute("CREATE FUNCTION evil.pg_notify(text, text) RETURNS void LANGUAGE sql AS ''")
     for left, right in (("numeric", "int"), ("bigint", "bigint"), ("bigint", "int")):
         database.execute(f"CREATE FUNCTION evil.hit({left}, {right}) RETURNS int LANGUAGE sql AS 'SELECT 1 / 0'")
-        for operator in ("*", "-", "<", ">"):
+        for operator in ("*", "-", "<=", ">="):
             database.execute(
                 f"CREATE OPERATOR evil.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = evil.hit)"
             )
@@ -127,10 +132,11 @@ def test_what_the_worker_changes_wakes_nobody(database: Database, listener: "psy
 
 async def test_the_worker_hears_of_it(engine: AsyncEngine, database: Database) -> None:
     words = notifications(engine)
-    assert await anext(words) == ""
-    database.add_order()
-    assert await anext(words) == "orders"
-    await words.aclose()
+    async with asyncio.timeout(30):
+        assert await anext(words) == ""
+        database.add_order()
+        assert await anext(words) == "orders"
+        await words.aclose()
 
 
 async def test_a_lost_connection_is_told(engine: AsyncEngine, database: Database) -> None:
