@@ -28,7 +28,7 @@ run: $(VENV)/runtime ## the worker itself; ARGS="--embedded DIR" for one with it
 	@$(BIN)/order-sync run $(ARGS)
 
 test: lint ## lint, and all tests with their coverage
-	@$(BIN)/python -m pytest --quiet -n $(TEST_WORKERS) \
+	@$(BIN)/python -m pytest --quiet -n $(TEST_WORKERS) --dist worksteal \
 	    --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
