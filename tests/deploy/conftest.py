@@ -92,12 +92,13 @@ def pgbouncer(laid_out: LaidOut, directory: Path, *more: str) -> Iterator[str]:
     ]
     (directory / "pgbouncer.ini").write_text("\n".join(settings))
     command = [program, str(directory / "pgbouncer.ini")]
-    data = Path(host)
-    if data.is_absolute() and data.owner() != getpwuid(directory.stat().st_uid).pw_name:
-        # It may not be root, and only the owner of an embedded server's socket gets in there.
+    own, data = getpwuid(directory.stat().st_uid).pw_name, Path(host)
+    # Only the owner of an embedded server's socket gets in there; elsewhere anybody but root will do.
+    user = data.owner() if data.is_absolute() else "nobody" if own == "root" else own
+    if user != own:
         for path in (directory, *directory.iterdir()):
-            shutil.chown(path, data.owner())
-        command[1:1] = ["-u", data.owner()]
+            shutil.chown(path, user)
+        command[1:1] = ["-u", user]
     with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             wait_for_socket(directory / ".s.PGSQL.6432", process)
