@@ -25,8 +25,10 @@ from worker.store.revision import head
 
 async def test_two_workers_do_all_their_work(laid_out: LaidOut, through_pgbouncer: str, tmp_path: Path) -> None:
     tables = Tables(laid_out.superuser_url)
-    async with Sandbox(SandboxOptions(balance=Decimal(100_000), latency=0.02)) as sandbox:
-        settings = settings_for(laid_out.url("worker", through_pgbouncer), sandbox.url)
+    async with Sandbox(SandboxOptions(balance=Decimal(100_000), latency=0.05)) as sandbox:
+        # Nothing wakes them, so one of them must not be done before the other's next tick.
+        few = {"PANELS__DEFAULT__CONCURRENCY": "4"}
+        settings = settings_for(laid_out.url("worker", through_pgbouncer), sandbox.url, **few)
         async with AsyncExitStack() as stack:
             both = [await stack.enter_async_context(worker(settings, tmp_path / name)) for name in ("one", "two")]
             insert(laid_out.url("producer", through_pgbouncer), orders(100, seed=5, services=[1, 3, 4, 6]))
