@@ -44,7 +44,8 @@ END $$
 # there for what it holds outside of any transaction: when it was last announced, in milliseconds since the epoch.
 #
 # It has its owner's rights, and so takes nothing from the search path of whoever inserts, not even an operator. To set
-# a path of its own would cost each insert a tenth of its time, and to read the sequence by a query a twentieth.
+# a path of its own would cost each insert a tenth of its time, and to read the sequence by a query a twentieth: so it
+# is read by the function that the view pg_sequences is made of.
 WAKE_UP_FOR_ORDERS = """
 CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
