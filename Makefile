@@ -59,7 +59,7 @@ lock: ## requirements*.txt anew from pyproject.toml; ARGS=--upgrade for the newe
 	        'requirements-dev.txt --group dev --extra tracing' 'requirements-bench.txt --group bench'; do set -- $$lock; \
 	    .cache/lock/bin/uv --quiet --no-config pip compile pyproject.toml --extra embedded --output-file "$$@" \
 	        --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
-	        --no-emit-index-url --no-emit-find-links $(ARGS) > /dev/null || exit 1; done
+	        --no-strip-extras --no-emit-index-url --no-emit-find-links $(ARGS) > /dev/null || exit 1; done
 
 clean: ## remove all that make has made
 	@rm -rf $(VENV) .cache build dist *.egg-info
