@@ -44,13 +44,6 @@ EXAMINED_EVERY = 0.5
 PARKED = "SELECT coalesce(link, params->>'username') AS what_for FROM orders WHERE state = 'unconfirmed'"
 UNCONFIRMED = "SELECT count(*) FROM orders WHERE state = 'unconfirmed'"
 
-SENT_SINCE = """
-    SELECT EXISTS (
-        SELECT FROM orders
-        WHERE state IN ('pending', 'submitting') OR (state = 'submitted' AND submitted_at > %s)
-    )
-"""
-
 #: By the services' own word; of some orders only.
 CANCEL_AND_REFILL = """
     WITH asked AS (
@@ -85,7 +78,9 @@ class Plan:
     settle: float = 1.5
     fastest: float = 0.5  #: seconds between two looks at one order, as the worker is set
     slowest: float = 1.0
-    patience: int = 3  #: looks at what is unconfirmed without any news, after which nothing more is settled
+    #: Looks at what is unconfirmed without any news, after which nothing more is settled. Silence is proof only after
+    #: twice `settle`: they have to take longer than that, or what is sent again finds the clock stopped.
+    patience: int = 10
     jumps: int = 3  #: in which the time after the last order passes
     kept: int = 0  #: 1: the panel never rewrites a charge, whatever it gives back
     periods: int = 4  #: into which the run is cut, each to be audited
@@ -226,16 +221,10 @@ class _Shop:
                 await asyncio.sleep(STEP)
             await all_settled(self._tables, PATIENCE)
         await self._settle()
-        jumped = await self._now()
         for _ in range(self._plan.jumps):
             self._sandbox.clock.advance(LATEST / self._plan.jumps)
             await read_again(self._tables)
         self._sandbox.clock.speed = 0
-        async with asyncio.timeout(PATIENCE):
-            # What was found only now not to have been bought is sent again, and has its life before it, too.
-            while await asyncio.to_thread(self._tables.value, SENT_SINCE, jumped):
-                self._sandbox.clock.advance(LATEST)
-                await read_again(self._tables)
         await self._until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')")
         await all_settled(self._tables, PATIENCE)
         await all_seen(self._tables, PATIENCE)
