@@ -1,6 +1,7 @@
 """The way through to one panel: a slot of this worker's, and a turn in the budget that all workers share."""
 
 import asyncio
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
@@ -19,7 +20,17 @@ _log = structlog.get_logger()
 #: of other workers follow it.
 LATE = 0.05
 
+#: Seconds. While orders take no longer, the news of others needs no slot of its own: it waits no longer for one.
+QUICK = 1.0
+
+#: Orders that are claimed together leave spread over this share of the time that one takes, and over no more than LATE:
+#: answers that come all at once wait for each other.
+SPREAD = 0.15
+
 Outcome = Accepted | Answered[Any] | Refused | NotSent | Unknown
+
+#: How many calls may be under way: all that a call counts towards.
+Limits = tuple[asyncio.Semaphore, ...]
 
 
 class Closed:
@@ -29,10 +40,13 @@ class Closed:
 class Pass:
     """Leave to make one call. Entered when its time has come; left, it frees its slot."""
 
-    def __init__(self, gate: "Gate", start_at: float, *, adding: bool, next_at: datetime | None) -> None:
-        """`next_at` is that of the slots that it is one of; None: a probe."""
+    def __init__(
+        self, gate: "Gate", start_at: float, limits: Limits, *, adding: bool, next_at: datetime | None
+    ) -> None:
+        """`limits` hold a place for it. `next_at` is that of the slots that it is one of; None: a probe."""
         self._gate = gate
         self._start_at = start_at
+        self.limits = limits
         self.adding = adding
         self.next_at = next_at
 
@@ -47,16 +61,18 @@ class Pass:
             self._start_at = await self._gate.later_start()
         if (early := self._start_at - clock()) > 0:
             await asyncio.sleep(early)
+        self._began_at = clock()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._gate.release(1, adding=self.adding)
+        _release(1, self.limits)
 
     async def report(self, outcome: Outcome) -> None:
         """Tell what the call came to: trouble of the whole panel pauses it, an answer ends a pause."""
-        await self._gate.report(outcome, adding=self.adding, probe=self.probe)
+        took = asyncio.get_running_loop().time() - self._began_at
+        await self._gate.report(outcome, took, adding=self.adding, probe=self.probe)
 
 
 class Gate:
@@ -65,9 +81,11 @@ class Gate:
     def __init__(self, panel: str, budget: Budget, concurrency: int) -> None:
         self._panel = panel
         self._budget = budget
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
-        # One slot is never for `add`, so that slow orders don't keep the news of all others waiting.
-        self._add_slots = asyncio.Semaphore(max(1, concurrency - 1))
+        # One slot isn't for slow orders, so that they don't keep the news of all others waiting.
+        self._slow_adds = asyncio.Semaphore(max(1, concurrency - 1))
+        self.add_took = math.inf  # seconds, the last one; taken for slow as long as that isn't known
         # Jobs take turns at the budget: none is crowded out by another that wants more.
         self._turn = asyncio.Lock()
         self._late: list[asyncio.Future[float]] = []
@@ -82,33 +100,29 @@ class Gate:
     async def enter(self, want: int = 1, *, adding: bool = False) -> list[Pass] | Paused | Closed:
         """Passes for at least one and up to `want` calls, as soon as there are any. Unused ones must be given back."""
         with at_rest():
-            held = await self._acquire(want, adding=adding)
+            limits = self._limits(adding=adding)
+            held = await _acquire(want, limits)
             try:
-                passes = await self._take(held, adding=adding)
+                passes = await self._take(held, limits, adding=adding)
             except BaseException:
-                self.release(held, adding=adding)
+                _release(held, limits)
                 raise
-        self.release(held - (len(passes) if isinstance(passes, list) else 0), adding=adding)
+        _release(held - (len(passes) if isinstance(passes, list) else 0), limits)
         return passes
 
     async def give_back(self, passes: list[Pass]) -> None:
         if not passes:
             return
-        adding = passes[0].adding
-        self.release(len(passes), adding=adding)
+        _release(len(passes), passes[0].limits)
         next_at = passes[0].next_at
         if next_at is None:
-            await self._budget.give_back_probe(_probed(adding=adding))
+            await self._budget.give_back_probe(_probed(adding=passes[0].adding))
         else:
             await self._budget.give_back(len(passes), next_at)
 
-    def release(self, count: int, *, adding: bool) -> None:
-        for _ in range(count):
-            self._slots.release()
-            if adding:
-                self._add_slots.release()
-
-    async def report(self, outcome: Outcome, *, adding: bool, probe: bool) -> None:
+    async def report(self, outcome: Outcome, took: float, *, adding: bool, probe: bool) -> None:
+        if adding:
+            self.add_took = took
         pause = self._trouble(outcome, adding=adding, probe=probe)
         if probe:
             tell_resumed(self._panel, await self._budget.resume(_probed(adding=adding), proven_over(outcome)))
@@ -163,30 +177,41 @@ class Gate:
             _log.exception("no_later_slot", panel=self._panel)
             return [clock()] * want
 
-    async def _acquire(self, want: int, *, adding: bool) -> int:
-        if adding:
-            await self._add_slots.acquire()
-        await self._slots.acquire()
-        held = 1
-        while held < want and not self._slots.locked() and not (adding and self._add_slots.locked()):
-            await self._slots.acquire()
-            if adding:
-                await self._add_slots.acquire()
-            held += 1
-        return held
+    def _limits(self, *, adding: bool) -> Limits:
+        return (self._slow_adds, self._slots) if adding and self.add_took > QUICK else (self._slots,)
 
-    async def _take(self, want: int, *, adding: bool) -> list[Pass] | Paused | Closed:
+    async def _take(self, want: int, limits: Limits, *, adding: bool) -> list[Pass] | Paused | Closed:
         async with self._turn:
             while not self._closed:
                 match await self._budget.take(want, _scopes(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
-                        return [Pass(self, start + i * gap, adding=adding, next_at=next_at) for i in range(count)]
+                        if adding:
+                            gap = max(gap, min(SPREAD * self.add_took, LATE) / self._concurrency)
+                        return [
+                            Pass(self, start + i * gap, limits, adding=adding, next_at=next_at) for i in range(count)
+                        ]
                     case Wait(seconds):
                         await asyncio.sleep(min(seconds, 1.0))
                     case Paused() as paused:
                         return paused
         return Closed()
+
+
+async def _acquire(want: int, limits: Limits) -> int:
+    """How many there were, at least one and up to `want`: waits for the first alone."""
+    held = 0
+    while held == 0 or (held < want and not any(limit.locked() for limit in limits)):
+        for limit in limits:
+            await limit.acquire()
+        held += 1
+    return held
+
+
+def _release(count: int, limits: Limits) -> None:
+    for limit in limits:
+        for _ in range(count):
+            limit.release()
 
 
 def tell_resumed(panel: str, resumed: Iterable[Resumed]) -> None:

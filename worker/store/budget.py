@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.trouble import Pause, PauseReason, PauseScope
+from worker.store.pipeline import fetch
 
 #: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
 #: before its time has come; short enough that a pause is soon felt.
@@ -169,7 +170,8 @@ class Budget:
         A pause of all calls isn't probed by an `add`: one that is lost in an outage would leave an order in doubt.
         """
         async with self._engine.connect() as connection:
-            taken = await connection.execute(
+            taken = await fetch(
+                connection,
                 _TAKE,
                 {
                     "panel": self._panel,
@@ -179,8 +181,8 @@ class Budget:
                     "scopes": list(scopes),
                 },
             )
-            row = taken.one_or_none()
-        if row is not None:
+        if taken:
+            row = taken[0]
             return Slots(row.slots, max(row.first_in, 0.0), self._gap, row.next_at)
         return await self._why_not(scopes)
 

@@ -38,8 +38,7 @@ class Pipeline:
 @asynccontextmanager
 async def pipeline(connection: AsyncConnection) -> AsyncIterator[Pipeline]:
     """A pipeline in the connection's transaction. At its end, everything that was sent has been answered."""
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, Driver)  # noqa: S101 - that is what the engine is made of
+    driver = await _driver_of(connection)
     async with driver.pipeline():
         yield Pipeline(driver)
 
@@ -60,6 +59,20 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[Pipeline]:
         await pipe.execute(_BEGIN)
         yield pipe
         await pipe.execute(_COMMIT)
+
+
+async def fetch(connection: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> list[Any]:
+    """The rows of a statement of its own, without the half of its cost that SQLAlchemy has in it.
+
+    Errors are psycopg's own.
+    """
+    return await (await Pipeline(await _driver_of(connection)).execute(statement, values)).fetchall()
+
+
+async def _driver_of(connection: AsyncConnection) -> Driver[Any]:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, Driver)  # noqa: S101 - that is what the engine is made of
+    return driver
 
 
 @cache

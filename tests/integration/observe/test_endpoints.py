@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.observe.conftest import Clock
 from worker.domain.trouble import PauseScope
-from worker.jobs.gate import Gate
+from worker.jobs.gate import Gate, Pass
 from worker.jobs.runner import Runner
 from worker.observe import health as health_module
 from worker.observe.endpoints import CannotListenError, serve
@@ -90,18 +90,18 @@ async def test_waiting_for_a_slot_of_the_panel_is_no_standing_still(
     health: Health, metrics: Metrics, clock: Clock
 ) -> None:
     gate = Gate("shop", OpenBudget(), concurrency=1)
-    passed = asyncio.Queue[None]()
+    passed = asyncio.Queue[Pass]()
 
     async def wants_two() -> None:
         for _ in range(2):
-            assert isinstance(await gate.enter(), list)
-            passed.put_nowait(None)
+            passes = await gate.enter()
+            assert isinstance(passes, list)
+            passed.put_nowait(passes[0])
 
     async with serve("127.0.0.1", 0, health, metrics) as (address,), watched(health, metrics, wants_two):
-        await passed.get()
-        clock.now += 100 * LONGEST
-        assert (await get(address, "/healthz"))[0] == 200
-        gate.release(1, adding=False)
+        async with await passed.get():
+            clock.now += 100 * LONGEST
+            assert (await get(address, "/healthz"))[0] == 200
         await passed.get()
         assert (await get(address, "/healthz"))[0] == 200
         clock.now += LONGEST + 1
