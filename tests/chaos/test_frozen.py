@@ -10,9 +10,11 @@ import pytest
 from tests.chaos.points import Instant, Point
 from tests.chaos.stage import NOTHING_IN_HAND, Stage, stage
 
-#: Calls of one worker at once, of which one is never an `add`.
-CONCURRENCY = 8
-CALLS = CONCURRENCY - 1
+#: Calls of one worker at once.
+CALLS = 8
+
+#: `order-sync run`, to which every order is a quick one: all of its calls may be orders, however slow the machine is.
+ALL_QUICK = "import math; from worker.jobs import gate; gate.QUICK = math.inf; import worker.cli; worker.cli.main()"
 
 #: `order-sync run` with a lease of two seconds, so that one can be seen to run out.
 SHORT_LEASE = "from worker.store import workers; workers.LEASE = 2.0; import worker.cli; worker.cli.main()"
@@ -54,13 +56,15 @@ async def test_replies_that_are_read_after_the_take_over(
     settled_meanwhile: bool, database_url: str, tmp_path: Path
 ) -> None:
     """They are used where their order is still unconfirmed, and put down where it has gone on."""
-    concurrency = {"PANELS__DEFAULT__CONCURRENCY": str(CONCURRENCY)}
+    concurrency = {"PANELS__DEFAULT__CONCURRENCY": str(CALLS)}
     async with stage(
         database_url, tmp_path, RECONCILE__MODE="auto" if settled_meanwhile else "off", **concurrency
     ) as it:
+        it.command = ("-c", ALL_QUICK, "run")
         async with it.worker() as frozen:
             await it.base()
             await freeze(it, frozen.process.pid, Point("add", Instant.DONE), CALLS)
+            it.command = ()
             async with it.worker() as other:
                 await it.tables.until(NOTHING_IN_HAND)
                 assert len(other.events("order_unconfirmed")) == CALLS
