@@ -41,11 +41,22 @@ class Pass:
     """Leave to make one call. Entered when its time has come; left, it frees its slot."""
 
     def __init__(
-        self, gate: "Gate", start_at: float, limits: Limits, *, adding: bool, next_at: datetime | None
+        self,
+        gate: "Gate",
+        slot_at: float,
+        limits: Limits,
+        *,
+        adding: bool,
+        next_at: datetime | None,
+        leave_at: float = 0.0,
     ) -> None:
-        """`limits` hold a place for it. `next_at` is that of the slots that it is one of; None: a probe."""
+        """`limits` hold a place for it. `next_at` is that of the slots that it is one of; None: a probe.
+
+        `leave_at`: no sooner, and less than LATE after its slot.
+        """
         self._gate = gate
-        self._start_at = start_at
+        self._slot_at = slot_at
+        self._leave_at = max(slot_at, leave_at)
         self.limits = limits
         self.adding = adding
         self.next_at = next_at
@@ -57,9 +68,9 @@ class Pass:
 
     async def __aenter__(self) -> Self:
         clock = asyncio.get_running_loop().time
-        if not self.probe and clock() > self._start_at + LATE:
-            self._start_at = await self._gate.later_start()
-        if (early := self._start_at - clock()) > 0:
+        if not self.probe and clock() > self._slot_at + LATE:
+            self._leave_at = await self._gate.later_start()
+        if (early := self._leave_at - clock()) > 0:
             await asyncio.sleep(early)
         self._began_at = clock()
         return self
@@ -186,10 +197,17 @@ class Gate:
                 match await self._budget.take(want, _scopes(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
-                        if adding:
-                            gap = max(gap, min(SPREAD * self.add_took, LATE) / self._concurrency)
+                        apart = min(SPREAD * self.add_took, LATE) / self._concurrency if adding else 0.0
                         return [
-                            Pass(self, start + i * gap, limits, adding=adding, next_at=next_at) for i in range(count)
+                            Pass(
+                                self,
+                                start + i * gap,
+                                limits,
+                                adding=adding,
+                                next_at=next_at,
+                                leave_at=start + i * apart,
+                            )
+                            for i in range(count)
                         ]
                     case Wait(seconds):
                         await asyncio.sleep(min(seconds, 1.0))

@@ -16,7 +16,11 @@ from worker.store.budget import Budget, Slots
 class OpenBudget:
     """As much as anybody wants."""
 
+    def __init__(self):
+        self.taken = 0
+
     async def take(self, want, scopes):
+        self.taken += want
         return Slots(want, 0.0, 0.0, next_at=datetime.now(UTC))
 
 
@@ -136,3 +140,13 @@ async def test_a_single_order_and_all_other_news_leave_at_once(want, adding, mon
     assert len(leaving) == want
     await asyncio.sleep(0)
     assert all(one.done() for one in leaving)
+
+
+async def test_however_far_apart_they_leave_none_does_long_after_its_slot():
+    budget = OpenBudget()
+    gate = Gate("shop", cast("Budget", budget), 20)
+    gate.add_took = 30.0
+    passes = await entered(gate, 19)
+    await asyncio.sleep(LATE * 1.2)
+    await leaves(passes[-1])
+    assert budget.taken == 20
