@@ -44,19 +44,19 @@ class Pass:
         self,
         gate: "Gate",
         slot_at: float,
+        leave_at: float,
         limits: Limits,
         *,
         adding: bool,
         next_at: datetime | None,
-        leave_at: float = 0.0,
     ) -> None:
-        """`limits` hold a place for it. `next_at` is that of the slots that it is one of; None: a probe.
+        """It begins at `leave_at`, which is less than LATE after its slot, and `limits` hold a place for it.
 
-        `leave_at`: no sooner, and less than LATE after its slot.
+        `next_at` is that of the slots that it is one of; None: a probe.
         """
         self._gate = gate
         self._slot_at = slot_at
-        self._leave_at = max(slot_at, leave_at)
+        self._leave_at = leave_at
         self.limits = limits
         self.adding = adding
         self.next_at = next_at
@@ -188,6 +188,10 @@ class Gate:
             _log.exception("no_later_slot", panel=self._panel)
             return [clock()] * want
 
+    def _apart(self, *, adding: bool) -> float:
+        """Seconds from one call to the next of those that are let through together."""
+        return min(SPREAD * self.add_took, LATE) / self._concurrency if adding else 0.0
+
     def _limits(self, *, adding: bool) -> Limits:
         return (self._slow_adds, self._slots) if adding and self.add_took > QUICK else (self._slots,)
 
@@ -197,16 +201,9 @@ class Gate:
                 match await self._budget.take(want, _scopes(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
-                        apart = min(SPREAD * self.add_took, LATE) / self._concurrency if adding else 0.0
+                        apart = max(gap, self._apart(adding=adding))
                         return [
-                            Pass(
-                                self,
-                                start + i * gap,
-                                limits,
-                                adding=adding,
-                                next_at=next_at,
-                                leave_at=start + i * apart,
-                            )
+                            Pass(self, start + i * gap, start + i * apart, limits, adding=adding, next_at=next_at)
                             for i in range(count)
                         ]
                     case Wait(seconds):
