@@ -189,7 +189,7 @@ class Gate:
             return [clock()] * want
 
     def _apart(self, *, adding: bool) -> float:
-        """Seconds from one call to the next of those that are let through together."""
+        """The least seconds from one call to the next, of those that are let through together."""
         return min(SPREAD * self.add_took, LATE) / self._concurrency if adding else 0.0
 
     def _limits(self, *, adding: bool) -> Limits:
