@@ -1,8 +1,7 @@
 """What a worker holds in memory: at its start, after much work, with much that is open, and after some time."""
 
 import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import psutil
@@ -12,6 +11,7 @@ from tests.bench import fill
 from tests.bench.results import Figure, Outcome, Runs
 from tests.bench.scenarios.submit import NOTHING_ON_ITS_WAY
 from tests.bench.stage import Stage, until
+from worker.panel import BATCH
 
 #: Seconds between two looks at the process.
 EVERY = 0.2
@@ -20,13 +20,16 @@ EVERY = 0.2
 STEADY = 50
 
 
+#: Seconds for which it is looked at where nothing is to be waited for.
+A_WHILE = 3
+
+
 @dataclass(frozen=True)
 class Sizes:
-    """`seconds`: for which the open orders are looked at before it counts. `minutes`: of steady work at the end."""
+    """`minutes`: of steady work at the end."""
 
     orders: int = 20_000
     open: int = 1_000_000
-    seconds: float = 60.0
     minutes: float = 0.5
     concurrency: int = 16
 
@@ -40,31 +43,41 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
         async with stage.daemon(url, sizes.concurrency) as daemon:
             process = psutil.Process(daemon.process.pid)
 
-            async def highest(name: str, seconds: float, work: Callable[[], None] = lambda: None) -> None:
-                """Work is done every second, and the most that the process held is kept."""
-                ended = time.monotonic() + seconds
-                most = last = 0
-                next_work = time.monotonic()
-                while time.monotonic() < ended:
-                    if time.monotonic() >= next_work:
-                        await asyncio.to_thread(work)
-                        next_work += 1
-                    last = process.memory_info().rss
-                    most = max(most, last)
-                    await asyncio.sleep(EVERY)
-                runs.add(name, {"highest": most / 1e6, "last": last / 1e6})
+            async def highest(name: str, meanwhile: Awaitable[object]) -> None:
+                """The most that the process holds until that has come to its end."""
+                end = asyncio.ensure_future(meanwhile)
+                held = [process.memory_info().rss]
+                while not end.done():
+                    await asyncio.wait([end], timeout=EVERY)
+                    held.append(process.memory_info().rss)
+                end.result()
+                runs.add(name, {"highest": max(held) / 1e6, "last": held[-1] / 1e6})
 
-            await highest("at its start", 3)
+            await highest("at its start", asyncio.sleep(A_WHILE))
             await asyncio.to_thread(_insert, url, sizes.orders)
             await until(url, NOTHING_ON_ITS_WAY)
-            await highest(f"after {sizes.orders:,} orders", 3)
+            await highest(f"after {sizes.orders:,} orders", asyncio.sleep(A_WHILE))
+            looks = (await stage.panel.seen())["seen"].get("status", 0) + -(-sizes.open // BATCH)
             await asyncio.to_thread(_open, url, sizes.open)
-            await highest(f"with {sizes.open:,} open orders, looking", sizes.seconds)
+            # Caches fill as orders are looked at, however fast the machine is: that isn't growth.
             await highest(
-                f"after {sizes.minutes:g} minutes of steady work", sizes.minutes * 60, lambda: _insert(url, STEADY)
+                f"with {sizes.open:,} open orders, all looked at",
+                stage.panel.reached("status", looks, daemon.process),
             )
+            await highest(f"after {sizes.minutes:g} minutes of steady work", _steady(url, sizes.minutes * 60))
     figures = [Figure(name, runs.median(name, "highest"), "MB") for name in runs.of]
     return Outcome("Resident memory of the worker", figures, runs=runs)
+
+
+async def _steady(url: str, seconds: float) -> None:
+    """Some orders each second."""
+    clock = asyncio.get_running_loop().time
+    next_at = clock()
+    ended = next_at + seconds
+    while next_at < ended:
+        await asyncio.to_thread(_insert, url, STEADY)
+        next_at += 1
+        await asyncio.sleep(next_at - clock())
 
 
 def _insert(url: str, orders: int) -> None:
