@@ -22,7 +22,7 @@ from worker.jobs.lease import Lease
 from worker.jobs.observer import Tracer
 from worker.jobs.readiness import Readiness
 from worker.jobs.reconcile import Reconcile, Rules
-from worker.jobs.recorder import Recorder
+from worker.jobs.recorder import Recorder, Result
 from worker.jobs.refills import Refills
 from worker.jobs.runner import Runner
 from worker.jobs.services import Services
@@ -74,7 +74,6 @@ class Works:
     """Everything that runs while the daemon does. `turns` are the runners' loops, watched."""
 
     lease: Lease
-    recorder: Recorder
     in_flight: InFlight
     scheduler: AsyncIOScheduler
     health: Health
@@ -83,6 +82,7 @@ class Works:
     runners: list[Runner] = field(default_factory=list)
     turns: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     upstreams: list[Upstream] = field(default_factory=list)
+    recorders: list[Recorder] = field(default_factory=list)
     tracer: Tracer | None = None
     listening: bool = False  #: whether inserts are announced to us
 
@@ -101,6 +101,11 @@ class Works:
         self.metrics.job_known(job, panel)
         runner.wake()
 
+    @property
+    def unwritten(self) -> list[Result]:
+        """What calls came to, and isn't written yet."""
+        return [result for recorder in self.recorders for result in recorder.unwritten]
+
     def wake(self, job: str) -> None:
         for runner in self.runners:
             if job in ("", runner.job):
@@ -114,7 +119,6 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     )
     works = Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
-        Recorder(orders, metrics, tracer),
         InFlight(metrics, tracer),
         AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
         Health(),
@@ -122,7 +126,6 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
         Supervisor(os.environ),
         tracer=tracer,
     )
-    metrics.job_known("recorder", "")
     _measure(works, {"work": work, "vital": vital})
     works.add(CHECK_EVERY, "readiness", Readiness(partial(schema_of, vital), head(), works.health.readiness).run)
     read = partial(overview, work, settings.panels.keys())
@@ -146,7 +149,7 @@ def _measure(works: Works, pools: Mapping[str, AsyncEngine]) -> None:
     gauge("lease_held", "Whether orders may be claimed.", lambda: works.lease.current() is not None)
     gauge("notifications_listening", "Whether inserts are announced to this worker.", lambda: works.listening)
     gauge("calls_in_flight", "Calls that jobs have begun.", lambda: len(works.in_flight))
-    gauge("results_waiting", "What calls came to, and isn't written yet.", lambda: len(works.recorder.unwritten))
+    gauge("results_waiting", "What calls came to, and isn't written yet.", lambda: len(works.unwritten))
     for name, engine in pools.items():
         works.metrics.pool(name, partial(connections_in_use, engine), most_connections(engine))
 
@@ -184,11 +187,14 @@ def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncE
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
     lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
+    recorder = Recorder(name, orders, works.metrics, works.tracer)
+    works.recorders.append(recorder)
+    works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
         orders=orders,
         lease=works.lease,
-        recorder=works.recorder,
+        recorder=recorder,
         catalogue=PeriodicJob(work, name, "services", schedule.services),
         fetch_catalogue=partial(works.wake, "services"),
         wake=partial(works.wake, "submit"),

@@ -109,10 +109,13 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
     supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.health.hearts.standing_still)
     vital_tasks = [
         asyncio.create_task(watch("event loop", STANDS_STILL, works.health.lag.measure)),
-        asyncio.create_task(watch("recorder", STANDS_STILL, works.recorder.run)),
         asyncio.create_task(watch("lease", STANDS_STILL, partial(_renew, works.lease))),
         asyncio.create_task(_listen(works, vital)),
         asyncio.create_task(supervised.run()),
+        *(
+            asyncio.create_task(watch(f"recorder {recorder.panel}", STANDS_STILL, recorder.run))
+            for recorder in works.recorders
+        ),
     ]
     turning = [asyncio.create_task(turn()) for turn in works.turns]
     try:
@@ -148,10 +151,10 @@ async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float
             await works.in_flight.finished()
             await works.lease.end()
     except TimeoutError:
-        _log.warning("drain_ran_out", in_flight=len(works.in_flight), unwritten=len(works.recorder.unwritten))
+        _log.warning("drain_ran_out", in_flight=len(works.in_flight), unwritten=len(works.unwritten))
     except Exception:  # noqa: BLE001 - the end must come all the same, and what stays open is taken over
         _log.exception("drain_failed")
-    for result in works.recorder.unwritten:
+    for result in works.unwritten:
         _log.error(
             "result_not_written",
             order_id=result.claimed.order_id,
@@ -159,7 +162,7 @@ async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float
             token=result.claimed.token,
             **outcome_detail(result.outcome),
         )
-    return len(works.recorder.unwritten)
+    return len(works.unwritten)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -12,6 +12,9 @@ from worker.sandbox import Sandbox, SandboxOptions, ledger
 
 KILLS = 5
 
+#: Calls of a worker at once, by default.
+CONCURRENCY = 16
+
 
 async def test_a_worker_that_is_killed_sends_nothing_twice(tables: Tables, tmp_path: Path) -> None:
     options = SandboxOptions(balance=Decimal(100_000), latency=0.03, seed=2)
@@ -44,8 +47,27 @@ async def test_a_worker_that_is_killed_sends_nothing_twice(tables: Tables, tmp_p
         unconfirmed = [link for link, row in rows.items() if row["state"] == "unconfirmed"]
         # At least one of them was really taken, or the kills came at no bad time and the test shows nothing.
         assert any(link in number_of for link in unconfirmed)
-        assert len(unconfirmed) <= KILLS * 16
+        assert len(unconfirmed) <= KILLS * CONCURRENCY
         assert times_taken.keys() | set(unconfirmed) == rows.keys()
+
+
+IN_HAND = """
+    CREATE TABLE in_hand (rows bigint);
+    CREATE FUNCTION count_in_hand() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO in_hand SELECT count(*) FROM submissions WHERE outcome IS NULL; RETURN NULL; END $$;
+    CREATE TRIGGER count_in_hand AFTER INSERT ON submissions FOR EACH STATEMENT EXECUTE FUNCTION count_in_hand();
+"""
+
+
+async def test_never_are_more_orders_in_hand_than_calls_can_be(tables: Tables, tmp_path: Path) -> None:
+    """So no kill leaves more of them in doubt. Every claim is looked at as it puts down what it is about to send."""
+    tables.rows(IN_HAND)
+    async with Sandbox(SandboxOptions(balance=Decimal(100_000), latency=0.02, seed=2)) as sandbox:
+        insert(tables.url, orders(600, seed=9, services=[1, 3, 4]))
+        async with worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
+            await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))")
+            assert await daemon.stop() == 0
+    assert tables.value("SELECT max(rows) FROM in_hand") == CONCURRENCY
 
 
 async def test_a_worker_that_is_stopped_leaves_nothing_open(tables: Tables, tmp_path: Path) -> None:

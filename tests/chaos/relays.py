@@ -69,21 +69,25 @@ async def _either(*pumps: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-#: The transactions of the store, told by a statement in them. The first that fits is it.
+_CLAIM = "INSERT INTO submissions"
+_SETTLE = "UPDATE submissions s SET"
+
+#: The transactions of the store, told by statements in them. The first of which all are there is it.
 TRANSACTIONS = {
-    "claim": "INSERT INTO submissions",
-    "take-over": "UPDATE workers SET ended_at = clock_timestamp() WHERE id IN",
-    "settle": "UPDATE submissions s SET",
-    "look claim": "UPDATE polls p SET due_at = now() + make_interval(secs => $",
-    "look record": "UPDATE polls p SET due_at = now() + make_interval(secs => c.seconds)",
-    "refill claim": "UPDATE refills r SET due_at",
-    "refill record": "UPDATE refills r SET state = c.state",
-    "cancel claim": "UPDATE cancels r SET due_at",
-    "cancel record": "UPDATE cancels r SET state = c.state",
-    "cancel here": "UPDATE cancels SET state = 'accepted'",
-    "reconcile": "DELETE FROM examinations",
-    "renewal": "UPDATE workers SET lease_until",
-    "goodbye": "UPDATE workers SET ended_at = clock_timestamp() WHERE id = $",
+    "settle and claim": (_SETTLE, _CLAIM),
+    "claim": (_CLAIM,),
+    "take-over": ("UPDATE workers SET ended_at = clock_timestamp() WHERE id IN",),
+    "settle": (_SETTLE,),
+    "look claim": ("UPDATE polls p SET due_at = now() + make_interval(secs => $",),
+    "look record": ("UPDATE polls p SET due_at = now() + make_interval(secs => c.seconds)",),
+    "refill claim": ("UPDATE refills r SET due_at",),
+    "refill record": ("UPDATE refills r SET state = c.state",),
+    "cancel claim": ("UPDATE cancels r SET due_at",),
+    "cancel record": ("UPDATE cancels r SET state = c.state",),
+    "cancel here": ("UPDATE cancels SET state = 'accepted'",),
+    "reconcile": ("DELETE FROM examinations",),
+    "renewal": ("UPDATE workers SET lease_until",),
+    "goodbye": ("UPDATE workers SET ended_at = clock_timestamp() WHERE id = $",),
 }
 
 
@@ -117,8 +121,8 @@ class _Session:
                 self.transaction.append(statement)
 
     def _name(self) -> str | None:
-        for name, part in TRANSACTIONS.items():
-            if any(part in statement for statement in self.transaction):
+        for name, parts in TRANSACTIONS.items():
+            if all(any(part in statement for statement in self.transaction) for part in parts):
                 return name
         return None
 

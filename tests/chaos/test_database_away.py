@@ -121,7 +121,10 @@ async def test_work_goes_on_when_it_is_back(
         assert it.untrue() == []
 
 
-@pytest.mark.parametrize("what", ["claim", "settle", "look record", "refill record", "cancel record", "cancel here"])
+@pytest.mark.parametrize(
+    "what",
+    ["claim", "settle and claim", "settle", "look record", "refill record", "cancel record", "cancel here"],
+)
 async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_path: Path) -> None:
     """It took effect, and the worker, which lives on, doesn't know."""
     lost = asyncio.Event()
@@ -145,12 +148,15 @@ async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_p
         assert it.untrue() == []
 
 
-async def test_a_commit_that_takes_effect_after_its_connection_was_lost(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["claim", "settle and claim"])
+async def test_a_commit_that_takes_effect_after_its_connection_was_lost(
+    what: str, database_url: str, tmp_path: Path
+) -> None:
     """As when a server's process was standing still: the claim that wasn't there when it was looked for is there."""
     late = LateError()
 
     async def delay(point: Point) -> None:
-        if point == Point("claim", Instant.ASKED) and not late.lost.is_set():
+        if point == Point(what, Instant.ASKED) and not late.lost.is_set():
             late.lost.set()
             raise late
 

@@ -18,8 +18,8 @@ from tests.chaos.stage import Killer, Stage, stage
 
 ASKED, HALF_ASKED, DONE, HALF_ANSWERED, ANSWERED = Instant
 
-_COMMITS = ("claim", "settle", "look claim", "look record", "refill claim", "refill record", "cancel claim",
-            "cancel record", "cancel here")  # fmt: skip
+_COMMITS = ("claim", "settle and claim", "settle", "look claim", "look record", "refill claim", "refill record",
+            "cancel claim", "cancel record", "cancel here")  # fmt: skip
 _INSTANTS_OF_CALLS = {
     "add": Instant,
     "status": (DONE, ANSWERED),
@@ -39,9 +39,11 @@ SECOND_POINTS = [Point(what, instant) for what in ("take-over", "reconcile") for
 PAIRS = [
     *((Point("add", DONE), second) for second in SECOND_POINTS),
     *((Point("claim", DONE), second) for second in SECOND_POINTS),
+    *((Point("settle and claim", DONE), second) for second in SECOND_POINTS),
     (Point("add", DONE), Point("add", DONE)),
     (Point("add", DONE), Point("settle", ASKED)),
     (Point("settle", DONE), Point("claim", DONE)),
+    (Point("settle and claim", DONE), Point("settle and claim", DONE)),
     (Point("claim", DONE), Point("claim", DONE)),
     (Point("refill", DONE), Point("refill", DONE)),
     (Point("cancel record", ASKED), Point("look record", ASKED)),

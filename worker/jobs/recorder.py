@@ -1,4 +1,5 @@
-"""What came of each `add` is written in bunches that form by themselves: whatever has arrived goes in one commit.
+"""What came of each `add` is written in bunches that form by themselves: whatever has arrived goes in one commit, and
+with the next claim where there is one.
 
 A result that can't be written is kept, and written when the database is back: it may be the only copy of the id of an
 order that was paid for.
@@ -6,8 +7,9 @@ order that was paid for.
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 
 import structlog
 
@@ -16,11 +18,12 @@ from worker.domain.outcome import AddOutcome
 from worker.domain.pace import back_off
 from worker.jobs.observer import JobObserver, Tracer
 from worker.observe.health import at_rest, beat
-from worker.store.orders import Orders
+from worker.store.orders import Orders, Outcomes
 
 _log = structlog.get_logger()
 
-BUNCH = 500
+#: Seconds for which results wait for a claim that is about to come.
+PATIENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,17 @@ class Result:
 
 
 class Recorder:
-    """Writes results, one bunch after the other."""
+    """Has the results of one panel's calls written, one bunch after the other."""
 
-    def __init__(self, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
+    def __init__(self, panel: str, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
+        self.panel = panel
         self._orders = orders
         self._observer = observer
         self._tracer = tracer
         self._waiting: deque[tuple[Result, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._claim_to_come = False
 
     def put(self, result: Result) -> asyncio.Future[None]:
         """Have a result written; what is returned is done once it is."""
@@ -54,33 +60,68 @@ class Recorder:
     def unwritten(self) -> list[Result]:
         return [result for result, _ in self._waiting]
 
+    @contextmanager
+    def claim_to_come(self) -> Iterator[None]:
+        """Meanwhile results are left for a claim to take along, as long as it comes soon."""
+        self._claim_to_come = True
+        try:
+            yield
+        finally:
+            self._claim_to_come = False
+
+    @asynccontextmanager
+    async def bunch(self) -> AsyncIterator["Bunch"]:
+        """All results that wait, to be written meanwhile, by nobody else. If that raises, they go on waiting."""
+        async with self._turn:
+            bunch = Bunch([result for result, _ in self._waiting])
+            yield bunch
+            if bunch.results:
+                self._written(bunch)
+
     async def run(self) -> None:
+        """Write what no claim takes along, until it is cancelled."""
         failures = 0
         while True:
             with at_rest():
                 await self._arrived.wait()
             beat()
-            bunch = list(islice(self._waiting, BUNCH))
-            results = [result for result, _ in bunch]
+            if self._claim_to_come:
+                await asyncio.sleep(PATIENCE)
             try:
-                changes = await self._orders.settle([(result.claimed, result.outcome) for result in results])
+                async with self.bunch() as bunch:
+                    if bunch.results:
+                        bunch.changes = await self._orders.settle(bunch.outcomes)
             except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
                 failures += 1
                 _log.exception("results_not_written", waiting=len(self._waiting))
-                self._observer.job_failed("recorder", "")
+                self._observer.job_failed("recorder", self.panel)
                 await asyncio.sleep(back_off(failures, first=0.2, longest=5))
-                continue
-            failures = 0
-            self._observer.job_succeeded("recorder", "")
-            _tell(results, changes)
-            for _, written in bunch:
-                self._waiting.popleft()
-                written.set_result(None)
-            if not self._waiting:
-                self._arrived.clear()
+            else:
+                failures = 0
+
+    def _written(self, bunch: "Bunch") -> None:
+        self._observer.job_succeeded("recorder", self.panel)
+        _tell(bunch.results, bunch.changes)
+        for _ in bunch.results:
+            _, written = self._waiting.popleft()
+            written.set_result(None)
+        if not self._waiting:
+            self._arrived.clear()
 
 
-def _tell(bunch: list[Result], changes: list[Change]) -> None:
+@dataclass
+class Bunch:
+    """Results that are written together, and the changes that they came to."""
+
+    results: list[Result]
+    changes: Sequence[Change] = ()
+
+    @property
+    def outcomes(self) -> Outcomes:
+        return [(result.claimed, result.outcome) for result in self.results]
+
+
+def _tell(bunch: list[Result], changes: Sequence[Change]) -> None:
     results = {result.claimed.order_id: result for result in bunch}
     for change in changes:
         result = results[change.order_id]

@@ -66,10 +66,11 @@ class Submit:
         await self._return_unsent()
         while want := await self._orders.runnable(self._upstream.name, BUNCH):
             while want:
-                passes = await self._upstream.gate.enter(want, adding=True)
-                if not isinstance(passes, list):
-                    return
-                found = await self._claim_and_send(passes)
+                with self._recorder.claim_to_come():
+                    passes = await self._upstream.gate.enter(want, adding=True)
+                    if not isinstance(passes, list):
+                        return
+                    found = await self._claim_and_send(passes)
                 if not found:
                     return
                 # Where a claim was filled, there is more: that needn't be counted again.
@@ -84,7 +85,16 @@ class Submit:
                 return 0
             self._doubtful = worker_id
             look_at = BUNCH if self._queue_behind else 0
-            claim = await self._orders.claim(self._upstream.name, worker_id, len(passes), self._decide, look_at=look_at)
+            async with self._recorder.bunch() as bunch:
+                claim = await self._orders.claim(
+                    self._upstream.name,
+                    worker_id,
+                    len(passes),
+                    self._decide,
+                    look_at=look_at,
+                    outcomes=bunch.outcomes,
+                )
+                bunch.changes = claim.settled
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
@@ -103,16 +113,20 @@ class Submit:
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
 
     async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
-        """One call. Its slot is free again once its outcome is written: so no more rows are open than calls can be."""
+        """One call, and until its outcome is written. Its slot is free before that, as soon as the outcome is known:
+        the claim that takes it writes what waits in the same commit, so no more rows are open than calls can be.
+        """
         clock = asyncio.get_running_loop().time
-        async with leave:
-            began = clock()
-            outcome = await self._outcome(claimed, worker_id)
-            result = Result(self._upstream.name, claimed, outcome, clock() - began)
-            written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
-            try:
-                await leave.report(outcome)
-            finally:
+        written = None
+        try:
+            async with leave:
+                began = clock()
+                outcome = await self._outcome(claimed, worker_id)
+                result = Result(self._upstream.name, claimed, outcome, clock() - began)
+                written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
+                await leave.report(outcome)  # a pause holds back who takes the slot
+        finally:
+            if written is not None:
                 await written
                 self._sending.discard(claimed.token)
 

@@ -4,7 +4,7 @@ during the call (CONTRIBUTING.md, "What must not break").
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -202,18 +202,29 @@ class Hold:
 Decision = AddRequest | Refusal | Hold
 Decide = Callable[[OrderRequest, Service | None, bool], Decision]
 
+#: A row that may be sent, and what is to be sent.
+Intent = tuple[PendingOrder, AddRequest]
+
+#: What calls came to.
+Outcomes = Sequence[tuple[Claimed, AddOutcome]]
+
+#: What is no trouble of the database's: it won't take what it was given.
+_REFUSED_BY_THE_DATABASE = (IntegrityError, DataError, UnicodeEncodeError)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one claim came to: what may now be sent, what was refused here, how many were held back.
 
-    `alike`: how many wait for one that evidence couldn't tell from them.
+    `alike`: how many wait for one that evidence couldn't tell from them. `settled`: what came of the outcomes that went
+    along.
     """
 
     sendable: tuple[Claimed, ...]
     refused: tuple[Change, ...]
     held: int
     alike: int = 0
+    settled: Sequence[Change] = ()
 
 
 class Orders:
@@ -237,41 +248,62 @@ class Orders:
         async with self._engine.connect() as connection:
             return int(await connection.scalar(RUNNABLE, {"panel": panel, "at_most": at_most}) or 0)
 
-    async def claim(self, panel: str, worker_id: UUID, at_most: int, decide: Decide, *, look_at: int = 0) -> Claim:
+    async def claim(
+        self,
+        panel: str,
+        worker_id: UUID,
+        at_most: int,
+        decide: Decide,
+        *,
+        look_at: int = 0,
+        outcomes: Outcomes = (),
+    ) -> Claim:
         """Commit 1: decide about rows, and put down the intent to send up to `at_most` of those that may be sent.
 
         `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. `look_at`: so
         many rows, where that is more, for those that are behind others which have to wait. A worker whose lease has
-        ended claims nothing.
+        ended claims nothing. `outcomes`: of earlier calls, which are settled in the same commit.
         """
-        limit = max(at_most, look_at)
-        about = {"panel": panel, "worker_id": worker_id, "at_most": limit, "losing": twins.LOSING}
-        async with changing_together(self._pipelines, self._on_change) as changes:
-            pipe = changes.pipe
-            rows = await (await pipe.execute(CLAIM, about)).fetchall()
-            intents, refused, held = _decided(rows, decide)
-            waiting: list[tuple[int, float]] = []
-            if intents and rows[0].losing_replies:
-                waits = await self._alike(pipe, panel, [request for _, request in intents])
-                kept = list(zip(intents, waits, strict=True))
-                waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
-                intents = [intent for intent, seconds in kept if seconds == 0]
-            del intents[at_most:]
-            await self._hold(pipe, held + waiting)
-            opened = await self._open_submissions(pipe, panel, worker_id, intents)
-            await changes.write([*refused, *(order.intended(request) for order, request in intents)])
+        try:
+            async with changing_together(self._pipelines, self._on_change) as changes:
+                settled = await self._settle_in_hand(changes.pipe, outcomes)
+                about = {"panel": panel, "worker_id": worker_id, "at_most": max(at_most, look_at)}
+                rows = await (await changes.pipe.execute(CLAIM, about | {"losing": twins.LOSING})).fetchall()
+                intents, refused, held = _decided(rows, decide)
+                intents, alike = await self._without_alike(changes.pipe, panel, rows, intents, outcomes)
+                del intents[at_most:]
+                await self._hold(changes.pipe, held + alike)
+                opened = await self._open_submissions(changes.pipe, panel, worker_id, intents)
+                await changes.write([*settled, *refused, *(order.intended(request) for order, request in intents)])
+        except _REFUSED_BY_THE_DATABASE:
+            if not outcomes:
+                raise
+            settled = await self.settle(outcomes)
+            return replace(await self.claim(panel, worker_id, at_most, decide, look_at=look_at), settled=settled)
         tokens = {} if opened is None else {row.order_id: row.id for row in await opened.fetchall()}
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
-        return Claim(sendable, tuple(refused), len(held), len(waiting))
+        return Claim(sendable, tuple(refused), len(held), len(alike), settled)
 
-    async def _alike(self, pipe: Pipeline, panel: str, requests: Sequence[AddRequest]) -> list[float]:
-        """For each request, how long it has to wait for those that evidence couldn't tell from it: seconds."""
+    async def _without_alike(
+        self, pipe: Pipeline, panel: str, rows: Sequence[Any], intents: list[Intent], outcomes: Outcomes
+    ) -> tuple[list[Intent], list[tuple[int, float]]]:
+        """What may go now, and what has to wait for those that evidence couldn't tell from it: for how many seconds."""
+        if not intents or not rows[0].losing_replies:
+            return intents, []
+        # What is lost with these outcomes isn't in the tables yet.
+        in_the_air = [claimed.request.expected_charge for claimed, outcome in outcomes if isinstance(outcome, Unknown)]
+        in_the_air += await self._in_the_air(pipe, panel)
+        waits = twins.kept_back((request.expected_charge for _, request in intents), in_the_air)
+        kept = list(zip(intents, waits, strict=True))
+        waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
+        return [intent for intent, seconds in kept if seconds == 0], waiting
+
+    async def _in_the_air(self, pipe: Pipeline, panel: str) -> list[twins.Likeness]:
         about = {"panel": panel, "patience": twins.PATIENCE, "settle": self._settle_after}
         await pipe.execute(_ONE_AT_A_TIME, about)
-        in_the_air = await (await pipe.execute(IN_THE_AIR, about)).fetchall()
-        return twins.kept_back((request.expected_charge for request in requests), (row[0] for row in in_the_air))
+        return [row.expected_charge for row in await (await pipe.execute(IN_THE_AIR, about)).fetchall()]
 
     async def _hold(self, pipe: Pipeline, rows: Sequence[tuple[int, float]]) -> None:
         """Leave rows pending, each for so many seconds."""
@@ -280,7 +312,7 @@ class Orders:
             await pipe.execute(_HOLD, about)
 
     async def _open_submissions(
-        self, pipe: Pipeline, panel: str, worker_id: UUID, intents: Sequence[tuple[PendingOrder, AddRequest]]
+        self, pipe: Pipeline, panel: str, worker_id: UUID, intents: Sequence[Intent]
     ) -> Rows | None:
         if not intents:
             return None
@@ -296,7 +328,7 @@ class Orders:
             },
         )
 
-    async def settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+    async def settle(self, outcomes: Outcomes) -> Sequence[Change]:
         """Commit 2: write what the calls came to; returns the changes.
 
         A claim whose lease has ended meanwhile is settled all the same as long as its order is still unconfirmed: the
@@ -304,39 +336,42 @@ class Orders:
         Writing the same outcome twice, after a commit whose answer was lost, changes nothing the second time.
         """
         try:
-            return await self._settle_in_hand(outcomes)
-        except (IntegrityError, DataError, UnicodeEncodeError):
+            async with changing_together(self._pipelines, self._on_change) as transaction:
+                settled = await self._settle_in_hand(transaction.pipe, outcomes)
+                await transaction.write(settled)
+        except _REFUSED_BY_THE_DATABASE:
             return await self._settle_each(outcomes)
+        return settled
 
-    async def _settle_in_hand(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+    async def _settle_in_hand(self, pipe: Pipeline, outcomes: Outcomes) -> Sequence[Change]:
         """The usual case, in one question to the database: all orders stand as their claims left them.
 
-        Raises DataError, and writes nothing, where one doesn't.
+        The changes are still to be written. Where an order doesn't stand so, the transaction ends with a DataError.
         """
+        if not outcomes:
+            return []
         submitting = OrderRecord(OrderState.SUBMITTING)
         changes = {
             claimed.token: (outcome, settled(claimed.order_id, claimed.attempt, outcome, submitting))
             for claimed, outcome in outcomes
         }
-        written = [change for _, change in changes.values()]
-        async with changing_together(self._pipelines, self._on_change) as transaction:
-            await transaction.pipe.execute(IN_HAND, {"token": literal(changes), "expected": len(changes)})
-            await close(transaction.pipe, {token: (end, word_of(end, new)) for token, (end, new) in changes.items()})
-            await watch(transaction.pipe, written, self._first_look)
-            await transaction.write(written)
-        return written
+        await pipe.execute(IN_HAND, {"token": literal(changes), "expected": len(changes)})
+        await close(pipe, {token: (end, word_of(end, new)) for token, (end, new) in changes.items()})
+        new = [change for _, change in changes.values()]
+        await watch(pipe, new, self._first_look)
+        return new
 
-    async def _settle_each(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+    async def _settle_each(self, outcomes: Outcomes) -> list[Change]:
         try:
             return await self._settle(outcomes)
-        except (IntegrityError, DataError, UnicodeEncodeError) as error:
+        except _REFUSED_BY_THE_DATABASE as error:
             if len(outcomes) > 1:
                 return [change for outcome in outcomes for change in await self._settle_each([outcome])]
             claimed, outcome = outcomes[0]
             what = f"the database refused to store {outcome}: {error}"
             return await self._settle([(claimed, Unknown(what))])
 
-    async def _settle(self, outcomes: Sequence[tuple[Claimed, AddOutcome]]) -> list[Change]:
+    async def _settle(self, outcomes: Outcomes) -> list[Change]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
         async with changing_together(self._pipelines, self._on_change) as transaction:
             pipe = transaction.pipe
@@ -386,11 +421,9 @@ class Orders:
         return await transaction.written()
 
 
-def _decided(
-    rows: Sequence[Any], decide: Decide
-) -> tuple[list[tuple[PendingOrder, AddRequest]], list[Change], list[tuple[int, float]]]:
+def _decided(rows: Sequence[Any], decide: Decide) -> tuple[list[Intent], list[Change], list[tuple[int, float]]]:
     """What may be sent, what is refused here, and what is held: for how many seconds each."""
-    intents: list[tuple[PendingOrder, AddRequest]] = []
+    intents: list[Intent] = []
     refused: list[Change] = []
     held: list[tuple[int, float]] = []
     for row in rows:

@@ -14,7 +14,7 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders import Claimed
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.requests import AddRequest
-from worker.store.orders import Orders
+from worker.store.orders import Orders, Outcomes
 from worker.store.workers import Workers
 
 ACCEPTED = Accepted("500")
@@ -158,6 +158,94 @@ async def test_two_orders_under_one_id_are_not_both_believed(orders: Orders, dat
     pair = await claim(2)
     await orders.settle([(claimed, Accepted("500")) for claimed in pair])
     assert sorted(database.order(claimed.order_id).state for claimed in pair) == ["submitted", "unconfirmed"]
+
+
+class TestWithAClaim:
+    """What calls came to goes along with the next claim."""
+
+    async def test_both_are_one_transaction(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        one, other = await claim(2)
+        pending = database.add_order()
+        outcomes: Outcomes = [(one, ACCEPTED), (other, BUSY)]
+        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=outcomes)
+        assert [change.after.state for change in claimed.settled] == ["submitted", "pending"]
+        assert [each.order_id for each in claimed.sendable] == [pending]
+        states = ["submitted", "pending", "submitting"]
+        assert [database.order(order_id).state for order_id in (one.order_id, other.order_id, pending)] == states
+        assert [database.submission(each.token).outcome for each in (one, other, *claimed.sendable)] == [
+            "accepted",
+            "refused",
+            None,
+        ]
+        assert len(database.all("SELECT FROM polls")) == 1
+        for table in ("orders", "order_events WHERE kind <> 'submitting' OR order_id = %(pending)s"):
+            assert len(database.all(f"SELECT DISTINCT xmin::text FROM {table}", {"pending": pending})) == 1  # noqa: S608
+
+    async def test_what_is_settled_is_not_claimed_in_the_same_breath(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (refused,) = await claim(1)
+        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=[(refused, NO_MONEY)])
+        assert claimed.sendable == ()
+        assert database.order(refused.order_id).state == "pending"
+
+    async def test_there_need_be_nothing_to_claim(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (one,) = await claim(1)
+        assert (await orders.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
+        assert database.order(one.order_id).state == "submitted"
+
+    async def test_a_lease_that_has_ended_claims_nothing_and_settles_all_the_same(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (one,) = await claim(1)
+        pending = database.add_order()
+        await workers.end(worker_id)
+        await orders.take_over()
+        assert (await orders.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
+        assert database.order(one.order_id).state == "submitted"
+        assert database.order(pending).state == "pending"
+
+    @pytest.mark.parametrize("spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "\ud800")])
+    async def test_what_the_database_refuses_to_store_keeps_no_claim_back(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim, spoiled: AddOutcome
+    ) -> None:
+        database.add_order(state="submitted", panel_order_id="500")
+        good, bad = await claim(2)
+        pending = database.add_order()
+        outcomes: Outcomes = [(good, Accepted("501")), (bad, spoiled)]
+        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=outcomes)
+        assert {change.order_id: change.after.state for change in claimed.settled} == {
+            good.order_id: "submitted",
+            bad.order_id: "unconfirmed",
+        }
+        # It was claimed, and is like one that is unconfirmed now.
+        assert (claimed.sendable, claimed.alike) == ((), 1)
+        assert database.order(pending).retry_at is not None
+
+    async def test_the_claim_knows_of_a_reply_that_was_just_lost(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (lost,) = await claim(1)
+        database.add_order()
+        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=[(lost, UNKNOWN)])
+        assert (claimed.sendable, claimed.alike) == ((), 1)
+
+    async def test_where_the_claim_fails_nothing_is_settled(
+        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        def decide(*_: object) -> AddRequest:
+            raise RuntimeError
+
+        (one,) = await claim(1)
+        database.add_order()
+        before = everything(database)
+        with pytest.raises(RuntimeError):
+            await orders.claim("default", worker_id, 9, decide, outcomes=[(one, ACCEPTED)])
+        assert everything(database) == before
 
 
 class TestLateNews:

@@ -1,0 +1,162 @@
+"""Results wait for the claim that takes them along, if it comes; and are written without one, if it doesn't."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import cast
+
+import pytest
+
+from worker.domain.orders import Claimed
+from worker.domain.outcome import Accepted
+from worker.domain.requests import AddRequest
+from worker.jobs import recorder as recorder_module
+from worker.jobs.recorder import Recorder, Result
+from worker.store.orders import Orders, Outcomes
+
+#: Seconds. Far longer than anything here takes, and never waited for where all is well.
+LONG = 10.0
+
+
+class Table:
+    """What was written without a claim, bunch by bunch, as far as it may be."""
+
+    def __init__(self) -> None:
+        self.bunches: list[list[int]] = []
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+        self.fails = False
+
+    async def settle(self, outcomes: Outcomes) -> list[object]:
+        await self.may_write.wait()
+        if self.fails:
+            raise ConnectionError
+        self.bunches.append([claimed.token for claimed, _ in outcomes])
+        return []
+
+
+class Deaf:
+    def job_succeeded(self, job: str, panel: str) -> None: ...
+
+    def job_failed(self, job: str, panel: str) -> None: ...
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+async def recorder(table: Table) -> AsyncIterator[Recorder]:
+    recorder = Recorder("shop", cast("Orders", table), Deaf())
+    running = asyncio.create_task(recorder.run())
+    yield recorder
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "PATIENCE", LONG)
+
+
+def put(recorder: Recorder, token: int) -> asyncio.Future[None]:
+    return recorder.put(Result("shop", Claimed(token, token, 1, AddRequest("1")), Accepted(str(token)), 0.1))
+
+
+async def written(*results: asyncio.Future[None]) -> None:
+    await asyncio.wait_for(asyncio.gather(*results), LONG / 2)
+
+
+async def turns() -> None:
+    """Time for all that can go on by itself."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_without_a_claim_results_are_written_at_once(recorder: Recorder, table: Table, patient: None) -> None:
+    await written(put(recorder, 1), put(recorder, 2))
+    assert table.bunches == [[1, 2]]
+
+
+async def test_what_arrives_meanwhile_is_written_together(recorder: Recorder, table: Table) -> None:
+    table.may_write.clear()
+    first = put(recorder, 1)
+    await turns()
+    later = [put(recorder, token) for token in (2, 3)]
+    table.may_write.set()
+    await written(first, *later)
+    assert table.bunches == [[1], [2, 3]]
+
+
+async def test_a_claim_takes_along_what_waits(recorder: Recorder, table: Table, patient: None) -> None:
+    with recorder.claim_to_come():
+        results = [put(recorder, token) for token in (1, 2)]
+        await turns()
+        async with recorder.bunch() as bunch:
+            late = put(recorder, 3)
+            assert [claimed.token for claimed, _ in bunch.outcomes] == [1, 2]
+        await written(*results)
+        assert not late.done()
+        assert [result.claimed.token for result in recorder.unwritten] == [3]
+    assert table.bunches == []
+
+
+async def test_a_claim_that_does_not_come_is_not_waited_for_long(recorder: Recorder, table: Table) -> None:
+    with recorder.claim_to_come():
+        await written(put(recorder, 1))
+    assert table.bunches == [[1]]
+
+
+async def test_what_a_claim_could_not_write_is_written_without_it(recorder: Recorder, table: Table) -> None:
+    result = put(recorder, 1)
+    with pytest.raises(ConnectionError):
+        await _failing_claim(recorder)
+    assert not result.done()
+    await written(result)
+    assert table.bunches == [[1]]
+
+
+async def _failing_claim(recorder: Recorder) -> None:
+    async with recorder.bunch() as bunch:
+        assert len(bunch.outcomes) == 1
+        raise ConnectionError
+
+
+async def test_no_result_is_in_two_hands(recorder: Recorder, table: Table) -> None:
+    """While one is being written with a claim, the loop leaves it alone; and the claim what the loop is writing."""
+    result = put(recorder, 1)
+    async with recorder.bunch() as bunch:
+        assert len(bunch.outcomes) == 1
+        await asyncio.sleep(2 * recorder_module.PATIENCE)
+    await written(result)
+    table.may_write.clear()
+    other = put(recorder, 2)
+    await turns()
+    claim = asyncio.create_task(_tokens(recorder))
+    await turns()
+    assert not claim.done()
+    table.may_write.set()
+    assert await asyncio.wait_for(claim, LONG / 2) == []
+    await written(other)
+    assert table.bunches == [[2]]
+
+
+async def _tokens(recorder: Recorder) -> list[int]:
+    async with recorder.bunch() as bunch:
+        return [claimed.token for claimed, _ in bunch.outcomes]
+
+
+async def test_what_can_not_be_written_is_kept(
+    recorder: Recorder, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "back_off", lambda *_, **__: 0.0)
+    table.fails = True
+    results = [put(recorder, token) for token in (1, 2)]
+    await turns()
+    assert [result.claimed.token for result in recorder.unwritten] == [1, 2]
+    table.fails = False
+    await written(*results)
+    assert table.bunches == [[1, 2]]
+    assert recorder.unwritten == []
