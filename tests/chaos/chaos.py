@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -82,6 +82,7 @@ class Figures:
     lost: int = 0
     wrongly_linked: int = 0
     untrue: list[str] = field(default_factory=list)  #: rows that say other than the ledger
+    stories: list[str] = field(default_factory=list)  #: of each order with which something is wrong
 
     @property
     def settled(self) -> float:
@@ -89,7 +90,9 @@ class Figures:
 
     def __str__(self) -> str:
         told = asdict(self) | {"settled": f"{self.settled:.1%}", "untrue": len(self.untrue)}
-        return "\n".join(f"{name.replace('_', ' '):>15}  {value}" for name, value in told.items())
+        del told["stories"]
+        figures = [f"{name.replace('_', ' '):>15}  {value}" for name, value in told.items()]
+        return "\n".join([*figures, *self.untrue, *self.stories])
 
 
 class Fleet:
@@ -183,7 +186,7 @@ async def run(plan: Plan, directory: Path) -> Figures:
                 sandbox.clock.speed = 5000
                 await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitted')", 300)
                 await fleet.stop()
-            _count(tables, sandbox, figures)
+            _count(tables, sandbox, figures, directory)
     figures.seconds = round(time.monotonic() - began, 1)
     return figures
 
@@ -276,16 +279,20 @@ async def _calm(tables: Tables, sandbox: Sandbox) -> None:
     await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))")
 
 
-def _count(tables: Tables, sandbox: Sandbox, figures: Figures) -> None:
+def _count(tables: Tables, sandbox: Sandbox, figures: Figures, logs: Path) -> None:
     taken = ledger.orders(sandbox.panel)
     times = Counter(entry["link"] for entry in taken)
-    figures.doubled = sum(count > 1 for count in times.values())
+    wrong = {link for link, count in times.items() if count > 1}
+    figures.doubled = len(wrong)
     link_of = {entry["id"]: entry["link"] for entry in taken}
     rows = {row["link"]: row for row in tables.rows("SELECT * FROM orders")}
     for link, row in rows.items():
         if row["panel_order_id"] is not None:
-            figures.wrongly_linked += link_of.get(row["panel_order_id"]) != link
+            if link_of.get(row["panel_order_id"]) != link:
+                wrong.add(link)
+                figures.wrongly_linked += 1
         elif row["state"] != "unconfirmed":
+            wrong.add(link)
             figures.lost += 1
     figures.lost += sum(link not in rows for link in times)
     figures.parked = tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'")
@@ -296,6 +303,20 @@ def _count(tables: Tables, sandbox: Sandbox, figures: Figures) -> None:
     figures.doubts = {str(row["doubt"]): row["count"] for row in tables.rows(doubts)}
     parked = {link for link, row in rows.items() if row["state"] == "unconfirmed"}
     figures.untrue = [line for line in differences(tables, sandbox) if not any(f"'{link}'" in line for link in parked)]
+    figures.stories = [line for link in wrong if link in rows for line in _story(tables, rows[link], taken, logs)]
+
+
+def _story(tables: Tables, row: dict[str, Any], taken: list[dict[str, Any]], logs: Path) -> Iterator[str]:
+    """All that is on record of one order."""
+    yield f"order {row}"
+    yield from (f"taken {entry}" for entry in taken if entry["link"] == row["link"])
+    for table, key in (("submissions", "began_at"), ("order_events", "at"), ("examinations", "order_id")):
+        query = f"SELECT * FROM {table} WHERE order_id = %s ORDER BY {key}"  # noqa: S608 - words of ours
+        yield from (f"{table} {each}" for each in tables.rows(query, row["id"]))
+    for log in sorted(logs.glob("worker*.log")):
+        yield from (
+            f"{log.name} {line}" for line in log.read_text().splitlines() if f'"order_id": {row["id"]},' in line
+        )
 
 
 def main() -> None:

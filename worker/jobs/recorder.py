@@ -88,9 +88,7 @@ class Recorder:
             if self._claim_to_come:
                 await asyncio.sleep(PATIENCE)
             try:
-                async with self.bunch() as bunch:
-                    if bunch.results:
-                        bunch.changes = await self._orders.settle(bunch.outcomes)
+                await self.write()
             except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
                 failures += 1
                 _log.exception("results_not_written", waiting=len(self._waiting))
@@ -99,12 +97,19 @@ class Recorder:
             else:
                 failures = 0
 
+    async def write(self) -> None:
+        """Have all written that waits, each by itself where they can't be written together."""
+        async with self.bunch() as bunch:
+            if bunch.results:
+                bunch.changes = await self._orders.settle(bunch.outcomes)
+
     def _written(self, bunch: "Bunch") -> None:
         self._observer.job_succeeded("recorder", self.panel)
         _tell(bunch.results, bunch.changes)
         for _ in bunch.results:
             _, written = self._waiting.popleft()
-            written.set_result(None)
+            if not written.done():  # nobody waits for it any more, where its task was cancelled
+                written.set_result(None)
         if not self._waiting:
             self._arrived.clear()
 

@@ -16,7 +16,7 @@ from worker.jobs.gate import Pass
 from worker.jobs.lease import Lease
 from worker.jobs.recorder import Recorder, Result
 from worker.jobs.upstream import Upstream
-from worker.store.orders import Claim, Decision, Hold, Orders
+from worker.store.orders import Claim, Decision, Hold, NotInHandError, Orders
 from worker.store.periodic import PeriodicJob
 
 _log = structlog.get_logger()
@@ -84,17 +84,7 @@ class Submit:
             if worker_id is None:
                 return 0
             self._doubtful = worker_id
-            look_at = BUNCH if self._queue_behind else 0
-            async with self._recorder.bunch() as bunch:
-                claim = await self._orders.claim(
-                    self._upstream.name,
-                    worker_id,
-                    len(passes),
-                    self._decide,
-                    look_at=look_at,
-                    outcomes=bunch.outcomes,
-                )
-                bunch.changes = claim.settled
+            claim = await self._claim(worker_id, len(passes))
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
@@ -108,27 +98,52 @@ class Submit:
         if claim.held:
             await self._see_to_catalogue()
         self._queue_behind = claim.held + claim.alike > 0
-        if claim.alike:
+        if claim.alike or claim.crowded:
             asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
+        if claim.crowded:
+            return 0
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
 
+    async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
+        """With what calls came to meanwhile, in one commit; or after it, where it can't be written together."""
+        claim = partial(
+            self._orders.claim,
+            self._upstream.name,
+            worker_id,
+            at_most,
+            self._decide,
+            look_at=BUNCH if self._queue_behind else 0,
+        )
+        try:
+            async with self._recorder.bunch() as bunch:
+                claimed = await claim(outcomes=bunch.outcomes)
+                bunch.changes = claimed.settled
+        except NotInHandError:
+            await self._recorder.write()
+            return await claim()
+        return claimed
+
     async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
-        """One call, and until its outcome is written. Its slot is free before that, as soon as the outcome is known:
-        the claim that takes it writes what waits in the same commit, so no more rows are open than calls can be.
+        """Make one call, and end once its outcome is written.
+
+        The slot is free before that, as soon as the outcome is known: the claim that takes it writes all that waits to
+        be written in the same commit, so no more rows are open than calls can be.
         """
         clock = asyncio.get_running_loop().time
-        written = None
-        try:
-            async with leave:
-                began = clock()
-                outcome = await self._outcome(claimed, worker_id)
-                result = Result(self._upstream.name, claimed, outcome, clock() - began)
-                written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
+        trouble = None
+        async with leave:
+            began = clock()
+            outcome = await self._outcome(claimed, worker_id)
+            result = Result(self._upstream.name, claimed, outcome, clock() - began)
+            written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
+            try:
                 await leave.report(outcome)  # a pause holds back who takes the slot
-        finally:
-            if written is not None:
-                await written
-                self._sending.discard(claimed.token)
+            except Exception as error:  # noqa: BLE001 - raised below
+                trouble = error
+        await written
+        self._sending.discard(claimed.token)
+        if trouble is not None:
+            raise trouble
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
         try:

@@ -4,7 +4,7 @@ during the call (CONTRIBUTING.md, "What must not break").
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -107,7 +107,7 @@ _INTENTS = text("""
 """)
 
 #: One claim at a time goes on from here while replies are being lost, so that each sees what is in the air.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync claim ' || :panel))")
+_ALONE = text("SELECT pg_try_advisory_xact_lock(hashtext('order_sync claim ' || :panel)) AS alone")
 
 #: The charges of what is on its way, and of what was lost with no known order after all that may come of it.
 IN_THE_AIR = text("""
@@ -205,26 +205,34 @@ Decide = Callable[[OrderRequest, Service | None, bool], Decision]
 #: A row that may be sent, and what is to be sent.
 Intent = tuple[PendingOrder, AddRequest]
 
+#: A row that has to wait, and the seconds for which it does.
+Waiting = tuple[int, float]
+
 #: What calls came to.
 Outcomes = Sequence[tuple[Claimed, AddOutcome]]
 
-#: What is no trouble of the database's: it won't take what it was given.
-_REFUSED_BY_THE_DATABASE = (IntegrityError, DataError, UnicodeEncodeError)
+#: An order isn't as its claim left it (IN_HAND), or the database won't take what it was given: no trouble of its own.
+_NOT_AS_IT_IS = (IntegrityError, DataError, UnicodeEncodeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one claim came to: what may now be sent, what was refused here, how many were held back.
 
-    `alike`: how many wait for one that evidence couldn't tell from them. `settled`: what came of the outcomes that went
-    along.
+    `alike`: how many wait for one that evidence couldn't tell from them. `crowded`: none of those that may be sent was
+    taken, since another claim is just looking for such. `settled`: what came of the outcomes that went along.
     """
 
     sendable: tuple[Claimed, ...]
     refused: tuple[Change, ...]
     held: int
     alike: int = 0
+    crowded: bool = False
     settled: Sequence[Change] = ()
+
+
+class NotInHandError(Exception):
+    """Not all outcomes can be written as they are: nothing was claimed. `Orders.settle` sees to each of them."""
 
 
 class Orders:
@@ -262,50 +270,48 @@ class Orders:
 
         `decide` gets the row, the catalogue's entry if there is one, and whether that is gone by now. `look_at`: so
         many rows, where that is more, for those that are behind others which have to wait. A worker whose lease has
-        ended claims nothing. `outcomes`: of earlier calls, which are settled in the same commit.
+        ended claims nothing. `outcomes`: of earlier calls, settled in the same commit. Raises NotInHandError.
         """
+        crowded, alike = False, list[Waiting]()
         try:
             async with changing_together(self._pipelines, self._on_change) as changes:
-                settled = await self._settle_in_hand(changes.pipe, outcomes)
+                pipe = changes.pipe
+                ended = await self._settle_in_hand(pipe, outcomes)
                 about = {"panel": panel, "worker_id": worker_id, "at_most": max(at_most, look_at)}
-                rows = await (await changes.pipe.execute(CLAIM, about | {"losing": twins.LOSING})).fetchall()
+                rows = await (await pipe.execute(CLAIM, about | {"losing": twins.LOSING})).fetchall()
                 intents, refused, held = _decided(rows, decide)
-                intents, alike = await self._without_alike(changes.pipe, panel, rows, intents, outcomes)
+                if intents and rows[0].losing_replies:
+                    in_the_air = await self._in_the_air(pipe, panel, outcomes)
+                    crowded = in_the_air is None
+                    intents, alike = _kept_apart(intents, in_the_air) if in_the_air is not None else ([], [])
                 del intents[at_most:]
-                await self._hold(changes.pipe, held + alike)
-                opened = await self._open_submissions(changes.pipe, panel, worker_id, intents)
-                await changes.write([*settled, *refused, *(order.intended(request) for order, request in intents)])
-        except _REFUSED_BY_THE_DATABASE:
-            if not outcomes:
-                raise
-            settled = await self.settle(outcomes)
-            return replace(await self.claim(panel, worker_id, at_most, decide, look_at=look_at), settled=settled)
+                await self._hold(pipe, held + alike)
+                opened = await self._open_submissions(pipe, panel, worker_id, intents)
+                # Last, by the order of locks; and so nothing is claimed that was only just put back.
+                await changes.write([*ended, *refused, *(order.intended(request) for order, request in intents)])
+        except _NOT_AS_IT_IS as error:
+            if outcomes:
+                raise NotInHandError from error
+            raise
         tokens = {} if opened is None else {row.order_id: row.id for row in await opened.fetchall()}
         sendable = tuple(
             Claimed(order.order_id, tokens[order.order_id], order.attempts + 1, request) for order, request in intents
         )
-        return Claim(sendable, tuple(refused), len(held), len(alike), settled)
+        return Claim(sendable, tuple(refused), len(held), len(alike), crowded, ended)
 
-    async def _without_alike(
-        self, pipe: Pipeline, panel: str, rows: Sequence[Any], intents: list[Intent], outcomes: Outcomes
-    ) -> tuple[list[Intent], list[tuple[int, float]]]:
-        """What may go now, and what has to wait for those that evidence couldn't tell from it: for how many seconds."""
-        if not intents or not rows[0].losing_replies:
-            return intents, []
-        # What is lost with these outcomes isn't in the tables yet.
-        in_the_air = [claimed.request.expected_charge for claimed, outcome in outcomes if isinstance(outcome, Unknown)]
-        in_the_air += await self._in_the_air(pipe, panel)
-        waits = twins.kept_back((request.expected_charge for _, request in intents), in_the_air)
-        kept = list(zip(intents, waits, strict=True))
-        waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
-        return [intent for intent, seconds in kept if seconds == 0], waiting
-
-    async def _in_the_air(self, pipe: Pipeline, panel: str) -> list[twins.Likeness]:
+    async def _in_the_air(self, pipe: Pipeline, panel: str, outcomes: Outcomes) -> list[twins.Likeness] | None:
+        """None: another claim is just looking at that, and at what it is going to add to it."""
         about = {"panel": panel, "patience": twins.PATIENCE, "settle": self._settle_after}
-        await pipe.execute(_ONE_AT_A_TIME, about)
-        return [row.expected_charge for row in await (await pipe.execute(IN_THE_AIR, about)).fetchall()]
+        lock = await pipe.execute(_ALONE, about)
+        in_the_air = await pipe.execute(IN_THE_AIR, about)
+        ((alone,),) = await lock.fetchall()
+        if not alone:
+            return None
+        # Of what is lost with these outcomes, the calls are closed by now, and the orders not yet unconfirmed.
+        lost = [claimed.request.expected_charge for claimed, outcome in outcomes if isinstance(outcome, Unknown)]
+        return [*lost, *(row.expected_charge for row in await in_the_air.fetchall())]
 
-    async def _hold(self, pipe: Pipeline, rows: Sequence[tuple[int, float]]) -> None:
+    async def _hold(self, pipe: Pipeline, rows: Sequence[Waiting]) -> None:
         """Leave rows pending, each for so many seconds."""
         if rows:
             about = {"order_id": literal(row for row, _ in rows), "seconds": literal(seconds for _, seconds in rows)}
@@ -337,11 +343,11 @@ class Orders:
         """
         try:
             async with changing_together(self._pipelines, self._on_change) as transaction:
-                settled = await self._settle_in_hand(transaction.pipe, outcomes)
-                await transaction.write(settled)
-        except _REFUSED_BY_THE_DATABASE:
+                ended = await self._settle_in_hand(transaction.pipe, outcomes)
+                await transaction.write(ended)
+        except _NOT_AS_IT_IS:
             return await self._settle_each(outcomes)
-        return settled
+        return ended
 
     async def _settle_in_hand(self, pipe: Pipeline, outcomes: Outcomes) -> Sequence[Change]:
         """The usual case, in one question to the database: all orders stand as their claims left them.
@@ -364,7 +370,7 @@ class Orders:
     async def _settle_each(self, outcomes: Outcomes) -> list[Change]:
         try:
             return await self._settle(outcomes)
-        except _REFUSED_BY_THE_DATABASE as error:
+        except _NOT_AS_IT_IS as error:
             if len(outcomes) > 1:
                 return [change for outcome in outcomes for change in await self._settle_each([outcome])]
             claimed, outcome = outcomes[0]
@@ -421,11 +427,11 @@ class Orders:
         return await transaction.written()
 
 
-def _decided(rows: Sequence[Any], decide: Decide) -> tuple[list[Intent], list[Change], list[tuple[int, float]]]:
-    """What may be sent, what is refused here, and what is held: for how many seconds each."""
+def _decided(rows: Sequence[Any], decide: Decide) -> tuple[list[Intent], list[Change], list[Waiting]]:
+    """What may be sent, what is refused here, and what is held."""
     intents: list[Intent] = []
     refused: list[Change] = []
-    held: list[tuple[int, float]] = []
+    held: list[Waiting] = []
     for row in rows:
         order = PendingOrder(row.id, _request(row), row.attempts)
         match decide(order.request, _service(row), row.removed):
@@ -436,6 +442,14 @@ def _decided(rows: Sequence[Any], decide: Decide) -> tuple[list[Intent], list[Ch
             case Hold(seconds):
                 held.append((row.id, seconds))
     return intents, refused, held
+
+
+def _kept_apart(intents: list[Intent], in_the_air: Sequence[twins.Likeness]) -> tuple[list[Intent], list[Waiting]]:
+    """What may go, and what waits for those that evidence couldn't tell from it."""
+    waits = twins.kept_back((request.expected_charge for _, request in intents), in_the_air)
+    kept = list(zip(intents, waits, strict=True))
+    waiting = [(order.order_id, seconds) for (order, _), seconds in kept if seconds > 0]
+    return [intent for intent, seconds in kept if seconds == 0], waiting
 
 
 def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:

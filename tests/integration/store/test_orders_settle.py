@@ -14,7 +14,7 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders import Claimed
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.requests import AddRequest
-from worker.store.orders import Orders, Outcomes
+from worker.store.orders import NotInHandError, Orders, Outcomes
 from worker.store.workers import Workers
 
 ACCEPTED = Accepted("500")
@@ -204,27 +204,33 @@ class TestWithAClaim:
         (one,) = await claim(1)
         pending = database.add_order()
         await workers.end(worker_id)
-        await orders.take_over()
         assert (await orders.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
         assert database.order(one.order_id).state == "submitted"
         assert database.order(pending).state == "pending"
 
+    async def test_what_was_taken_over_meanwhile_goes_with_no_claim(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (one,) = await claim(1)
+        await workers.end(worker_id)
+        await orders.take_over()
+        before = everything(database)
+        with pytest.raises(NotInHandError):
+            await orders.claim("default", await workers.begin(), 9, send_all, outcomes=[(one, ACCEPTED)])
+        assert everything(database) == before
+
     @pytest.mark.parametrize("spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "\ud800")])
-    async def test_what_the_database_refuses_to_store_keeps_no_claim_back(
+    async def test_what_has_to_be_seen_to_by_itself_goes_with_no_claim(
         self, orders: Orders, database: Database, worker_id: UUID, claim: Claim, spoiled: AddOutcome
     ) -> None:
         database.add_order(state="submitted", panel_order_id="500")
         good, bad = await claim(2)
         pending = database.add_order()
-        outcomes: Outcomes = [(good, Accepted("501")), (bad, spoiled)]
-        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=outcomes)
-        assert {change.order_id: change.after.state for change in claimed.settled} == {
-            good.order_id: "submitted",
-            bad.order_id: "unconfirmed",
-        }
-        # It was claimed, and is like one that is unconfirmed now.
-        assert (claimed.sendable, claimed.alike) == ((), 1)
-        assert database.order(pending).retry_at is not None
+        before = everything(database)
+        with pytest.raises(NotInHandError):
+            await orders.claim("default", worker_id, 9, send_all, outcomes=[(good, Accepted("501")), (bad, spoiled)])
+        assert everything(database) == before
+        assert [each.order_id for each in (await orders.claim("default", worker_id, 9, send_all)).sendable] == [pending]
 
     async def test_the_claim_knows_of_a_reply_that_was_just_lost(
         self, orders: Orders, database: Database, worker_id: UUID, claim: Claim

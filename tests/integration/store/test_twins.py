@@ -3,6 +3,8 @@
 from decimal import Decimal
 from uuid import UUID
 
+import psycopg
+
 from tests.integration.store.plain_sql import Database
 from worker.domain.outcome import Accepted, Unknown
 from worker.domain.requests import AddRequest, OrderRequest
@@ -46,6 +48,26 @@ async def test_alike_orders_go_one_by_one_and_the_others_at_once(
     database.execute("UPDATE orders SET retry_at = NULL")
     (last,) = (await orders.claim("default", worker_id, 10, decide)).sendable
     assert last.request.expected_charge == 100
+
+
+async def test_while_another_claim_looks_only_outcomes_are_written(
+    orders: Orders, database: Database, worker_id: UUID
+) -> None:
+    """They needn't wait for it; what may be sent is left as it was, for whoever comes next."""
+    add(database, 50)
+    (sent,) = (await orders.claim("default", worker_id, 1, decide)).sendable
+    await lose_one(orders, database, worker_id, 7)
+    add(database, 100, 200)
+    before = database.all("SELECT xmin::text FROM orders WHERE state = 'pending'")
+    with psycopg.connect(database.url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('order_sync claim default'))")
+        claim = await orders.claim("default", worker_id, 10, decide, outcomes=[(sent, Accepted("500"))])
+        assert (claim.sendable, claim.alike, claim.crowded) == ((), 0, True)
+        assert [change.order_id for change in claim.settled] == [sent.order_id]
+    assert database.order(sent.order_id).state == "submitted"
+    assert database.all("SELECT xmin::text FROM orders WHERE state = 'pending'") == before
+    claim = await orders.claim("default", worker_id, 10, decide)
+    assert (len(claim.sendable), claim.crowded) == (2, False)
 
 
 async def test_a_long_line_of_alike_orders_leaves_the_way_free(

@@ -148,6 +148,17 @@ async def _tokens(recorder: Recorder) -> list[int]:
         return [claimed.token for claimed, _ in bunch.outcomes]
 
 
+async def test_whoever_waits_no_more_keeps_no_other_waiting(recorder: Recorder, table: Table) -> None:
+    table.may_write.clear()
+    results = [put(recorder, token) for token in (1, 2)]
+    await turns()
+    results[0].cancel()
+    table.may_write.set()
+    await written(results[1])
+    assert recorder.unwritten == []
+    assert table.bunches == [[1, 2]]
+
+
 async def test_what_can_not_be_written_is_kept(
     recorder: Recorder, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,192 @@
+"""Around the calls of `add`: their outcomes are written, whatever else fails, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from worker.domain.orders import Change, Claimed, OrderRecord, settled
+from worker.domain.outcome import Accepted, AddOutcome, Reason, Refused
+from worker.domain.requests import AddRequest
+from worker.domain.states import OrderState
+from worker.jobs.gate import Gate
+from worker.jobs.in_flight import InFlight
+from worker.jobs.recorder import Recorder
+from worker.jobs.submit import Submit
+from worker.jobs.upstream import Upstream
+from worker.store.budget import Budget, Paused, Slots
+from worker.store.orders import Claim, NotInHandError, Orders, Outcomes
+
+if TYPE_CHECKING:
+    from worker.jobs.lease import Lease
+    from worker.panel import PanelClient
+    from worker.store.periodic import PeriodicJob
+
+WORKER = uuid4()
+
+
+class Queue:
+    """Orders that are claimed two at a time, with what goes along; and what was settled without a claim."""
+
+    def __init__(self, orders: int) -> None:
+        self.left = orders
+        self.with_claims: list[int] = []
+        self.alone: list[int] = []
+        self.in_hand = True
+        self.away = False
+
+    async def runnable(self, _panel: str, at_most: int) -> int:
+        return min(self.left, at_most)
+
+    async def claim(
+        self, _panel: str, _worker: UUID, at_most: int, _decide: object, *, look_at: int, outcomes: Outcomes = ()
+    ) -> Claim:
+        if outcomes and not self.in_hand:
+            raise NotInHandError
+        self.with_claims += [claimed.token for claimed, _ in outcomes]
+        tokens = range(self.left, max(self.left - min(at_most, 2), 0), -1)
+        self.left -= len(tokens)
+        sendable = tuple(Claimed(token, token, 1, AddRequest("1")) for token in tokens)
+        return Claim(sendable, (), 0, settled=_changes(outcomes))
+
+    async def settle(self, outcomes: Outcomes) -> list[Change]:
+        while self.away:  # noqa: ASYNC110 - as long as the test lasts
+            await asyncio.sleep(60)
+        self.alone += [claimed.token for claimed, _ in outcomes]
+        return _changes(outcomes)
+
+    async def open_claims(self, _panel: str, _worker: UUID) -> list[Claimed]:
+        return []
+
+
+def _changes(outcomes: Outcomes) -> list[Change]:
+    record = OrderRecord(OrderState.SUBMITTING)
+    return [settled(claimed.order_id, claimed.attempt, outcome, record) for claimed, outcome in outcomes]
+
+
+class Panel:
+    outcome: Callable[[], AddOutcome] = staticmethod(lambda: Accepted("1"))
+
+    async def add(self, _request: AddRequest, may_send: object) -> AddOutcome:
+        await asyncio.sleep(0)
+        return self.outcome()
+
+
+class AnyBudget:
+    """Everything may be sent, and a pause can't be put down."""
+
+    def __init__(self) -> None:
+        self.pausing = asyncio.Event()
+        self.fails = False
+
+    async def take(self, want: int, _scopes: object) -> Slots | Paused:
+        return Paused("none", 1) if self.pausing.is_set() else Slots(want, 0.0, 0.0, datetime.now(UTC))
+
+    async def give_back(self, *_: object) -> None: ...
+
+    async def pause(self, *_: object, **__: object) -> bool:
+        self.pausing.set()
+        if self.fails:
+            raise ConnectionError
+        await asyncio.sleep(60)
+        return True
+
+
+class Alive:
+    def current(self) -> UUID:
+        return WORKER
+
+    def holds(self, _worker: UUID) -> bool:
+        return True
+
+
+class Deaf:
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def job_succeeded(self, job: str, panel: str) -> None: ...
+
+    def job_failed(self, job: str, panel: str) -> None:
+        self.failed.append(job)
+
+
+class World:
+    def __init__(self, orders: int) -> None:
+        self.queue, self.panel, self.budget, self.observer = Queue(orders), Panel(), AnyBudget(), Deaf()
+        self.in_flight = InFlight(self.observer)
+        self.recorder = Recorder("shop", cast("Orders", self.queue), self.observer)
+        gate = Gate("shop", cast("Budget", self.budget), 4)
+        self.submit = Submit(
+            Upstream("shop", cast("PanelClient", self.panel), gate, self.in_flight),
+            orders=cast("Orders", self.queue),
+            lease=cast("Lease", Alive()),
+            recorder=self.recorder,
+            catalogue=cast("PeriodicJob", None),
+            fetch_catalogue=lambda: None,
+            wake=lambda: None,
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World(orders=6)
+
+
+async def _worked(world: World) -> None:
+    recording = asyncio.create_task(world.recorder.run())
+    async with asyncio.timeout(10):
+        await world.submit.run()
+        await world.in_flight.finished()
+    recording.cancel()
+
+
+def _tokens(told: list[Any]) -> list[int]:
+    return sorted(line["order_id"] for line in told if line["event"] == "order_submitted")
+
+
+async def test_outcomes_go_with_the_next_claim_and_the_last_ones_alone(world: World) -> None:
+    with capture_logs() as told:
+        await _worked(world)
+    assert world.queue.with_claims != []
+    assert sorted(world.queue.with_claims + world.queue.alone) == [1, 2, 3, 4, 5, 6]
+    assert _tokens(told) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_can_not_go_with_a_claim_is_written_and_told_before_it(world: World) -> None:
+    world.queue.in_hand = False
+    with capture_logs() as told:
+        await _worked(world)
+    assert world.queue.with_claims == []
+    assert sorted(world.queue.alone) == [1, 2, 3, 4, 5, 6]
+    assert _tokens(told) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_pause_that_can_not_be_put_down_loses_no_outcome(world: World) -> None:
+    world.panel.outcome = lambda: Refused(Reason.NOT_ENOUGH_FUNDS, "no money")
+    world.budget.fails = True
+    with capture_logs() as told:
+        await _worked(world)
+    assert world.queue.with_claims + world.queue.alone != []
+    assert world.recorder.unwritten == []
+    assert {line["event"] for line in told} >= {"order_requeued", "call_failed"}
+    assert set(world.observer.failed) == {"submit"}
+
+
+async def test_a_call_that_is_given_up_does_not_wait_for_what_nobody_writes(world: World) -> None:
+    """As when a drain has run out: the database is away, a pause is on its way to it, and the recorder is gone."""
+    world.panel.outcome = lambda: Refused(Reason.NOT_ENOUGH_FUNDS, "no money")
+    world.queue.away = True
+    before = asyncio.all_tasks()
+    submitting = asyncio.create_task(world.submit.run())
+    await asyncio.wait_for(world.budget.pausing.wait(), 10)
+    given_up = asyncio.all_tasks() - before
+    for task in given_up:
+        task.cancel()
+    _, still_there = await asyncio.wait(given_up, timeout=5)
+    assert not still_there
+    assert submitting.done()
+    assert world.recorder.unwritten != []
