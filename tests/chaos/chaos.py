@@ -34,6 +34,10 @@ LOSSES = (FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.CUT, Fau
 
 TIMEOUT = 2.0
 SETTLE = 3.0
+
+#: Seconds after which a panel takes what its client has given up, and for which a worker is frozen at the most: less
+#: than SETTLE, also where a worker dies just after its request, and another one finds that at once.
+LATE = FROZEN = 2.5
 RECONCILE = 2.0
 
 #: Seconds without any news after which nothing more is settled: an undecided order is examined again after ten times
@@ -201,7 +205,7 @@ def _spoil(sandbox: Sandbox, plan: Plan) -> None:
             sandbox.faults.add(
                 Fault(kind=kind, action="add", where=where, probability=share / len(LOSSES), seconds=TIMEOUT + 1)
             )
-    sandbox.faults.add(Fault(kind=FaultKind.LATE, action="add", probability=plan.late, seconds=TIMEOUT + 2))
+    sandbox.faults.add(Fault(kind=FaultKind.LATE, action="add", probability=plan.late, seconds=LATE))
 
 
 async def _feed(url: str, plan: Plan, portions: int) -> AsyncGenerator[None, None]:
@@ -244,7 +248,7 @@ async def _do(deed: str, fleet: Fleet, victim: int, dice: random.Random) -> None
         case "kill":
             await fleet.kill(victim)
         case "freeze":
-            await fleet.freeze(victim, dice.uniform(0.5, 3), past_lease=dice.random() < 0.5)
+            await fleet.freeze(victim, dice.uniform(0.5, FROZEN), past_lease=dice.random() < 0.5)
 
 
 def _crash(databases: ExitStack, directory: Path) -> None:
