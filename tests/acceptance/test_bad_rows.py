@@ -43,7 +43,9 @@ async def test_many_rows_of_a_service_that_nothing_is_known_of_leave_the_way_fre
 ) -> None:
     """The panel doesn't tell its services any more, so nothing says that there is no such one."""
     async with Sandbox() as sandbox, worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
-        await tables.until("SELECT EXISTS (SELECT FROM services)")
+        await tables.until(
+            "SELECT EXISTS (SELECT FROM periodic_jobs WHERE job = 'services' AND succeeded_at IS NOT NULL)"
+        )
         sandbox.faults.add(Fault(kind=FaultKind.ERROR, action="services"))
         tables.rows("UPDATE periodic_jobs SET succeeded_at = succeeded_at - interval '2 minutes'")
         insert(tables.url, [{**BAD["unknown_service"], "priority": 1}] * 5000)

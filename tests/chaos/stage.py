@@ -27,6 +27,12 @@ DAY = 86_400.0
 #: Both can be refilled when they are closed, and canceled while they are open.
 SERVICE = "1"
 
+#: The commit of a claim that takes outcomes along.
+TOGETHER = "settle and claim"
+
+#: Seconds for which outcomes are to wait for a claim, so that a worker surely comes to these commits, and soon.
+PATIENCE = {TOGETHER: 2.0, "settle": 0.0}
+
 NOTHING_OPEN = """
     SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting', 'unconfirmed', 'submitted'))
         AND NOT EXISTS (SELECT FROM cancels WHERE state = 'pending')
@@ -56,7 +62,15 @@ class Stage:
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()  #: what is run in place of `order-sync run`
+    orders: int = 40  #: how many make some work
     workers: int = 0
+
+    def comes_to(self, *whats: str) -> None:
+        """See to it that each of its workers comes to such commits, also where chance has a part in it."""
+        if what := next((what for what in whats if what in PATIENCE), None):
+            patience = f"from worker.jobs import recorder; recorder.PATIENCE = {PATIENCE[what]}"
+            self.command = ("-c", f"{patience}; import worker.cli; worker.cli.main()", "run")
+            self.orders = 100  # so that after a first life there are still more than calls can be
 
     def watch(self, watch: Watch) -> None:
         self.postgres.watch = self.panel.watch = watch
@@ -90,7 +104,7 @@ class Stage:
             self.sandbox.panel.book.amend(order, status="Completed")
         await self.tables.until("SELECT count(*) = 4 FROM orders WHERE state = 'completed'")
 
-    def work(self, orders: int = 40) -> None:
+    def work(self, orders: int | None = None) -> None:
         """Orders, of which some are canceled at once; refills of what is closed, and cancels of what is open."""
         self.tables.rows(
             """
@@ -105,7 +119,7 @@ class Stage:
             SELECT id FROM orders WHERE state = 'submitted' UNION ALL SELECT id FROM fresh WHERE quantity %% 13 = 0
             """,
             SERVICE,
-            orders,
+            orders or self.orders,
         )
 
     async def finish(self) -> None:

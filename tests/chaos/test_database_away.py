@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.daemon import Daemon
 from tests.chaos.points import CutError, Instant, LateError, Point
-from tests.chaos.stage import NOTHING_IN_HAND, Stage, stage
+from tests.chaos.stage import NOTHING_IN_HAND, TOGETHER, Stage, stage
 from worker.sandbox import ledger
 from worker.store.embedded import embedded_postgres
 from worker.store.migrate import migrate
@@ -123,7 +123,7 @@ async def test_work_goes_on_when_it_is_back(
 
 @pytest.mark.parametrize(
     "what",
-    ["claim", "settle and claim", "settle", "look record", "refill record", "cancel record", "cancel here"],
+    ["claim", TOGETHER, "settle", "look record", "refill record", "cancel record", "cancel here"],
 )
 async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_path: Path) -> None:
     """It took effect, and the worker, which lives on, doesn't know."""
@@ -135,6 +135,7 @@ async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_p
             raise CutError
 
     async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        it.comes_to(what)
         async with it.worker() as daemon:
             await it.base()
             it.watch(lose)
@@ -148,7 +149,7 @@ async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_p
         assert it.untrue() == []
 
 
-@pytest.mark.parametrize("what", ["claim", "settle and claim"])
+@pytest.mark.parametrize("what", ["claim", TOGETHER])
 async def test_a_commit_that_takes_effect_after_its_connection_was_lost(
     what: str, database_url: str, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ async def test_a_commit_that_takes_effect_after_its_connection_was_lost(
             raise late
 
     async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        it.comes_to(what)
         async with it.worker() as daemon:
             await it.base()
             it.watch(delay)

@@ -14,11 +14,11 @@ import pytest
 
 from tests.acceptance.daemon import Daemon
 from tests.chaos.points import Instant, Point
-from tests.chaos.stage import Killer, Stage, stage
+from tests.chaos.stage import TOGETHER, Killer, Stage, stage
 
 ASKED, HALF_ASKED, DONE, HALF_ANSWERED, ANSWERED = Instant
 
-_COMMITS = ("claim", "settle and claim", "settle", "look claim", "look record", "refill claim", "refill record",
+_COMMITS = ("claim", TOGETHER, "settle", "look claim", "look record", "refill claim", "refill record",
             "cancel claim", "cancel record", "cancel here")  # fmt: skip
 _INSTANTS_OF_CALLS = {
     "add": Instant,
@@ -39,11 +39,11 @@ SECOND_POINTS = [Point(what, instant) for what in ("take-over", "reconcile") for
 PAIRS = [
     *((Point("add", DONE), second) for second in SECOND_POINTS),
     *((Point("claim", DONE), second) for second in SECOND_POINTS),
-    *((Point("settle and claim", DONE), second) for second in SECOND_POINTS),
+    *((Point(TOGETHER, DONE), second) for second in SECOND_POINTS),
     (Point("add", DONE), Point("add", DONE)),
     (Point("add", DONE), Point("settle", ASKED)),
     (Point("settle", DONE), Point("claim", DONE)),
-    (Point("settle and claim", DONE), Point("settle and claim", DONE)),
+    (Point(TOGETHER, DONE), Point(TOGETHER, DONE)),
     (Point("claim", DONE), Point("claim", DONE)),
     (Point("refill", DONE), Point("refill", DONE)),
     (Point("cancel record", ASKED), Point("look record", ASKED)),
@@ -57,6 +57,7 @@ if ALL:
 @pytest.mark.parametrize("point", POINTS, ids=str)
 async def test_killed_once(point: Point, database_url: str, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path) as it:
+        it.comes_to(point.what)
         await first_life(it, point)
         await it.finish()
         assert it.untrue() == []
@@ -65,6 +66,7 @@ async def test_killed_once(point: Point, database_url: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=str)
 async def test_killed_twice(first: Point, second: Point, database_url: str, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path) as it:
+        it.comes_to(first.what, second.what)
         await first_life(it, first)
         await it.end_leases()
         async with it.launched() as daemon:
