@@ -282,8 +282,10 @@ class Orders:
                 intents, refused, held = _decided(rows, decide)
                 if intents and rows[0].losing_replies:
                     in_the_air = await self._in_the_air(pipe, panel, outcomes)
-                    crowded = in_the_air is None
-                    intents, alike = _kept_apart(intents, in_the_air) if in_the_air is not None else ([], [])
+                    if in_the_air is None:
+                        crowded, intents = True, []
+                    else:
+                        intents, alike = _kept_apart(intents, in_the_air)
                 del intents[at_most:]
                 await self._hold(pipe, held + alike)
                 opened = await self._open_submissions(pipe, panel, worker_id, intents)

@@ -19,7 +19,6 @@ EVERY = 0.2
 #: Orders that come every second while it works steadily.
 STEADY = 50
 
-
 #: Seconds for which it is looked at where nothing is to be waited for.
 A_WHILE = 3
 
