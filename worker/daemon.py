@@ -34,6 +34,9 @@ VITAL_POOL = 3
 #: busy worker's time, and finds next to nothing: what an order leaves behind has no cycles.
 COLLECT_AFTER = 20_000
 
+#: Seconds for which what is cancelled may take to end, before it is cancelled once more.
+ENDING = 0.5
+
 #: Which jobs a row that a producer inserts is for.
 WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
 
@@ -122,38 +125,56 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
         await stop.wait()
         _log.info("worker_stopping", drain=settings.drain)
         supervised.stopping()
-        unwritten = await _drain(works, turning, settings.drain)
+        vital_tasks.append(await _drain(works, turning, settings.drain))
     finally:
         works.scheduler.shutdown(wait=False)
-        for task in [*turning, *vital_tasks]:
-            task.cancel()
-        await asyncio.gather(*turning, *vital_tasks, return_exceptions=True)
+        await _end(works, [*turning, *vital_tasks])
         for upstream in works.upstreams:
             await upstream.client.aclose()
+    unwritten = _tell_unwritten(works)
     _log.info("worker_stopped")
     return unwritten
 
 
-async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float) -> int:
-    """Begin nothing new, finish what is in flight, and write it: within so many seconds.
-
-    Returns how many results couldn't be written. Each is told in full: nobody else may know of that order.
-    """
+async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float) -> asyncio.Task[None]:
+    """Begin nothing new, finish what is in flight, and write it: within so many seconds. Returns what may go on."""
     works.health.readiness.drain()
     works.scheduler.pause()
     for upstream in works.upstreams:
         upstream.gate.close()
     for runner in works.runners:
         runner.stop()
-    try:
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(*turning)
-            await works.in_flight.finished()
-            await works.lease.end()
-    except TimeoutError:
+    finishing = asyncio.create_task(_finish(works, turning))
+    await asyncio.wait([finishing], timeout=seconds)
+    if not finishing.done():
         _log.warning("drain_ran_out", in_flight=len(works.in_flight), unwritten=len(works.unwritten))
-    except Exception:  # noqa: BLE001 - the end must come all the same, and what stays open is taken over
-        _log.exception("drain_failed")
+    elif (error := finishing.exception()) is not None:  # what stays open is taken over
+        _log.error("drain_failed", exc_info=error)
+    return finishing
+
+
+async def _finish(works: Works, turning: list[asyncio.Task[None]]) -> None:
+    await asyncio.wait(turning)
+    await works.in_flight.finished()
+    await works.lease.end()
+
+
+async def _end(works: Works, tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel these, and what is in flight: as often as each waits for something once more as it ends.
+
+    A database that stands still ends no statement, and what a statement's end needs may be the next one.
+    """
+    while going_on := [task for task in (*tasks, *works.in_flight.tasks) if not task.done()]:
+        for task in going_on:
+            task.cancel()
+        await asyncio.wait(going_on, timeout=ENDING)
+
+
+def _tell_unwritten(works: Works) -> int:
+    """Tell each result that couldn't be written, in full: nobody else may know of that order. Returns their number.
+
+    Once nothing goes on, so that none comes after.
+    """
     for result in works.unwritten:
         _log.error(
             "result_not_written",

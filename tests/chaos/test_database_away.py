@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,7 @@ IMPATIENT = "&options=-c%20statement_timeout%3D1000%20-c%20lock_timeout%3D500"
 ORDERS = 150
 
 Trouble = Callable[[Stage, Path], Awaitable[None]]
+Away = Callable[[Stage, Path], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -69,21 +70,13 @@ async def disconnect(it: Stage, directory: Path) -> None:
 
 
 async def hang(it: Stage, directory: Path) -> None:
-    """Whatever touches an order waits, until its timeout."""
-    async with held_up(it.tables.url):
+    async with held_up(it, directory):
         await asyncio.sleep(3)
 
 
 async def freeze(it: Stage, directory: Path) -> None:
-    """Every backend stands still, and goes on later with what it was asked for."""
-    pids = [
-        row["pid"] for row in it.tables.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'order-sync'")
-    ]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(2)
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    async with standing_still(it, directory):
+        await asyncio.sleep(2)
 
 
 DISK_FULL = """
@@ -100,11 +93,25 @@ async def fill_the_disk(it: Stage, directory: Path) -> None:
 
 
 @asynccontextmanager
-async def held_up(url: str) -> AsyncIterator[None]:
-    """Nothing about an order can be written meanwhile."""
-    async with await psycopg.AsyncConnection.connect(url) as connection:
+async def held_up(it: Stage, directory: Path) -> AsyncIterator[None]:
+    """Whatever touches an order waits, until its timeout."""
+    async with await psycopg.AsyncConnection.connect(it.tables.url) as connection:
         await connection.execute("LOCK TABLE orders, submissions")
         yield
+
+
+@asynccontextmanager
+async def standing_still(it: Stage, directory: Path) -> AsyncIterator[None]:
+    """Nobody answers, ends a statement at its timeout, or hangs up; later they go on with what they were asked for."""
+    backends = it.tables.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'order-sync'")
+    pids = [postmaster(directory), *(row["pid"] for row in backends)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("trouble", [crash, disconnect, hang, freeze, fill_the_disk])
@@ -181,7 +188,7 @@ async def test_a_commit_that_takes_effect_after_its_connection_was_lost(
 
 async def test_a_drain_waits_for_the_database(own_postgres: str, postgres_directory: Path, tmp_path: Path) -> None:
     async with working(own_postgres, tmp_path) as (it, daemon):
-        async with held_up(it.tables.url):
+        async with held_up(it, postgres_directory):
             stopping = asyncio.create_task(daemon.stop())
             await daemon.said("results_not_written")
         assert await stopping == 0
@@ -190,14 +197,25 @@ async def test_a_drain_waits_for_the_database(own_postgres: str, postgres_direct
         assert it.untrue() == []
 
 
+@pytest.mark.parametrize("away", [held_up, standing_still])
 async def test_a_drain_that_ends_without_the_database_tells_what_it_knows(
-    own_postgres: str, postgres_directory: Path, tmp_path: Path
+    away: Away, own_postgres: str, postgres_directory: Path, tmp_path: Path
 ) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hold_back(point: Point) -> None:
+        if point == Point("add", Instant.DONE):
+            asked.set()
+            await answer.wait()
+
     async with working(own_postgres, tmp_path, DRAIN="2") as (it, daemon):
-        async with held_up(it.tables.url):
-            await daemon.said("results_not_written")
-            assert await daemon.stop() == 1
-        told = daemon.events("result_not_written")
+        it.watch(hold_back)
+        await asyncio.wait_for(asked.wait(), 10)
+        async with away(it, postgres_directory):
+            answer.set()
+            await asyncio.sleep(0.5)
+            assert await daemon.stop(seconds=10) == 1
+            told = daemon.events("result_not_written")
         links = {row["id"]: row["link"] for row in it.tables.rows("SELECT id, link FROM orders")}
         tokens = {row["id"]: row["order_id"] for row in it.tables.rows("SELECT id, order_id FROM submissions")}
         taken = {entry["id"]: entry["link"] for entry in ledger.orders(it.sandbox.panel)}

@@ -102,11 +102,11 @@ class Gate:
         self._late: list[asyncio.Future[float]] = []
         self._serving: asyncio.Task[None] | None = None
         self._failures_in_a_row = 0
-        self._closed = False
+        self.closed = False
 
     def close(self) -> None:
         """Let nobody through any more."""
-        self._closed = True
+        self.closed = True
 
     async def enter(self, want: int = 1, *, adding: bool = False) -> list[Pass] | Paused | Closed:
         """Passes for at least one and up to `want` calls, as soon as there are any. Unused ones must be given back."""
@@ -197,7 +197,7 @@ class Gate:
 
     async def _take(self, want: int, limits: Limits, *, adding: bool) -> list[Pass] | Paused | Closed:
         async with self._turn:
-            while not self._closed:
+            while not self.closed:
                 match await self._budget.take(want, _scopes(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in

@@ -17,23 +17,23 @@ class InFlight:
     def __init__(self, observer: JobObserver, tracer: Tracer | None = None) -> None:
         self._observer = observer
         self._tracer = tracer
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
     def launch(self, work: Coroutine[Any, Any, None], *, panel: str, job: str, items: int = 1) -> None:
         """Begin work of a job for a panel, which are named in the report, should it throw; on so many items."""
         if self._tracer is not None:
             work = self._tracer.followed(work, panel=panel, job=job, items=items)
         task = asyncio.get_running_loop().create_task(self._reported(work, panel, job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self.tasks)
 
     async def finished(self) -> None:
         """Return once nothing is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self.tasks:
+            await asyncio.wait(self.tasks)
 
     async def _reported(self, work: Coroutine[Any, Any, None], panel: str, job: str) -> None:
         try:

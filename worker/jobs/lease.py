@@ -52,6 +52,7 @@ class Lease:
             self._good_until = asked_at + LEASE
         else:
             _log.warning("lease_lost", worker=str(self._worker_id))
+            self._worker_id = None
             await self.begin()
 
     async def end(self) -> None:

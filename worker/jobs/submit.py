@@ -16,6 +16,7 @@ from worker.jobs.gate import Pass
 from worker.jobs.lease import Lease
 from worker.jobs.recorder import Recorder, Result
 from worker.jobs.upstream import Upstream
+from worker.observe.health import at_rest
 from worker.store.orders import Claim, Decision, Hold, NotInHandError, Orders
 from worker.store.periodic import PeriodicJob
 
@@ -81,7 +82,7 @@ class Submit:
         sent = 0
         try:
             worker_id = self._lease.current()
-            if worker_id is None:
+            if worker_id is None or self._upstream.gate.closed:
                 return 0
             self._doubtful = worker_id
             claim = await self._claim(worker_id, len(passes))
@@ -161,7 +162,8 @@ class Submit:
         for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
             if claimed.token not in self._sending:
                 outcome = NotSent("the database didn't answer the claim: the order was not sent")
-                await self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
+                with at_rest():
+                    await self._recorder.put(Result(self._upstream.name, claimed, outcome, 0.0))
         self._doubtful = None
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:

@@ -115,10 +115,6 @@ class Slots:
     gap: float
     next_at: datetime | None
 
-    @property
-    def probe(self) -> bool:
-        return self.next_at is None
-
 
 @dataclass(frozen=True, slots=True)
 class Wait:

@@ -1,4 +1,6 @@
-"""Connections to Postgres. No call on them hangs: every wait has an end."""
+"""Connections to Postgres. Every wait on them has an end, unless the server's processes stand still while its machine
+goes on: then whoever waits has to be cancelled.
+"""
 
 import time
 from collections.abc import Iterator

@@ -64,8 +64,8 @@ _LOSING_REPLIES = """
 
 #: Nobody may claim under a lease that has ended. It is held to the commit, so that `open_claims` can wait for that.
 #:
-#: One level is read after the other, and no further than the limit: no more rows are locked than are claimed. The last
-#: ORDER BY says what the order is; by then it is so already.
+#: One level is read after the other, and no further than the limit: no more rows are locked than are looked at. The
+#: last ORDER BY says what the order is; by then it is so already.
 CLAIM = text(f"""
     WITH RECURSIVE lease AS MATERIALIZED (
         SELECT FROM workers WHERE id = :worker_id AND ended_at IS NULL FOR KEY SHARE

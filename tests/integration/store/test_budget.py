@@ -75,7 +75,7 @@ async def test_no_second_holds_more_than_the_rate_and_little_is_left(engine: Asy
 async def test_slots_lie_one_after_the_other(budget: Budget) -> None:
     first = await budget.take(3, ALL)
     assert isinstance(first, Slots)
-    assert (first.count, first.gap, first.probe) == (3, GAP, False)
+    assert (first.count, first.gap, first.next_at is None) == (3, GAP, False)
     assert 0 <= first.first_in <= HORIZON
     second = await budget.take(1, ALL)
     assert isinstance(second, Slots)
@@ -176,7 +176,7 @@ class TestPauses:
         await budget.pause(pause(scope, first=0), probe=False)
         answers = await asyncio.gather(*(budget.take(5, scopes) for _ in range(8)))
         probes = [answer for answer in answers if isinstance(answer, Slots)]
-        assert [(probe.count, probe.probe) for probe in probes] == [(1, True)]
+        assert [(probe.count, probe.next_at) for probe in probes] == [(1, None)]
         others = [answer for answer in answers if isinstance(answer, Paused)]
         assert len(others) == 7
         assert all(PROBE - 10 < other.seconds <= PROBE for other in others)
@@ -186,7 +186,7 @@ class TestPauses:
         assert await budget.take(1, ADD) == Paused("outage", 0.0)
         probe = await budget.take(1, ALL)
         assert isinstance(probe, Slots)
-        assert probe.probe
+        assert probe.next_at is None
 
     async def test_only_a_probe_doubles_the_wait_up_to_its_longest(self, budget: Budget, database: Database) -> None:
         outage = Pause(PauseScope.ALL, PauseReason.OUTAGE, "down", first=100, longest=350)
@@ -208,7 +208,7 @@ class TestPauses:
         await budget.give_back_probe(PauseScope.ALL)
         answer = await budget.take(1, ALL)
         assert isinstance(answer, Slots)
-        assert answer.probe
+        assert answer.next_at is None
 
     async def test_a_probe_that_fails_otherwise_is_free_for_the_rest(self, budget: Budget, database: Database) -> None:
         await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS, first=0), probe=False)

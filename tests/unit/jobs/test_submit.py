@@ -82,11 +82,18 @@ class AnyBudget:
     def __init__(self) -> None:
         self.pausing = asyncio.Event()
         self.fails = False
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.taken = self.given_back = 0
 
     async def take(self, want: int, _scopes: object) -> Slots | Paused:
-        return Paused("none", 1) if self.pausing.is_set() else Slots(want, 0.0, 0.0, datetime.now(UTC))
+        self.meanwhile()
+        if self.pausing.is_set():
+            return Paused("none", 1)
+        self.taken += want
+        return Slots(want, 0.0, 0.0, datetime.now(UTC))
 
-    async def give_back(self, *_: object) -> None: ...
+    async def give_back(self, slots: int, _next_at: object) -> None:
+        self.given_back += slots
 
     async def pause(self, *_: object, **__: object) -> bool:
         self.pausing.set()
@@ -119,9 +126,9 @@ class World:
         self.queue, self.panel, self.budget, self.observer = Queue(orders), Panel(), AnyBudget(), Deaf()
         self.in_flight = InFlight(self.observer)
         self.recorder = Recorder("shop", cast("Orders", self.queue), self.observer)
-        gate = Gate("shop", cast("Budget", self.budget), 4)
+        self.gate = Gate("shop", cast("Budget", self.budget), 4)
         self.submit = Submit(
-            Upstream("shop", cast("PanelClient", self.panel), gate, self.in_flight),
+            Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
             orders=cast("Orders", self.queue),
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
@@ -163,6 +170,14 @@ async def test_what_can_not_go_with_a_claim_is_written_and_told_before_it(world:
     assert world.queue.with_claims == []
     assert sorted(world.queue.alone) == [1, 2, 3, 4, 5, 6]
     assert _tokens(told) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_nothing_is_claimed_for_leave_that_came_too_late(world: World) -> None:
+    """The worker began to drain while it waited for its turn in the budget."""
+    world.budget.meanwhile = world.gate.close
+    await _worked(world)
+    assert world.queue.left == 6
+    assert world.budget.given_back == world.budget.taken > 0
 
 
 async def test_a_pause_that_can_not_be_put_down_loses_no_outcome(world: World) -> None:
