@@ -10,6 +10,7 @@ from worker.jobs.batches import BATCH, ask
 from worker.jobs.bunches import Bunches
 from worker.jobs.gate import Pass
 from worker.jobs.upstream import Upstream
+from worker.observe.health import at_rest
 from worker.store.polls import Look, Looked, Polls
 
 _log = structlog.get_logger()
@@ -28,6 +29,8 @@ class Statuses:
     async def run(self) -> None:
         due = await self._polls.any_due(self._upstream.name)
         while due:
+            with at_rest():
+                await self._bunches.caught_up()  # or memory would fill with what a slow database hasn't taken
             passes = await self._upstream.gate.enter(TOGETHER)
             if not isinstance(passes, list):
                 return

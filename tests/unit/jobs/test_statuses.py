@@ -1,0 +1,90 @@
+"""How far looks run ahead of what is written of them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from worker.domain.orders import News
+from worker.domain.outcome import Answered, Reply
+from worker.domain.status import ItemError, OrderReading
+from worker.jobs.batches import BATCH
+from worker.jobs.gate import Gate
+from worker.jobs.in_flight import InFlight
+from worker.jobs.statuses import TOGETHER, Statuses
+from worker.jobs.upstream import Upstream
+from worker.store.budget import Budget, Slots
+from worker.store.polls import Look, Looked, Polls
+
+if TYPE_CHECKING:
+    from worker.panel import PanelClient
+
+#: Looks that are claimed together.
+CLAIMED = TOGETHER * BATCH
+
+
+class Due:
+    """Looks that are due, and what was written of them, once it can be."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+        self.written = 0
+        self.writing = asyncio.Event()
+
+    async def any_due(self, _panel: str) -> bool:
+        return self.left > 0
+
+    async def claim(self, _panel: str, at_most: int) -> list[Look]:
+        await asyncio.sleep(0)
+        orders = range(self.left, max(self.left - at_most, 0), -1)
+        self.left -= len(orders)
+        return [Look(order, str(order), datetime.now(UTC), None) for order in orders]
+
+    async def record(self, looked: Iterable[Looked], **_: object) -> dict[Look, News]:
+        await self.writing.wait()
+        self.written += sum(len(batch.looks) for batch in looked)
+        return {}
+
+
+class Panel:
+    """Answers at once, and says nothing of any order."""
+
+    async def statuses(self, _ids: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+        await asyncio.sleep(0)
+        return Answered({})
+
+
+class AnyBudget:
+    async def take(self, want: int, _scopes: object) -> Slots:
+        return Slots(want, 0.0, 0.0, datetime.now(UTC))
+
+    async def give_back(self, *_: object) -> None: ...
+
+
+class Deaf:
+    def job_succeeded(self, job: str, panel: str) -> None: ...
+
+    def job_failed(self, job: str, panel: str) -> None: ...
+
+
+@pytest.fixture
+def due() -> Due:
+    return Due(20 * CLAIMED)
+
+
+async def test_no_more_is_asked_about_than_is_soon_written(due: Due) -> None:
+    in_flight = InFlight(Deaf())
+    gate = Gate("shop", cast("Budget", AnyBudget()), TOGETHER)
+    statuses = Statuses(Upstream("shop", cast("PanelClient", Panel()), gate, in_flight), cast("Polls", due))
+    running = asyncio.create_task(statuses.run())
+    for _ in range(10_000):
+        await asyncio.sleep(0)
+    # Some are written, some wait for that, some are asked about.
+    assert 20 * CLAIMED - due.left <= 3 * CLAIMED
+    due.writing.set()
+    async with asyncio.timeout(10):
+        await running
+        await in_flight.finished()
+    assert due.written == 20 * CLAIMED
