@@ -33,10 +33,11 @@ class Bunches(Generic[T, R]):
                 await self._write_next()
         return await written
 
-    async def caught_up(self) -> None:
-        """Return once each item that had come is written, or can't be: who brings more should wait for that."""
-        async with self._turn:  # turns come in the order in which they are asked for
-            pass
+    async def caught_up(self, at_most: int) -> None:
+        """Where more items wait than that, return once these are written: who brings more should wait for it."""
+        if len(self._waiting) > at_most:
+            async with self._turn:  # turns come in the order of asking: what waits now is written by then
+                pass
 
     async def _write_next(self) -> None:
         bunch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._at_most))]

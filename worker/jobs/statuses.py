@@ -19,6 +19,10 @@ _log = structlog.get_logger()
 #: Batches that are claimed together, as far as there are passes for so many calls, and written together.
 TOGETHER = 16
 
+#: Batches that may wait to be written while more are claimed. With none to wait, looks would take a sixth longer; with
+#: no end to it, memory would fill with what a slow database hasn't taken yet.
+AHEAD = 4 * TOGETHER
+
 
 class Statuses:
     def __init__(self, upstream: Upstream, polls: Polls) -> None:
@@ -30,7 +34,7 @@ class Statuses:
         due = await self._polls.any_due(self._upstream.name)
         while due:
             with at_rest():
-                await self._bunches.caught_up()  # or memory would fill with what a slow database hasn't taken
+                await self._bunches.caught_up(AHEAD)
             passes = await self._upstream.gate.enter(TOGETHER)
             if not isinstance(passes, list):
                 return
