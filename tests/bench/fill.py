@@ -1,6 +1,6 @@
 """Rows to begin with, as they stand in the tables of a shop."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -25,14 +25,11 @@ OPEN_FROM = 500_000_000
 
 _OPEN = """
     WITH submitted AS (
-        INSERT INTO orders (
-            service, link, quantity, reference, state, attempts,
-            panel_order_id, panel_status, charge, currency, start_count, remains, submitted_at, checked_at
-        )
-        SELECT
-            '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid(), 'submitted', 1,
-            500000000 + n, %(status)s, %(charge)s, %(currency)s, %(start_count)s, %(remains)s, now(), now()
-        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+        UPDATE orders SET
+            state = 'submitted', attempts = 1, panel_order_id = 500000000 + id, panel_status = %(status)s,
+            charge = %(charge)s, currency = %(currency)s, start_count = %(start_count)s, remains = %(remains)s,
+            submitted_at = now(), checked_at = now()
+        WHERE state = 'pending'
         RETURNING id, panel
     )
     INSERT INTO polls (order_id, panel, due_at, changed_at)
@@ -41,16 +38,16 @@ _OPEN = """
 
 _CLOSED = """
     WITH closed AS (
-        INSERT INTO orders (
-            service, link, quantity, reference, state, attempts, panel_order_id, panel_status, charge, currency,
-            start_count, remains, created_at, submitted_at, checked_at, finished_at, updated_at
-        )
-        SELECT
-            '1', 'https://example.com/bench/' || n, 100, 'bench-' || gen_random_uuid(), 'completed', 1,
-            1000000000 + n, 'Completed', %(charge)s, %(currency)s, %(start_count)s, 0, at, at, at, at, at
-        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
-        CROSS JOIN LATERAL (SELECT now() - interval '8 days' - (%(last)s::bigint - n) * interval '1 second' AS at) t
-        RETURNING id, panel, panel_order_id, submitted_at AS at
+        UPDATE orders o SET
+            state = 'completed', attempts = 1, panel_order_id = 1000000000 + o.id, panel_status = 'Completed',
+            charge = %(charge)s, currency = %(currency)s, start_count = %(start_count)s, remains = 0,
+            created_at = at, submitted_at = at, checked_at = at, finished_at = at, updated_at = at
+        FROM (
+            SELECT id, now() - interval '8 days' - (max(id) OVER () - id) * interval '1 second' AS at
+            FROM orders WHERE state = 'pending'
+        ) t
+        WHERE o.id = t.id
+        RETURNING o.id, o.panel, o.panel_order_id, at
     ), events AS (
         INSERT INTO order_events (order_id, at, kind, state_before, state_after, panel_status, charge, remains)
         SELECT c.id, c.at, e.kind, e.before, e.after, e.status, e.charge, e.remains
@@ -104,16 +101,25 @@ def pending(connection: psycopg.Connection, orders: int) -> None:
 
 
 def open_ones(connection: psycopg.Connection, orders: int, *, due_in: float = 0.0) -> None:
-    """Orders that the panel has, whose status is looked at in so many seconds."""
-    for first, last in _bunches(orders):
-        connection.execute(_OPEN, {**_ABOUT, "first": first, "last": last, "due_in": due_in})
+    """Orders that the panel has, whose status is looked at in so many seconds. No others may be pending."""
+    _made_of_pending(connection, orders, _OPEN, {**_ABOUT, "due_in": due_in})
 
 
 def closed(connection: psycopg.Connection, orders: int) -> None:
-    """Orders that were closed before the settlement window, with their events and submissions."""
-    for first, last in _bunches(orders):
-        connection.execute(_CLOSED, {**_ABOUT, "first": first, "last": last})
+    """Orders that were closed before the settlement window, with their events and submissions.
+
+    No others may be pending.
+    """
+    _made_of_pending(connection, orders, _CLOSED, _ABOUT)
 
 
-def _bunches(orders: int) -> Iterable[tuple[int, int]]:
-    return ((first, min(first + BUNCH - 1, orders)) for first in range(1, orders + 1, BUNCH))
+def _made_of_pending(connection: psycopg.Connection, orders: int, how: str, values: Mapping[str, object]) -> None:
+    """Rows that grew from pending ones, as a worker's do: what is inserted later finds the pages as full as a shop's.
+
+    Rows that were inserted in their last shape would leave on each page a gap that takes one pending row.
+    """
+    for first in range(0, orders, BUNCH):
+        with connection.transaction():
+            pending(connection, min(BUNCH, orders - first))
+            connection.execute(how, values)
+        connection.execute("VACUUM orders")
