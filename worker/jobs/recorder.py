@@ -22,8 +22,8 @@ from worker.store.orders import Orders, Outcomes
 
 _log = structlog.get_logger()
 
-#: Seconds for which results wait for a claim that is about to come.
-PATIENCE = 0.01
+#: Seconds for which results wait for a claim that is about to come, at least; at most twice that.
+PATIENCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class Recorder:
             with at_rest():
                 await self._arrived.wait()
             beat()
-            if self._claim_to_come:
-                await asyncio.sleep(PATIENCE)
+            if self._claim_to_come and await self._taken_along():
+                continue
             try:
                 await self.write()
             except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
@@ -96,6 +96,13 @@ class Recorder:
                 await asyncio.sleep(back_off(failures, first=0.2, longest=5))
             else:
                 failures = 0
+
+    async def _taken_along(self) -> bool:
+        """Whether, after a while, a claim has written the one that waits longest: what came later may wait as long."""
+        first = self._waiting[0]
+        await asyncio.sleep(PATIENCE)
+        async with self._turn:  # a claim that has it in hand
+            return not self._waiting or self._waiting[0] is not first
 
     async def write(self) -> None:
         """Have all written that waits, each by itself where they can't be written together."""

@@ -109,6 +109,34 @@ async def test_a_claim_that_does_not_come_is_not_waited_for_long(recorder: Recor
     assert table.bunches == [[1]]
 
 
+async def test_each_result_is_left_for_claims_as_long_as_the_first(
+    recorder: Recorder, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "PATIENCE", 1.0)
+    with recorder.claim_to_come():
+        for token in (1, 2, 3):
+            result = put(recorder, token)
+            await asyncio.sleep(0.6)
+            assert await _tokens(recorder) == [token]
+            await written(result)
+    assert table.bunches == []
+
+
+async def test_a_claim_that_takes_long_leaves_the_rest_to_the_next(
+    recorder: Recorder, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "PATIENCE", 0.5)
+    with recorder.claim_to_come():
+        put(recorder, 1)
+        async with recorder.bunch() as bunch:
+            assert len(bunch.outcomes) == 1
+            put(recorder, 2)
+            await asyncio.sleep(1.0)
+        await turns()
+        assert await _tokens(recorder) == [2]
+    assert table.bunches == []
+
+
 async def test_what_a_claim_could_not_write_is_written_without_it(recorder: Recorder, table: Table) -> None:
     result = put(recorder, 1)
     with pytest.raises(ConnectionError):
