@@ -99,6 +99,8 @@ async def test_a_refusal_of_one_order_does_not_end_the_want_of_money(tables: Tab
         insert(tables.url, [order(0, link="bad", priority=1) for _ in range(3)])
         end_waiting(tables)
         await tables.until("SELECT failures = 2 FROM pauses")
+        # What an order came to is written a little after its pause.
+        await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'submitting')")
         assert states(tables) == {"pending": 1, "rejected": 3}
         assert told(daemons, "panel_resumed") == []
         assert sandbox.journal.counts["add"] == 1 + 3 + 1
