@@ -36,6 +36,7 @@ from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
 from worker.settings import PanelSettings, ReconcileMode, Settings
+from worker.store.abandoned import end_abandoned
 from worker.store.archive import Archive
 from worker.store.audit import Audits
 from worker.store.balances import Balances
@@ -130,7 +131,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     works.add(CHECK_EVERY, "readiness", Readiness(partial(schema_of, vital), head(), works.health.readiness).run)
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
-    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
+    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys(), partial(end_abandoned, vital)).run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)

@@ -19,6 +19,8 @@ ALL_QUICK = "import math; from worker.jobs import gate; gate.QUICK = math.inf; i
 #: `order-sync run` with a lease of two seconds, so that one can be seen to run out.
 SHORT_LEASE = "from worker.store import workers; workers.LEASE = 2.0; import worker.cli; worker.cli.main()"
 
+IMPATIENT = "from worker.store import abandoned; abandoned.LONGEST = 3.0; import worker.cli; worker.cli.main()"
+
 NOTHING_UNCONFIRMED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'unconfirmed')"
 
 
@@ -114,6 +116,31 @@ async def test_what_was_claimed_and_not_sent_is_not_sent_after_the_lease(
                 await it.tables.until(NOTHING_UNCONFIRMED)
                 await it.tables.until(NOTHING_IN_HAND)
                 assert it.sandbox.journal.counts["add"] == asked + claimed
+            assert await frozen.stop() == 0
+        await it.finish()
+        assert it.untrue() == []
+
+
+async def test_a_worker_that_is_frozen_before_its_commit_holds_up_the_others_for_a_while(
+    database_url: str, tmp_path: Path
+) -> None:
+    """It holds the lock of all events, and Postgres waits for the rest of the pipeline without an end."""
+    async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        async with it.worker() as frozen:
+            await it.base()
+            holder = Holder(Point("claim", Instant.ASKED), 1)
+            it.watch(holder.watch)
+            it.work()
+            await asyncio.wait_for(holder.full.wait(), 30)
+            frozen.process.send_signal(signal.SIGSTOP)
+            it.command = ("-c", IMPATIENT, "run")
+            async with it.worker() as other:
+                await it.tables.until(NOTHING_IN_HAND)
+                assert other.events("sessions_ended") != []
+                assert other.events("order_unconfirmed") == []
+                assert await other.stop() == 0
+            frozen.process.send_signal(signal.SIGCONT)
+            holder.let_go.set()
             assert await frozen.stop() == 0
         await it.finish()
         assert it.untrue() == []
