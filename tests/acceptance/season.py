@@ -79,8 +79,9 @@ class Plan:
     fastest: float = 0.5  #: seconds between two looks at one order, as the worker is set
     slowest: float = 1.0
     #: Looks at what is unconfirmed without any news, after which nothing more is settled. Silence is proof only after
-    #: twice `settle`: they have to take longer than that, or what is sent again finds the clock stopped.
-    patience: int = 10
+    #: twice `settle`, and of two alike one waits for the other: they have to take longer than that, or what is sent
+    #: again finds the clock stopped.
+    patience: int = 25
     jumps: int = 3  #: in which the time after the last order passes
     kept: int = 0  #: 1: the panel never rewrites a charge, whatever it gives back
     periods: int = 4  #: into which the run is cut, each to be audited
