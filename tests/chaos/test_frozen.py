@@ -19,6 +19,7 @@ ALL_QUICK = "import math; from worker.jobs import gate; gate.QUICK = math.inf; i
 #: `order-sync run` with a lease of two seconds, so that one can be seen to run out.
 SHORT_LEASE = "from worker.store import workers; workers.LEASE = 2.0; import worker.cli; worker.cli.main()"
 
+#: `order-sync run` that ends others' sessions after three seconds in place of thirty.
 IMPATIENT = "from worker.store import abandoned; abandoned.LONGEST = 3.0; import worker.cli; worker.cli.main()"
 
 NOTHING_UNCONFIRMED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'unconfirmed')"
