@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
 from worker.domain.pace import Pace
+from worker.jobs.abandoned import Abandoned
 from worker.jobs.audit import Audit
 from worker.jobs.balance import Balance
 from worker.jobs.cancels import Cancels
@@ -131,7 +132,8 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     works.add(CHECK_EVERY, "readiness", Readiness(partial(schema_of, vital), head(), works.health.readiness).run)
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
-    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys(), partial(end_abandoned, vital)).run)
+    works.add(SWEEP_EVERY, "abandoned", Abandoned(partial(end_abandoned, vital)).run)
+    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)

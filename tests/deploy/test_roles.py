@@ -1,15 +1,21 @@
 """deploy/postgres/roles.sql and grants.sql: what each role can do, and what it can't."""
 
 import re
+from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests import readme
 from tests.acceptance.commands.command import order_sync
+from tests.acceptance.conftest import Tables
+from tests.acceptance.daemon import settings_for, worker
+from tests.acceptance.samples import insert, orders
 from tests.deploy.conftest import DEPLOY, LaidOut
 from worker.domain.orders import Change, Declined
 from worker.events import Bookmark, follow
+from worker.sandbox import Sandbox, SandboxOptions
 from worker.store.desk import Desk, NewOrder
 from worker.store.engine import make_engine
 from worker.store.migrate import migrate
@@ -191,6 +197,23 @@ async def test_rights_that_are_wanting_are_one_line(roles: LaidOut, command: str
     assert ended.code == 1
     assert "permission denied for" in ended.text
     assert "Traceback" not in ended.text
+
+
+async def test_where_sessions_may_not_be_ended_all_else_is_done(laid_out: LaidOut, tmp_path: Path) -> None:
+    tables = Tables(laid_out.superuser_url)
+    tables.rows("REVOKE EXECUTE ON FUNCTION pg_terminate_backend FROM PUBLIC")
+    async with Sandbox(SandboxOptions(balance=Decimal(1000), latency=5)) as sandbox:
+        settings = settings_for(laid_out.url("worker"), sandbox.url)
+        async with worker(settings, tmp_path / "killed") as killed:
+            insert(laid_out.url("producer"), orders(1, seed=1, services=[1]))
+            await tables.until("SELECT state = 'submitting' FROM orders")
+            await killed.kill()
+        tables.rows("UPDATE workers SET lease_until = now()")
+        async with worker(settings, tmp_path / "log") as daemon:
+            assert (await daemon.said("job_failed"))["job"] == "abandoned"
+            await tables.until("SELECT state = 'unconfirmed' FROM orders")
+            assert await daemon.stop() == 0
+            assert {line["job"] for line in daemon.events("job_failed")} == {"abandoned"}
 
 
 def test_again_does_no_harm(laid_out: LaidOut) -> None:

@@ -1,8 +1,6 @@
-"""What the schedule alone brings to light: what dead and frozen workers left, and rows for panels that nobody
-configured.
-"""
+"""What the schedule alone brings to light: what dead workers left, and rows for panels that nobody configured."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 import structlog
 
@@ -12,15 +10,12 @@ _log = structlog.get_logger()
 
 
 class Sweep:
-    def __init__(self, orders: Orders, panels: Collection[str], end_abandoned: Callable[[], Awaitable[int]]) -> None:
-        """`panels` are the configured ones; `end_abandoned` tells how many sessions it ended."""
+    def __init__(self, orders: Orders, panels: Collection[str]) -> None:
+        """`panels` are the configured ones."""
         self._orders = orders
         self._panels = panels
-        self._end_abandoned = end_abandoned
 
     async def run(self) -> None:
-        if ended := await self._end_abandoned():  # first: all else may wait for what they hold
-            _log.warning("sessions_ended", sessions=ended)
         for panel, change in await self._orders.take_over():
             _log.warning(
                 "order_unconfirmed",

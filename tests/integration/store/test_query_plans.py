@@ -243,7 +243,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     ),
     "budget.pauses": (budget._PAUSES, PANEL | {"scopes": ["add", "all"]}),
     "periodic.claim": (periodic._CLAIM, PANEL | {"job": "services", "every": 60.0}),
-    "workers.end_abandoned": (abandoned.END_ABANDONED, {"longest": 30.0}),
+    "abandoned.end_abandoned": (abandoned.END_ABANDONED, {"longest": 30.0}),
     "workers.renew": (workers._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
     "audit.readings": (audit.READINGS, PERIOD),
