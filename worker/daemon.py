@@ -162,12 +162,16 @@ async def _finish(works: Works, turning: list[asyncio.Task[None]]) -> None:
 async def _end(works: Works, tasks: list[asyncio.Task[None]]) -> None:
     """Cancel these, and what is in flight: as often as each waits for something once more as it ends.
 
-    A database that stands still ends no statement, and what a statement's end needs may be the next one.
+    A database that stands still ends no statement, and what a statement's end needs may be the next one. SQLAlchemy
+    gives a connection back in a task of its own, which no other task's cancellation reaches: so what goes on after a
+    while has everything cancelled.
     """
+    patient = True
     while going_on := [task for task in (*tasks, *works.in_flight.tasks) if not task.done()]:
-        for task in going_on:
+        for task in going_on if patient else asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.wait(going_on, timeout=ENDING)
+        patient = False
 
 
 def _tell_unwritten(works: Works) -> int:

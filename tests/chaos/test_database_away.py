@@ -6,16 +6,24 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from tests.acceptance.daemon import Daemon
 from tests.chaos.points import CutError, Instant, LateError, Point
 from tests.chaos.stage import NOTHING_IN_HAND, TOGETHER, Stage, stage
+from worker import daemon
 from worker.sandbox import ledger
 from worker.store.embedded import embedded_postgres
+from worker.store.engine import make_engine
 from worker.store.migrate import migrate
+
+if TYPE_CHECKING:
+    from worker.assembly import Works
 
 #: Seconds. What a statement and a lock are waited for: less than by default, so that the tests needn't.
 IMPATIENT = "&options=-c%20statement_timeout%3D1000%20-c%20lock_timeout%3D500"
@@ -226,3 +234,26 @@ async def test_a_drain_that_ends_without_the_database_tells_what_it_knows(
             assert tokens[line["token"]] == line["order_id"]
         await it.finish()
         assert it.untrue() == []
+
+
+async def test_the_end_reaches_a_connection_that_is_just_being_given_back(own_postgres: str) -> None:
+    engine = make_engine(own_postgres, pool_size=1)
+    frozen: list[int] = []
+
+    async def job() -> None:
+        async with engine.connect() as connection:
+            frozen.append((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+            os.kill(frozen[0], signal.SIGSTOP)
+
+    try:
+        working = asyncio.create_task(job())
+        await asyncio.sleep(0.5)
+        assert frozen
+        works = SimpleNamespace(in_flight=SimpleNamespace(tasks=set()))
+        async with asyncio.timeout(10):
+            await daemon._end(cast("Works", works), [working])
+        assert working.cancelled()
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+        await engine.dispose()
