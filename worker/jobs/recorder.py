@@ -2,12 +2,12 @@
 with the next claim where there is one.
 
 A result that can't be written is kept, and written when the database is back: it may be the only copy of the id of an
-order that was paid for.
+order that was paid for. One whose order somebody else has locked is put off, so that it doesn't hold up the others.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -18,12 +18,15 @@ from worker.domain.outcome import AddOutcome
 from worker.domain.pace import back_off
 from worker.jobs.observer import JobObserver, Tracer
 from worker.observe.health import at_rest, beat
-from worker.store.orders import Orders, Outcomes
+from worker.store.orders import HeldUpError, Orders, Outcomes
 
 _log = structlog.get_logger()
 
 #: Seconds for which results wait for a claim that is about to come, at least; at most twice that.
 PATIENCE = 0.02
+
+#: Seconds until a result whose order somebody else has locked is tried again, at most.
+LONGEST_PUT_OFF = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class Result:
     seconds: float
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A result that isn't written yet, and was put off so many times."""
+
+    result: Result
+    written: asyncio.Future[None]
+    put_off: int = 0
+
+
 class Recorder:
     """Has the results of one panel's calls written, one bunch after the other."""
 
@@ -42,7 +54,8 @@ class Recorder:
         self._orders = orders
         self._observer = observer
         self._tracer = tracer
-        self._waiting: deque[tuple[Result, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._put_off: set[_Waiting] = set()  # these join those that wait once more
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
         self._claim_to_come = False
@@ -50,15 +63,14 @@ class Recorder:
     def put(self, result: Result) -> asyncio.Future[None]:
         """Have a result written; what is returned is done once it is."""
         written = asyncio.get_running_loop().create_future()
-        self._waiting.append((result, written))
-        self._arrived.set()
+        self._wait(_Waiting(result, written))
         if self._tracer is not None:
             self._tracer.sent(result.claimed, result.outcome)
         return written
 
     @property
     def unwritten(self) -> list[Result]:
-        return [result for result, _ in self._waiting]
+        return [each.result for each in (*self._waiting, *self._put_off)]
 
     @contextmanager
     def claim_to_come(self) -> Iterator[None]:
@@ -73,7 +85,7 @@ class Recorder:
     async def bunch(self) -> AsyncIterator["Bunch"]:
         """All results that wait, to be written meanwhile, by nobody else. If that raises, they go on waiting."""
         async with self._turn:
-            bunch = Bunch([result for result, _ in self._waiting])
+            bunch = Bunch([each.result for each in self._waiting])
             yield bunch
             if bunch.results:
                 self._written(bunch)
@@ -108,25 +120,44 @@ class Recorder:
         """Have all written that waits, each by itself where they can't be written together."""
         async with self.bunch() as bunch:
             if bunch.results:
-                bunch.changes = await self._orders.settle(bunch.outcomes)
+                try:
+                    bunch.changes = await self._orders.settle(bunch.outcomes)
+                except HeldUpError as error:
+                    bunch.changes, bunch.held_up = error.changes, error.tokens
 
     def _written(self, bunch: "Bunch") -> None:
         self._observer.job_succeeded("recorder", self.panel)
         _tell(bunch.results, bunch.changes)
         for _ in bunch.results:
-            _, written = self._waiting.popleft()
-            if not written.done():  # nobody waits for it any more, where its task was cancelled
-                written.set_result(None)
+            each = self._waiting.popleft()
+            if each.result.claimed.token in bunch.held_up:
+                self._put_it_off(each)
+            elif not each.written.done():  # nobody waits for it any more, where its task was cancelled
+                each.written.set_result(None)
         if not self._waiting:
             self._arrived.clear()
+
+    def _put_it_off(self, each: _Waiting) -> None:
+        each.put_off += 1
+        seconds = back_off(each.put_off, first=0.2, longest=LONGEST_PUT_OFF)
+        claimed = each.result.claimed
+        _log.warning("result_held_up", order_id=claimed.order_id, panel=self.panel, retry_in=seconds)
+        self._put_off.add(each)
+        asyncio.get_running_loop().call_later(seconds, self._wait, each)
+
+    def _wait(self, each: _Waiting) -> None:
+        self._put_off.discard(each)
+        self._waiting.append(each)
+        self._arrived.set()
 
 
 @dataclass
 class Bunch:
-    """Results that are written together, and the changes that they came to."""
+    """Results that are written together, and the changes that they came to; less those that are held up, by token."""
 
     results: list[Result]
     changes: Sequence[Change] = ()
+    held_up: Collection[int] = ()
 
     @property
     def outcomes(self) -> Outcomes:

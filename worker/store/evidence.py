@@ -129,7 +129,7 @@ _LOCK = text(f"""
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
     WHERE o.id = :order_id AND o.state = 'unconfirmed'
         AND (SELECT max(s.id) FROM submissions s WHERE s.order_id = o.id) = :token
-    FOR NO KEY UPDATE OF o
+    FOR NO KEY UPDATE OF o SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
 _EXAMINED = text("""
@@ -228,6 +228,7 @@ class Evidence:
     async def settle(self, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool) -> Change | None:
         """Write what the evidence makes of an order, unless it has gone on meanwhile; returns what is new.
 
+        Nor while somebody else has locked it: it is asked about again, and must not hold up the others.
         `suggest_only`: the verdict is put down for a person, and the order left as it is.
         """
         try:

@@ -3,7 +3,7 @@ during the call (CONTRIBUTING.md, "What must not break").
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -140,17 +140,20 @@ _SUBMISSIONS = text(f"""
     FROM submissions s JOIN orders o ON o.id = s.order_id
     WHERE s.id = ANY(CAST(:token AS bigint[]))
     ORDER BY o.id
-    FOR NO KEY UPDATE OF o, s
+    FOR NO KEY UPDATE OF o, s SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
-#: Locks them, and fails unless all stand as their claims left them: what is sent in the same breath is then undone.
+_THERE = text("SELECT id FROM submissions WHERE id = ANY(CAST(:token AS bigint[]))")
+
+#: Locks them, and fails unless all stand as their claims left them, and nobody else has locked one: what is sent in
+#: the same breath is then undone.
 IN_HAND = text("""
     WITH in_hand AS (
         SELECT FROM submissions s JOIN orders o ON o.id = s.order_id
         WHERE s.id = ANY(CAST(:token AS bigint[])) AND s.outcome IS NULL AND o.state = 'submitting'
             AND NOT EXISTS (SELECT FROM submissions n WHERE n.order_id = s.order_id AND n.id > s.id)
         ORDER BY o.id
-        FOR NO KEY UPDATE OF o, s
+        FOR NO KEY UPDATE OF o, s SKIP LOCKED
     )
     SELECT CASE WHEN count(*) < :expected THEN CAST('no longer as claimed: ' || :expected - count(*) AS int) END
     FROM in_hand
@@ -211,7 +214,8 @@ Waiting = tuple[int, float]
 #: What calls came to.
 Outcomes = Sequence[tuple[Claimed, AddOutcome]]
 
-#: An order isn't as its claim left it (IN_HAND), or the database won't take what it was given: no trouble of its own.
+#: An order isn't as its claim left it, or is locked (IN_HAND), or the database won't take what it was given: that is no
+#: trouble of the database's own.
 _NOT_AS_IT_IS = (IntegrityError, DataError, UnicodeEncodeError)
 
 
@@ -233,6 +237,15 @@ class Claim:
 
 class NotInHandError(Exception):
     """Not all outcomes can be written as they are: nothing was claimed. `Orders.settle` sees to each of them."""
+
+
+class HeldUpError(Exception):
+    """Others hold a lock on orders, so these outcomes aren't written yet, by token. All others are: `changes`."""
+
+    def __init__(self, tokens: Collection[int], changes: Sequence[Change]) -> None:
+        super().__init__(f"orders of the submissions {sorted(tokens)} are locked")
+        self.tokens = tokens
+        self.changes = changes
 
 
 class Orders:
@@ -341,14 +354,18 @@ class Orders:
 
         A claim whose lease has ended meanwhile is settled all the same as long as its order is still unconfirmed: the
         reply itself is the best evidence there is. Where the order has gone on, the result is put down as an event.
-        Writing the same outcome twice, after a commit whose answer was lost, changes nothing the second time.
+        Writing the same outcome twice, after a commit whose answer was lost, changes nothing the second time. Raises
+        HeldUpError: an order that somebody else has locked must not hold up the others.
         """
         try:
             async with changing_together(self._pipelines, self._on_change) as transaction:
                 ended = await self._settle_in_hand(transaction.pipe, outcomes)
                 await transaction.write(ended)
         except _NOT_AS_IT_IS:
-            return await self._settle_each(outcomes)
+            changes, locked = await self._settle_each(outcomes)
+            if locked:
+                raise HeldUpError(locked, changes) from None
+            return changes
         return ended
 
     async def _settle_in_hand(self, pipe: Pipeline, outcomes: Outcomes) -> Sequence[Change]:
@@ -369,21 +386,26 @@ class Orders:
         await watch(pipe, new, self._first_look)
         return new
 
-    async def _settle_each(self, outcomes: Outcomes) -> list[Change]:
+    async def _settle_each(self, outcomes: Outcomes) -> tuple[list[Change], set[int]]:
+        """The changes, and the tokens of what is locked."""
         try:
             return await self._settle(outcomes)
         except _NOT_AS_IT_IS as error:
             if len(outcomes) > 1:
-                return [change for outcome in outcomes for change in await self._settle_each([outcome])]
+                each = [await self._settle_each([outcome]) for outcome in outcomes]
+                return [change for changes, _ in each for change in changes], {t for _, tokens in each for t in tokens}
             claimed, outcome = outcomes[0]
             what = f"the database refused to store {outcome}: {error}"
             return await self._settle([(claimed, Unknown(what))])
 
-    async def _settle(self, outcomes: Outcomes) -> list[Change]:
+    async def _settle(self, outcomes: Outcomes) -> tuple[list[Change], set[int]]:
         by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
+        tokens = {"token": literal(by_token)}
         async with changing_together(self._pipelines, self._on_change) as transaction:
             pipe = transaction.pipe
-            rows = await (await pipe.execute(_SUBMISSIONS, {"token": literal(by_token)})).fetchall()
+            free, there = await pipe.execute(_SUBMISSIONS, tokens), await pipe.execute(_THERE, tokens)
+            rows = await free.fetchall()
+            locked = {row.id for row in await there.fetchall()} - {row.token for row in rows}
             news = {
                 row.token: _settled(row, *by_token[row.token])
                 for row in rows
@@ -393,7 +415,7 @@ class Orders:
             await close(pipe, {token: (by_token[token][1], word_of(by_token[token][1], news[token])) for token in news})
             await watch(pipe, changes, self._first_look)
             await transaction.write(changes)
-        return changes
+        return changes, locked
 
     async def panels_waiting(self) -> list[str]:
         """The panels for which rows are pending."""

@@ -4,8 +4,9 @@ A claim pushes `due_at` ahead: that is its lease, and its token too. News is wri
 the claim made it, so a look that took too long can't overwrite a newer one.
 
 Whether there is news is decided on what the claim read, so that an order without any isn't even locked. What the news
-changes is decided once more, on the row as it is when it is locked. Since rows of `polls` are touched by their token,
-two who write looks never wait for each other, in whatever order they do it.
+changes is decided once more, on the row as it is when it is locked. One that somebody else has locked is looked at
+again soon, and doesn't hold up the others. Since rows of `polls` are touched by their token, two who write looks never
+wait for each other, in whatever order they do it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,7 +84,7 @@ _LOCK = text(f"""
     JOIN orders o ON o.id = p.order_id
     LEFT JOIN paces s ON s.panel = o.panel AND s.service = o.service
     ORDER BY o.id
-    FOR NO KEY UPDATE OF o, p
+    FOR NO KEY UPDATE OF o, p SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
 #: A claim made `due_at` what it is, so that tells when the look began. Remains that haven't fallen say when they began
@@ -183,8 +184,8 @@ class Polls:
     async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
         """Write what the looks brought, and when to look next; all of it, or nothing.
 
-        An order without a reading is looked at again at its pace, and otherwise left alone. Returns the news of those
-        that changed.
+        An order without a reading is looked at again at its pace, and otherwise left alone. One that somebody else has
+        locked is left alone, too. Returns the news of those that changed.
         """
         told: dict[tuple[int, datetime], tuple[Look, OrderReading]] = {}
         following: list[_Next] = []
@@ -201,13 +202,14 @@ class Polls:
             pipe = changes.pipe
             locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
             for row in await locked.fetchall() if locked else ():
-                look, reading = told[row.id, row.due_at]
+                look, reading = told.pop((row.id, row.due_at))
                 record = record_of(row)
                 news = _dated(read_news(row.id, record, reading), row.seen_at)
                 following.append(self._next(look, row, reading, record, news.change))
                 if news.change is not None:
                     found[look] = news
                     took += self._learned(row, news.change.after)
+            following += [self._soon(look) for look, _ in told.values()]
             await self._follow(pipe, following)
             if took:
                 panels, services, seconds = zip(*took, strict=True)
@@ -238,6 +240,11 @@ class Polls:
         seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)
         remains = None if reading is None else reading.remains
         return _Next(look, seconds, reading is not None, change is not None, after.state.is_final, remains)
+
+    def _soon(self, look: Look) -> _Next:
+        """For what couldn't be locked; it does nothing where the claim is no longer ours."""
+        settling = record_of(look.known).state.is_final
+        return _Next(look, self._pace.fastest, seen=False, changed=False, settling=settling, remains=None)
 
     def _next_look(self, row: Any, after: OrderRecord, *, changed: bool, late: float) -> float | None:
         if after.state.is_final:

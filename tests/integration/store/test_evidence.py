@@ -1,11 +1,14 @@
 """What is on record about orders whose reply was lost, and how a verdict on one is written."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from unittest.mock import ANY
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -234,6 +237,16 @@ class TestSettle:
         assert (poll.due_at - order.updated_at).total_seconds() == FIRST_LOOK
         assert database.all("SELECT FROM examinations") == []
         assert await evidence.questions() == []
+
+    async def test_not_while_somebody_else_has_locked_the_order(
+        self, evidence: Evidence, database: Database, question: OpenQuestion
+    ) -> None:
+        with psycopg.connect(database.url) as somebody:
+            somebody.execute("SELECT FROM orders FOR UPDATE")
+            for verdict in (Linked("101"), Absent(), UNDECIDED):
+                assert await evidence.settle(question, verdict, suggest_only=False) is None
+        assert await only(evidence) == replace(question, now=ANY)
+        assert await evidence.settle(question, Linked("101"), suggest_only=False) is not None
 
     async def test_absent(
         self, evidence: Evidence, orders: Orders, database: Database, worker_id: UUID, question: OpenQuestion

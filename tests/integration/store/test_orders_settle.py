@@ -14,7 +14,7 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders import Claimed
 from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.requests import AddRequest
-from worker.store.orders import NotInHandError, Orders, Outcomes
+from worker.store.orders import HeldUpError, NotInHandError, Orders, Outcomes
 from worker.store.workers import Workers
 
 ACCEPTED = Accepted("500")
@@ -420,7 +420,7 @@ class TestTakeOver:
         await workers.end(worker_id)
         bunches = [claimed[i::4] for i in range(4)]
         await asyncio.gather(
-            *(orders.settle([(one, Accepted(str(one.token))) for one in bunch]) for bunch in bunches),
+            *(settle_in_the_end(orders, [(one, Accepted(str(one.token))) for one in bunch]) for bunch in bunches),
             *(orders.take_over() for _ in range(2)),
         )
         assert database.all("SELECT DISTINCT state FROM orders") == [("submitted",)]
@@ -428,21 +428,47 @@ class TestTakeOver:
         assert database.scalar("SELECT count(*) FROM polls") == 40
 
 
-async def test_an_outcome_waits_for_a_take_over_and_builds_on_it(
-    orders: Orders, database: Database, claim: Claim
-) -> None:
-    (claimed,) = await claim(1)
+async def settle_in_the_end(orders: Orders, outcomes: Outcomes) -> None:
+    """As the recorder does it."""
+    while outcomes:
+        try:
+            await orders.settle(outcomes)
+        except HeldUpError as held_up:
+            outcomes = [(claimed, outcome) for claimed, outcome in outcomes if claimed.token in held_up.tokens]
+        else:
+            return
+
+
+async def test_an_outcome_that_meets_a_take_over_builds_on_it(orders: Orders, database: Database, claim: Claim) -> None:
+    claimed, other = await claim(2)
     with psycopg.connect(database.url) as taking_over:
-        taking_over.execute("UPDATE orders SET state = 'unconfirmed'")
-        taking_over.execute("UPDATE submissions SET outcome = 'lease_ended', ended_at = now()")
-        settling = asyncio.create_task(orders.settle([(claimed, ACCEPTED)]))
-        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        while not database.all(waiting):  # noqa: ASYNC110 - Postgres tells nobody that a session waits
-            await asyncio.sleep(0.01)
-    await settling
+        taking_over.execute("UPDATE orders SET state = 'unconfirmed' WHERE id = %s", [claimed.order_id])
+        taking_over.execute(
+            "UPDATE submissions SET outcome = 'lease_ended', ended_at = now() WHERE id = %s", [claimed.token]
+        )
+        with pytest.raises(HeldUpError) as held_up:
+            await orders.settle([(claimed, ACCEPTED), (other, Accepted("502"))])
+    assert held_up.value.tokens == {claimed.token}
+    assert [change.order_id for change in held_up.value.changes] == [other.order_id]
+    assert database.submission(other.token).outcome == "accepted"
+    await orders.settle([(claimed, ACCEPTED)])
     event = database.events(claimed.order_id)[-1]
     assert (event.state_before, event.state_after) == ("unconfirmed", "submitted")
     assert database.submission(claimed.token).outcome == "accepted"
+
+
+async def test_a_claim_takes_along_no_outcome_of_an_order_that_is_locked(
+    orders: Orders, database: Database, worker_id: UUID, claim: Claim
+) -> None:
+    claimed, other = await claim(2)
+    waiting = database.add_order()
+    with psycopg.connect(database.url) as somebody:
+        somebody.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [claimed.order_id])
+        outcomes = [(claimed, ACCEPTED), (other, Accepted("502"))]
+        with pytest.raises(NotInHandError):
+            await orders.claim("default", worker_id, 1, send_all, outcomes=outcomes)
+    assert database.submission(other.token).outcome is None
+    assert database.order(waiting).state == "pending"
 
 
 async def test_open_claims_are_those_without_an_outcome(

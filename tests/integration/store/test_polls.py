@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -123,6 +124,29 @@ async def test_without_news_the_order_is_not_written(
     assert (poll.seen_at > changed_at) == ("500" in readings)
     # Still for 4,000 s, it is looked at again after an eighth of that; a little more, since this look was late.
     assert 495 < poll.wait.total_seconds() < 600
+
+
+@pytest.mark.parametrize("state", ["submitted", "completed"])
+async def test_news_of_an_order_that_is_locked_waits_and_that_of_others_does_not(
+    polls: Polls, database: Database, state: str
+) -> None:
+    locked = database.add_submitted("500", state=state, panel_status="In progress")
+    other = database.add_submitted("501")
+    database.execute("UPDATE polls SET settling = (SELECT state <> 'submitted' FROM orders WHERE id = order_id)")
+    looks = await polls.claim("default", 10)
+    seen_at = database.poll(locked).seen_at
+    readings = {"500": OrderReading("Partial"), "501": OrderReading("Partial")}
+    with psycopg.connect(database.url) as somebody:
+        somebody.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [locked])
+        found = await record(polls, looks, readings)
+    assert [look.order_id for look in found] == [other]
+    assert database.order(locked).state == state
+    poll = database.one("SELECT *, due_at - now() AS wait FROM polls WHERE order_id = %s", [locked])
+    assert seen_again_soon(poll.wait + timedelta(seconds=1))
+    assert (poll.seen_at, poll.settling) == (seen_at, state != "submitted")
+    database.execute("UPDATE polls SET due_at = now() WHERE order_id = %s", [locked])
+    await record(polls, [await only_look(polls)], readings)
+    assert database.order(locked).state == "partial"
 
 
 async def test_an_event_says_when_its_news_was_not_there_yet(polls: Polls, database: Database) -> None:

@@ -12,7 +12,7 @@ from worker.domain.outcome import Accepted
 from worker.domain.requests import AddRequest
 from worker.jobs import recorder as recorder_module
 from worker.jobs.recorder import Recorder, Result
-from worker.store.orders import Orders, Outcomes
+from worker.store.orders import HeldUpError, Orders, Outcomes
 
 #: Seconds. Far longer than anything here takes, and never waited for where all is well.
 LONG = 10.0
@@ -26,12 +26,16 @@ class Table:
         self.may_write = asyncio.Event()
         self.may_write.set()
         self.fails = False
+        self.locked: set[int] = set()
 
     async def settle(self, outcomes: Outcomes) -> list[object]:
         await self.may_write.wait()
         if self.fails:
             raise ConnectionError
-        self.bunches.append([claimed.token for claimed, _ in outcomes])
+        tokens = {claimed.token for claimed, _ in outcomes}
+        self.bunches.append(sorted(tokens - self.locked))
+        if held_up := tokens & self.locked:
+            raise HeldUpError(held_up, [])
         return []
 
 
@@ -185,6 +189,33 @@ async def test_whoever_waits_no_more_keeps_no_other_waiting(recorder: Recorder, 
     await written(results[1])
     assert recorder.unwritten == []
     assert table.bunches == [[1, 2]]
+
+
+async def test_what_is_held_up_is_put_off_and_holds_up_no_other(recorder: Recorder, table: Table) -> None:
+    table.locked = {1}
+    held_up = put(recorder, 1)
+    await written(put(recorder, 2))
+    assert not held_up.done()
+    assert [result.claimed.token for result in recorder.unwritten] == [1]
+    assert await _tokens(recorder) == []  # a claim goes on without it
+    table.locked = set()
+    await written(held_up)
+    assert table.bunches == [[2], [1]]
+    assert recorder.unwritten == []
+
+
+async def test_what_stays_held_up_is_tried_less_and_less_often(
+    recorder: Recorder, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[int] = []
+    monkeypatch.setattr(recorder_module, "back_off", lambda count, **_: failures.append(count) or 0.0)
+    table.locked = {1}
+    held_up = put(recorder, 1)
+    await turns()
+    table.locked = set()
+    await written(held_up)
+    assert len(failures) > 1
+    assert failures == list(range(1, len(failures) + 1))
 
 
 async def test_what_can_not_be_written_is_kept(
