@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from worker.jobs.readiness import Readiness
 from worker.jobs.reconcile import Reconcile, Rules
 from worker.jobs.recorder import Recorder, Result
 from worker.jobs.refills import Refills
-from worker.jobs.runner import Runner
+from worker.jobs.runner import Runner, Work
 from worker.jobs.services import Services
 from worker.jobs.snapshot import Snapshot
 from worker.jobs.statuses import Statuses
@@ -89,13 +89,20 @@ class Works:
     listening: bool = False  #: whether inserts are announced to us
 
     def add(
-        self, every: float, job: str, run: Callable[[], Awaitable[None]], *, panel: str = "", timeout: float = 0.0
+        self,
+        every: float,
+        job: str,
+        run: Work,
+        *,
+        panel: str = "",
+        timeout: float = 0.0,
+        at_end: Work | None = None,
     ) -> None:
         """Have a job run at once, then every so many seconds, and whenever its runner is woken.
 
-        `timeout` is that of its calls, in seconds.
+        `timeout` is that of its calls, in seconds. `at_end`: what the drain has to do when all runs are over.
         """
-        runner = Runner(job, run, self.metrics, panel=panel)
+        runner = Runner(job, run, self.metrics, panel=panel, at_end=at_end)
         self.runners.append(runner)
         longest = every + timeout + STANDS_STILL
         self.turns.append(partial(self.health.hearts.watch, f"{job} {panel}".strip(), longest, runner.turn))
@@ -205,7 +212,7 @@ def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncE
     statuses = Statuses(upstream, Polls(work, pace, lease=lease, on_change=on_change))
     refills = Refills(upstream, Requests(work, "refills", lease=lease, on_change=on_change), pace)
     cancels = Cancels(upstream, Requests(work, "cancels", lease=lease, on_change=on_change), pace)
-    works.add(schedule.submit, "submit", submit.run, panel=name, timeout=timeout)
+    works.add(schedule.submit, "submit", submit.run, panel=name, timeout=timeout, at_end=submit.return_unsent)
     works.add(schedule.statuses, "statuses", statuses.run, panel=name, timeout=timeout)
     works.add(schedule.refills, "refills", refills.run, panel=name, timeout=timeout)
     works.add(schedule.cancels, "cancels", cancels.run, panel=name, timeout=timeout)

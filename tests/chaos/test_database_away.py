@@ -165,6 +165,32 @@ async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_p
 
 
 @pytest.mark.parametrize("what", ["claim", TOGETHER])
+async def test_a_claim_whose_answer_is_lost_as_the_worker_is_told_to_stop(
+    what: str, database_url: str, tmp_path: Path
+) -> None:
+    """It is certain that its orders weren't sent, and nobody else can know."""
+    lost = asyncio.Event()
+
+    async def lose(point: Point) -> None:
+        if point == Point(what, Instant.DONE) and not lost.is_set():
+            told.process.terminate()
+            lost.set()
+            raise CutError
+
+    async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
+        it.comes_to(what)
+        async with it.worker() as told:
+            await it.base()
+            it.watch(lose)
+            it.work()
+            await asyncio.wait_for(lost.wait(), 30)
+            assert await asyncio.wait_for(told.process.wait(), 30) == 0
+        assert it.tables.rows("SELECT id FROM orders WHERE state IN ('submitting', 'unconfirmed')") == []
+        await it.finish()
+        assert it.untrue() == []
+
+
+@pytest.mark.parametrize("what", ["claim", TOGETHER])
 async def test_a_commit_that_takes_effect_after_its_connection_was_lost(
     what: str, database_url: str, tmp_path: Path
 ) -> None:

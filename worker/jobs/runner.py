@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import structlog
 
@@ -10,16 +11,24 @@ from worker.observe.health import beat
 
 _log = structlog.get_logger()
 
+Work: TypeAlias = Callable[[], Awaitable[None]]
+
+#: Seconds until what is to be done at the end is tried again.
+TRY_AGAIN = 1.0
+
 
 class Runner:
     """Runs one job, never twice at once. A wake-up during a run leads to another run: none is lost."""
 
-    def __init__(self, job: str, run: Callable[[], Awaitable[None]], observer: JobObserver, *, panel: str = "") -> None:
-        """`panel` is empty for a job that is for all panels."""
+    def __init__(
+        self, job: str, run: Work, observer: JobObserver, *, panel: str = "", at_end: Work | None = None
+    ) -> None:
+        """`panel` is empty for a job that is for all panels. `at_end` is to be done once no other run follows."""
         self.job = job
         self.panel = panel
         self._run = run
         self._observer = observer
+        self._at_end = at_end
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -40,12 +49,20 @@ class Runner:
             await self._woken.wait()
             beat()
             if self._stopping:
-                return
+                break
             self._woken.clear()
-            try:
-                await self._run()
-            except Exception:  # noqa: BLE001 - a job that throws is reported, and runs again at its next tick
-                _log.exception("job_failed", job=self.job, **({"panel": self.panel} if self.panel else {}))
-                self._observer.job_failed(self.job, self.panel)
-            else:
-                self._observer.job_succeeded(self.job, self.panel)
+            await self._succeeds(self._run)
+        # The database tells nobody that it is back.
+        while self._at_end is not None and not await self._succeeds(self._at_end):  # noqa: ASYNC110
+            await asyncio.sleep(TRY_AGAIN)
+
+    async def _succeeds(self, work: Work) -> bool:
+        """A job that throws is reported, and runs again at its next tick."""
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it is, it must not end the loop
+            _log.exception("job_failed", job=self.job, **({"panel": self.panel} if self.panel else {}))
+            self._observer.job_failed(self.job, self.panel)
+            return False
+        self._observer.job_succeeded(self.job, self.panel)
+        return True

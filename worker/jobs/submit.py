@@ -64,7 +64,7 @@ class Submit:
         self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
 
     async def run(self) -> None:
-        await self._return_unsent()
+        await self.return_unsent()
         while want := await self._orders.runnable(self._upstream.name, BUNCH):
             while want:
                 with self._recorder.claim_to_come():
@@ -155,8 +155,11 @@ class Submit:
             _log.exception("add_failed", order_id=claimed.order_id, panel=self._upstream.name)
             return Unknown("the call broke off inside the worker")
 
-    async def _return_unsent(self) -> None:
-        """After a claim whose commit wasn't answered: what it put down as intended was certainly never sent."""
+    async def return_unsent(self) -> None:
+        """After a claim whose commit wasn't answered: what it put down as intended was certainly never sent.
+
+        Nobody but this worker can know, so it has to be done before its end, too.
+        """
         if self._doubtful is None:
             return
         for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
