@@ -1,4 +1,7 @@
-"""Orders that somebody else has locked, as a transaction does that was left open: they wait, and the others don't."""
+"""Orders that somebody else has locked, as a transaction does that was left open: they wait, and the others don't.
+
+Or has deleted while they were on their way: what came of them is told.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ import psycopg
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
-from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox import Sandbox, SandboxOptions, ledger
 
 #: Seconds, far less than what a statement waits for a lock.
 SOON = 5.0
@@ -53,6 +56,24 @@ async def test_a_worker_that_is_stopped_meanwhile_tells_what_it_could_not_write(
         (told,) = daemon.events("result_not_written")
         assert told["order_id"] == order_id
         assert tables.value("SELECT count(*) FROM orders WHERE state = 'submitted'") == 7
+
+
+async def test_of_an_order_that_is_deleted_while_it_is_sent_the_panels_word_is_told(
+    tables: Tables, tmp_path: Path
+) -> None:
+    async with Sandbox(SandboxOptions(balance=Decimal(10_000), latency=0.5)) as sandbox:
+        async with worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
+            insert(tables.url, orders(8, seed=1, services=[1, 3]))
+            await tables.until("SELECT EXISTS (SELECT FROM orders WHERE state = 'submitting')")
+            (deleted,) = tables.rows(
+                "DELETE FROM orders WHERE id = (SELECT min(id) FROM orders WHERE state = 'submitting') RETURNING link"
+            )
+            told = await daemon.said("order_result_late")
+            await tables.until("SELECT count(*) = 7 FROM orders WHERE state = 'submitted'")
+            assert await daemon.stop() == 0
+        (taken,) = [entry for entry in ledger.orders(sandbox.panel) if entry["link"] == deleted["link"]]
+        assert told["panel_order_id"] == taken["id"]
+    assert daemon.events("job_failed", "results_not_written", "order_unconfirmed") == []
 
 
 async def test_an_order_that_is_locked_as_news_of_it_comes_holds_up_no_other(tables: Tables, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ _HOLD = text("""
 """)
 
 _SUBMISSIONS = text(f"""
-    SELECT s.id AS token, s.order_id, s.outcome, o.attempts, o.panel,
+    SELECT s.id AS token, s.outcome, false AS deleted,
         s.id = (SELECT max(n.id) FROM submissions n WHERE n.order_id = s.order_id) AS newest,
         {RECORD_COLUMNS}
     FROM submissions s JOIN orders o ON o.id = s.order_id
@@ -143,7 +143,12 @@ _SUBMISSIONS = text(f"""
     FOR NO KEY UPDATE OF o, s SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
-_THERE = text("SELECT id FROM submissions WHERE id = ANY(CAST(:token AS bigint[]))")
+#: Those, too, whose order somebody else has locked, or deleted.
+_ALL_SUBMISSIONS = text("""
+    SELECT s.id AS token, s.outcome, o.id IS NULL AS deleted
+    FROM submissions s LEFT JOIN orders o ON o.id = s.order_id
+    WHERE s.id = ANY(CAST(:token AS bigint[]))
+""")
 
 #: Locks them, and fails unless all stand as their claims left them, and nobody else has locked one: what is sent in
 #: the same breath is then undone.
@@ -176,6 +181,14 @@ ORPHANED = text(f"""
     LIMIT 1000
     FOR NO KEY UPDATE OF o, s SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
+
+#: Of orders that somebody has deleted: nobody else comes upon these.
+ORPHANED_OF_NONE = text(f"""
+    UPDATE submissions s SET outcome = '{LEASE_ENDED}', ended_at = clock_timestamp()
+    WHERE s.outcome IS NULL
+        AND EXISTS (SELECT FROM workers w WHERE w.id = s.worker_id AND w.ended_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM orders o WHERE o.id = s.order_id)
+""")  # noqa: S608 - our own word
 
 #: One probe of the index for each panel, however many rows wait.
 PANELS_WAITING = text("""
@@ -403,19 +416,20 @@ class Orders:
         tokens = {"token": literal(by_token)}
         async with changing_together(self._pipelines, self._on_change) as transaction:
             pipe = transaction.pipe
-            free, there = await pipe.execute(_SUBMISSIONS, tokens), await pipe.execute(_THERE, tokens)
-            rows = await free.fetchall()
-            locked = {row.id for row in await there.fetchall()} - {row.token for row in rows}
+            ours, every = await pipe.execute(_SUBMISSIONS, tokens), await pipe.execute(_ALL_SUBMISSIONS, tokens)
+            rows = await ours.fetchall()
+            locked = {row.token for row in rows}
+            left = [row for row in await every.fetchall() if row.token not in locked]
             news = {
                 row.token: _settled(row, *by_token[row.token])
-                for row in rows
+                for row in (*rows, *(row for row in left if row.deleted))
                 if _is_news(by_token[row.token][1], row.outcome)
             }
             changes = [change for change in news.values() if change is not None]
             await close(pipe, {token: (by_token[token][1], word_of(by_token[token][1], news[token])) for token in news})
             await watch(pipe, changes, self._first_look)
             await transaction.write(changes)
-        return changes, locked
+        return changes, {row.token for row in left if not row.deleted}
 
     async def panels_waiting(self) -> list[str]:
         """The panels for which rows are pending."""
@@ -440,6 +454,7 @@ class Orders:
         async with changing(self._engine, self._on_change) as transaction:
             connection = transaction.connection
             await connection.execute(_EXPIRED_WORKERS)
+            await connection.execute(ORPHANED_OF_NONE)
             rows = (await connection.execute(ORPHANED)).all()
             changes = [
                 unconfirmed(row.order_id, record_of(row), "worker_lost", "the worker died with the call in hand")
@@ -482,6 +497,8 @@ def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
 
 
 def _settled(row: Any, claimed: Claimed, outcome: AddOutcome) -> Change | None:
+    if row.deleted:
+        return too_late(claimed.order_id, outcome, OrderRecord(OrderState.SUBMITTING))
     record = record_of(row)
     match record.state:
         case OrderState.SUBMITTING if row.newest:

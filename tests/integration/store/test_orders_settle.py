@@ -412,6 +412,17 @@ class TestTakeOver:
         assert sorted(change.order_id for changes in taken for _, change in changes) == [one.order_id for one in left]
         assert database.scalar("SELECT count(*) FROM order_events WHERE kind = 'unconfirmed'") == 50
 
+    async def test_a_call_for_an_order_that_was_deleted_is_open_no_longer(
+        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    ) -> None:
+        (claimed,) = await claim(1)
+        database.execute("DELETE FROM orders")
+        assert await orders.take_over() == []
+        assert database.submission(claimed.token).outcome is None
+        await workers.end(worker_id)
+        assert await orders.take_over() == []
+        assert database.submission(claimed.token).outcome == "lease_ended"
+
     async def test_take_over_beside_the_outcomes_themselves(
         self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
@@ -455,6 +466,23 @@ async def test_an_outcome_that_meets_a_take_over_builds_on_it(orders: Orders, da
     event = database.events(claimed.order_id)[-1]
     assert (event.state_before, event.state_after) == ("unconfirmed", "submitted")
     assert database.submission(claimed.token).outcome == "accepted"
+
+
+@pytest.mark.parametrize(("outcome", "word"), [(ACCEPTED, "accepted_late"), (NO_MONEY, "refused")])
+async def test_what_the_panel_said_of_an_order_that_was_deleted_meanwhile_is_on_record(
+    orders: Orders, database: Database, claim: Claim, outcome: AddOutcome, word: str
+) -> None:
+    deleted, other = await claim(2)
+    database.execute("DELETE FROM orders WHERE id = %s", [deleted.order_id])
+    outcomes = [(deleted, outcome), (other, Accepted("502"))]
+    late, submitted = sorted(await orders.settle(outcomes), key=lambda change: change.order_id)
+    assert (late.order_id, submitted.order_id) == (deleted.order_id, other.order_id)
+    event = database.events(deleted.order_id)[-1]
+    assert (event.kind, event.state_before, event.state_after) == ("late_result", "submitting", "submitting")
+    assert event.detail == late.detail
+    assert database.submission(deleted.token).outcome == word
+    assert database.order(other.order_id).state == "submitted"
+    assert await orders.settle(outcomes) == []
 
 
 async def test_a_claim_takes_along_no_outcome_of_an_order_that_is_locked(

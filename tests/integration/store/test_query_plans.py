@@ -185,6 +185,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     ),
     "orders.expired_workers": (orders._EXPIRED_WORKERS, {}),
     "orders.orphaned": (orders.ORPHANED, {}),
+    "orders.orphaned_of_none": (orders.ORPHANED_OF_NONE, {}),
     "orders.panels_waiting": (orders.PANELS_WAITING, {}),
     "orders.open_claims": (orders._OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
     "changes.write": (changes.WRITE, WRITE),
