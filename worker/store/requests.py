@@ -108,10 +108,13 @@ def _reject_pointless(table: RequestTable) -> TextClause:
     return text(f"""
         UPDATE {table} r SET
             state = 'rejected', error_code = :code, error = :error, finished_at = now(), updated_at = now()
-        FROM orders o
-        WHERE o.id = r.order_id AND r.state = 'pending'
-            AND o.panel_order_id IS NULL AND o.state IN ('rejected', 'canceled')
-        RETURNING r.id, r.order_id, o.panel
+        FROM (
+            SELECT r.id, o.panel FROM {table} r JOIN orders o ON o.id = r.order_id
+            WHERE r.state = 'pending' AND o.panel_order_id IS NULL AND o.state IN ('rejected', 'canceled')
+            FOR NO KEY UPDATE OF r SKIP LOCKED
+        ) pointless
+        WHERE r.id = pointless.id
+        RETURNING r.id, r.order_id, pointless.panel
     """)  # noqa: S608 - names of ours
 
 

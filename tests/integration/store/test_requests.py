@@ -170,6 +170,16 @@ async def test_a_request_about_an_order_that_never_came_to_be_is_rejected(
     assert await either.reject_pointless() == []
 
 
+async def test_a_pointless_request_that_somebody_has_locked_holds_up_no_other(
+    either: Requests, table: str, database: Database
+) -> None:
+    locked, other = (database.insert(table, order_id=database.add_order(state="rejected")) for _ in range(2))
+    with psycopg.connect(database.url) as somebody:
+        somebody.execute(f"SELECT FROM {table} WHERE id = %s FOR UPDATE", [locked])
+        assert [ended.request_id for ended in await either.reject_pointless()] == [other]
+    assert [ended.request_id for ended in await either.reject_pointless()] == [locked]
+
+
 class TestCancelUnsent:
     async def test_it_ends_here(self, cancels: Requests, database: Database) -> None:
         order_id = database.add_order(error_code="not_sent", error="no route", retry_at="infinity")
