@@ -400,7 +400,7 @@ class Orders:
         return new
 
     async def _settle_each(self, outcomes: Outcomes) -> tuple[list[Change], set[int]]:
-        """The changes, and the tokens of what is locked."""
+        """The changes, and the tokens of what somebody else has locked."""
         try:
             return await self._settle(outcomes)
         except _NOT_AS_IT_IS as error:
@@ -416,10 +416,10 @@ class Orders:
         tokens = {"token": literal(by_token)}
         async with changing_together(self._pipelines, self._on_change) as transaction:
             pipe = transaction.pipe
-            ours, every = await pipe.execute(_SUBMISSIONS, tokens), await pipe.execute(_ALL_SUBMISSIONS, tokens)
-            rows = await ours.fetchall()
-            locked = {row.token for row in rows}
-            left = [row for row in await every.fetchall() if row.token not in locked]
+            free, every = await pipe.execute(_SUBMISSIONS, tokens), await pipe.execute(_ALL_SUBMISSIONS, tokens)
+            rows = await free.fetchall()
+            ours = {row.token for row in rows}
+            left = [row for row in await every.fetchall() if row.token not in ours]
             news = {
                 row.token: _settled(row, *by_token[row.token])
                 for row in (*rows, *(row for row in left if row.deleted))
