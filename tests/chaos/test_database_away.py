@@ -136,26 +136,37 @@ async def test_work_goes_on_when_it_is_back(
         assert it.untrue() == []
 
 
+class Loses:
+    """Loses the answer at a point, once."""
+
+    def __init__(self, point: Point) -> None:
+        self._point = point
+        self.meanwhile: Callable[[], None] | None = None
+        self.lost = asyncio.Event()
+
+    async def watch(self, point: Point) -> None:
+        if point != self._point or self.lost.is_set():
+            return
+        if self.meanwhile is not None:
+            self.meanwhile()
+        self.lost.set()
+        raise CutError
+
+
 @pytest.mark.parametrize(
     "what",
     ["claim", TOGETHER, "settle", "look record", "refill record", "cancel record", "cancel here"],
 )
 async def test_a_commit_whose_answer_is_lost(what: str, database_url: str, tmp_path: Path) -> None:
     """It took effect, and the worker, which lives on, doesn't know."""
-    lost = asyncio.Event()
-
-    async def lose(point: Point) -> None:
-        if point == Point(what, Instant.DONE) and not lost.is_set():
-            lost.set()
-            raise CutError
-
+    loses = Loses(Point(what, Instant.DONE))
     async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
         it.comes_to(what)
         async with it.worker() as daemon:
             await it.base()
-            it.watch(lose)
+            it.watch(loses.watch)
             it.work()
-            await asyncio.wait_for(lost.wait(), 30)
+            await asyncio.wait_for(loses.lost.wait(), 30)
             await it.tables.until(NOTHING_IN_HAND)
             # It was certain all the time that these were not sent, or what became of them.
             assert it.tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'") == 0
@@ -169,21 +180,15 @@ async def test_a_claim_whose_answer_is_lost_as_the_worker_is_told_to_stop(
     what: str, database_url: str, tmp_path: Path
 ) -> None:
     """It is certain that its orders weren't sent, and nobody else can know."""
-    lost = asyncio.Event()
-
-    async def lose(point: Point) -> None:
-        if point == Point(what, Instant.DONE) and not lost.is_set():
-            told.process.terminate()
-            lost.set()
-            raise CutError
-
+    loses = Loses(Point(what, Instant.DONE))
     async with stage(database_url, tmp_path, RECONCILE__MODE="off") as it:
         it.comes_to(what)
         async with it.worker() as told:
             await it.base()
-            it.watch(lose)
+            loses.meanwhile = told.process.terminate
+            it.watch(loses.watch)
             it.work()
-            await asyncio.wait_for(lost.wait(), 30)
+            await asyncio.wait_for(loses.lost.wait(), 30)
             assert await asyncio.wait_for(told.process.wait(), 30) == 0
         assert it.tables.rows("SELECT id FROM orders WHERE state IN ('submitting', 'unconfirmed')") == []
         await it.finish()
