@@ -1,13 +1,13 @@
-"""Alembic's entry. `worker.store.migrate` hands over a connection; by hand, the environment names the database."""
+"""Alembic's entry: `worker.store.schema.migrate` passes a connection; by hand, the environment names the database."""
 
 import os
 
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from worker.store.engine import sqlalchemy_url
-from worker.store.revision import note
-from worker.store.tables import metadata
+from worker.store.db.engine import sqlalchemy_url
+from worker.store.schema.revision import note
+from worker.store.schema.tables import metadata
 
 
 def migrate(connection: Connection) -> None:

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import new_database
-from worker.store.embedded import embedded_postgres
+from worker.store.schema.embedded import embedded_postgres
 
 RUN = pytest.StashKey[str]()
 
@@ -87,7 +87,7 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template_database(postgres: str, pytestconfig: pytest.Config) -> str:
     """The name of a migrated database, made once in a run."""
-    from worker.store.migrate import migrate
+    from worker.store.schema.migrate import migrate
 
     template = f"{pytestconfig.stash[RUN]}_template"
     with psycopg.connect(postgres, autocommit=True) as admin:

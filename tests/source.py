@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.domain.orders import EventKind
-from worker.domain.outcome import Reason
+from worker.domain.orders.changes import EventKind
+from worker.domain.orders.outcomes import Reason
 
 ROOT = Path(__file__).parents[1]
 

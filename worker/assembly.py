@@ -11,47 +11,47 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
-from worker.domain.pace import Pace
-from worker.jobs.abandoned import Abandoned
+from worker.domain.polling import Pace
 from worker.jobs.audit import Audit
 from worker.jobs.balance import Balance
+from worker.jobs.blocking_sessions import Abandoned
 from worker.jobs.cancels import Cancels
-from worker.jobs.gate import Gate
 from worker.jobs.housekeeping import Housekeeping
-from worker.jobs.in_flight import InFlight
-from worker.jobs.lease import Lease
-from worker.jobs.observer import Tracer
+from worker.jobs.machinery.gate import Gate
+from worker.jobs.machinery.in_flight import InFlight
+from worker.jobs.machinery.lease import Lease
+from worker.jobs.machinery.observer import Tracer
+from worker.jobs.machinery.recorder import Recorder, Result
+from worker.jobs.machinery.runner import Runner, Work
+from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.readiness import Readiness
 from worker.jobs.reconcile import Reconcile, Rules
-from worker.jobs.recorder import Recorder, Result
 from worker.jobs.refills import Refills
-from worker.jobs.runner import Runner, Work
 from worker.jobs.services import Services
 from worker.jobs.snapshot import Snapshot
 from worker.jobs.statuses import Statuses
 from worker.jobs.submit import Submit
 from worker.jobs.sweep import Sweep
-from worker.jobs.upstream import Upstream
-from worker.observe.health import Health
+from worker.observe.liveness import Health
 from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
-from worker.settings import PanelSettings, ReconcileMode, Settings
-from worker.store.abandoned import end_abandoned
-from worker.store.archive import Archive
-from worker.store.audit import Audits
-from worker.store.balances import Balances
-from worker.store.budget import Budget
-from worker.store.catalogue import Catalogue
-from worker.store.engine import connections_in_use, most_connections
-from worker.store.evidence import Evidence
-from worker.store.orders import Orders
-from worker.store.overview import overview
-from worker.store.periodic import PeriodicJob
-from worker.store.polls import Polls
-from worker.store.requests import Requests
-from worker.store.revision import head, schema_of
-from worker.store.workers import Workers
+from worker.settings.model import PanelSettings, ReconcileMode, Settings
+from worker.store.db.engine import connections_in_use, most_connections
+from worker.store.queue.orders import Orders
+from worker.store.queue.polls import Polls
+from worker.store.queue.refills_and_cancels import Requests
+from worker.store.records.archive import Archive
+from worker.store.records.audit import Audits
+from worker.store.records.balances import Balances
+from worker.store.records.catalogue import Catalogue
+from worker.store.records.evidence import Evidence
+from worker.store.schema.revision import head, schema_of
+from worker.store.shared.blocking_sessions import end_abandoned
+from worker.store.shared.budget import Budget
+from worker.store.shared.leases import Workers
+from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.views.overview import overview
 
 #: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.
 OFFER_EVERY = 15.0

@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
 from worker.assembly import STANDS_STILL, Works, assemble
-from worker.domain.orders import outcome_detail
-from worker.domain.pace import back_off
-from worker.jobs.lease import RENEW_EVERY, Lease
-from worker.jobs.observer import Tracer
-from worker.jobs.supervised import Supervised
+from worker.domain.orders.changes import outcome_detail
+from worker.domain.polling import back_off
+from worker.jobs.machinery.lease import RENEW_EVERY, Lease
+from worker.jobs.machinery.observer import Tracer
+from worker.jobs.machinery.supervised import Supervised
 from worker.observe.endpoints import CannotListenError, serve
-from worker.observe.health import beat
-from worker.settings import Address, Settings, SettingsError, Tracing
-from worker.store.engine import make_engine
-from worker.store.listen import PooledError, notifications
+from worker.observe.liveness import beat
+from worker.settings.model import Address, Settings, SettingsError, Tracing
+from worker.store.db.engine import make_engine
+from worker.store.db.listen import PooledError, notifications
 
 _log = structlog.get_logger()
 

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from worker.domain.status import read_order_status
-from worker.sandbox import Sandbox, ledger
+from worker.domain.orders.statuses import read_order_status
+from worker.sandbox import Sandbox
+from worker.sandbox.panel import ledger
 
 
 class Tables:

@@ -20,7 +20,8 @@ from tests.acceptance.conftest import NUMBERS, Tables, differences
 from tests.acceptance.daemon import Daemon, settings_for, worker
 from tests.acceptance.panel_side import all_seen, all_settled, order, read_again
 from tests.acceptance.samples import Row, insert, orders
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, ledger
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
+from worker.sandbox.panel import ledger
 
 #: Money from outside, in the middle of the first season.
 TOP_UP = Decimal("1234.56789")

@@ -14,10 +14,11 @@ from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.panel_side import all_seen, all_settled, order, read_again, shop
 from tests.acceptance.samples import insert, orders
-from worker.domain.outcome import Accepted
-from worker.domain.requests import AddRequest
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted
 from worker.panel import PanelClient
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, cheats, ledger
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
+from worker.sandbox.panel import cheats, ledger
 
 BY_HAND = "https://example.com/by-hand"
 

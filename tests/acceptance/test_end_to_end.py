@@ -6,7 +6,8 @@ from pathlib import Path
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
-from worker.sandbox import Sandbox, SandboxOptions, ledger
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
 
 ORDERS = 1000
 REQUESTS = 100

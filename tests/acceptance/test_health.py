@@ -16,9 +16,9 @@ from tests.acceptance.panel_side import order
 from tests.acceptance.samples import insert, orders
 from tests.deploy import prometheus
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions
-from worker.sandbox.faults import Where
-from worker.store.embedded import embedded_postgres
-from worker.store.migrate import migrate
+from worker.sandbox.misbehaviour.faults import Where
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 ORDERS = 200
 LOST = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
-from worker.sandbox import Sandbox, SandboxOptions, ledger
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
 
 KILLS = 5
 

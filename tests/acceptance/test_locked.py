@@ -14,7 +14,8 @@ import psycopg
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
-from worker.sandbox import Sandbox, SandboxOptions, ledger
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
 
 #: Seconds, far less than what a statement waits for a lock.
 SOON = 5.0

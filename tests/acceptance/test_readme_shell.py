@@ -20,8 +20,8 @@ from tests.acceptance.commands.command import ended, inherited, line_with, runni
 from tests.command_tree import with_option
 from tests.integration.cli.conftest import add_unconfirmed
 from tests.integration.store.plain_sql import Database
-from worker.domain.outcome import Accepted
-from worker.domain.requests import AddRequest
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox
 

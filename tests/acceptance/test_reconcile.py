@@ -10,7 +10,8 @@ import pytest
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, ledger
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
+from worker.sandbox.panel import ledger
 
 #: Every way in which a reply can be lost.
 LOSSES = (FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.CUT, FaultKind.EMPTY)

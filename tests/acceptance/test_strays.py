@@ -9,7 +9,7 @@ from tests.acceptance.conftest import NUMBERS, Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
 from worker.sandbox import Sandbox, SandboxOptions
-from worker.sandbox.strays import ALL
+from worker.sandbox.misbehaviour.quirks import ALL
 
 #: Types that nobody knows are never guessed at: such orders end rejected.
 TYPELESS = {"types_absent", "types_unknown"}

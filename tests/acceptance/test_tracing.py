@@ -14,7 +14,7 @@ from tests.acceptance.panel_side import all_settled, order
 from tests.acceptance.samples import insert
 from worker import __version__
 from worker.sandbox import Fault, FaultKind, Sandbox
-from worker.sandbox.faults import Where
+from worker.sandbox.misbehaviour.faults import Where
 
 ORDERS = 40
 REFUSED = 3

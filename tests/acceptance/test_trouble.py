@@ -15,7 +15,8 @@ from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import Daemon, settings_for, worker
 from tests.acceptance.panel_side import all_settled, arrivals, end_waiting, order, port_of_ours, shop, told
 from tests.acceptance.samples import insert
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, ledger
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
 
 REPLICAS = 2
 CONCURRENCY = 4

@@ -18,8 +18,8 @@ import psycopg
 from tests.acceptance.daemon import Daemon, worker
 from tests.bench.panel import KEY, REMAINS
 from tests.databases import new_database
-from worker.store.embedded import embedded_postgres
-from worker.store.migrate import migrate
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
 

@@ -23,9 +23,10 @@ from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import Daemon, settings_for, worker
 from tests.acceptance.samples import insert
 from tests.plans import plan_of_options
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, ledger
-from worker.store.embedded import embedded_postgres
-from worker.store.migrate import migrate
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
+from worker.sandbox.panel import ledger
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 REPLICAS = 3
 

@@ -16,7 +16,8 @@ from tests.acceptance.daemon import Daemon, launched, settings_for
 from tests.acceptance.samples import insert
 from tests.chaos.points import CutError, Instant, Point, Watch, let_pass
 from tests.chaos.relays import PanelRelay, PostgresRelay, panel_relay, postgres_relay
-from worker.sandbox import Sandbox, SandboxOptions, ledger
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
 
 #: Seconds. An unconfirmed order is examined so soon, and silence is proof after twice as long.
 SETTLE = 0.5
@@ -68,7 +69,7 @@ class Stage:
     def comes_to(self, *whats: str) -> None:
         """See to it that each of its workers comes to such commits, also where chance has a part in it."""
         if what := next((what for what in whats if what in PATIENCE), None):
-            patience = f"from worker.jobs import recorder; recorder.PATIENCE = {PATIENCE[what]}"
+            patience = f"from worker.jobs.machinery import recorder; recorder.PATIENCE = {PATIENCE[what]}"
             self.command = ("-c", f"{patience}; import worker.cli; worker.cli.main()", "run")
             self.orders = 100  # so that after a first life there are still more than calls can be
 

@@ -17,10 +17,10 @@ from tests.acceptance.daemon import Daemon
 from tests.chaos.points import CutError, Instant, LateError, Point
 from tests.chaos.stage import NOTHING_IN_HAND, TOGETHER, Stage, stage
 from worker import daemon
-from worker.sandbox import ledger
-from worker.store.embedded import embedded_postgres
-from worker.store.engine import make_engine
-from worker.store.migrate import migrate
+from worker.sandbox.panel import ledger
+from worker.store.db.engine import make_engine
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 if TYPE_CHECKING:
     from worker.assembly import Works

@@ -14,13 +14,18 @@ from tests.chaos.stage import NOTHING_IN_HAND, Stage, stage
 CALLS = 8
 
 #: `order-sync run`, to which every order is a quick one: all of its calls may be orders, however slow the machine is.
-ALL_QUICK = "import math; from worker.jobs import gate; gate.QUICK = math.inf; import worker.cli; worker.cli.main()"
+ALL_QUICK = (
+    "import math; from worker.jobs.machinery import gate; gate.QUICK = math.inf; import worker.cli; worker.cli.main()"
+)
 
 #: `order-sync run` with a lease of two seconds, so that one can be seen to run out.
-SHORT_LEASE = "from worker.store import workers; workers.LEASE = 2.0; import worker.cli; worker.cli.main()"
+SHORT_LEASE = "from worker.store.shared import leases; leases.LEASE = 2.0; import worker.cli; worker.cli.main()"
 
 #: `order-sync run` that ends others' sessions after three seconds in place of thirty.
-IMPATIENT = "from worker.store import abandoned; abandoned.LONGEST = 3.0; import worker.cli; worker.cli.main()"
+IMPATIENT = (
+    "from worker.store.shared import blocking_sessions; blocking_sessions.LONGEST = 3.0; "
+    "import worker.cli; worker.cli.main()"
+)
 
 NOTHING_UNCONFIRMED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'unconfirmed')"
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from worker.store.migrate import migrate
+from worker.store.schema.migrate import migrate
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

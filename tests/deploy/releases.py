@@ -4,13 +4,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.store.revision import directory, head
+from worker.store.schema.revision import directory, head
 
 _REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-from worker.store.tables import metadata
+from worker.store.schema.tables import metadata
 
 revision = "{number}"
 down_revision = "{before}"

@@ -11,7 +11,7 @@ import yaml
 
 from tests.deploy.conftest import DEPLOY
 from worker.cli.sandbox import sandbox
-from worker.settings import Settings, load
+from worker.settings.model import Settings, load
 
 CONTAINER = DEPLOY / "container"
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.deploy.conftest import DEPLOY, LaidOut
-from worker.settings import Settings, load
+from worker.settings.model import Settings, load
 
 KUBERNETES = DEPLOY / "kubernetes"
 

@@ -16,11 +16,11 @@ from tests.acceptance.samples import insert, orders
 from tests.deploy.conftest import LaidOut, pgbouncer
 from worker.cli.check import Verdict, read_report
 from worker.sandbox import Sandbox, SandboxOptions
-from worker.store.engine import make_engine
-from worker.store.health import inspect
-from worker.store.listen import PooledError, notifications
-from worker.store.migrate import migrate
-from worker.store.revision import head
+from worker.store.db.engine import make_engine
+from worker.store.db.listen import PooledError, notifications
+from worker.store.schema.migrate import migrate
+from worker.store.schema.preflight import inspect
+from worker.store.schema.revision import head
 
 
 async def test_two_workers_do_all_their_work(laid_out: LaidOut, through_pgbouncer: str, tmp_path: Path) -> None:

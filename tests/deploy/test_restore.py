@@ -13,7 +13,8 @@ from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert
 from tests.conftest import new_database
 from tests.deploy.conftest import DEPLOY
-from worker.sandbox import Sandbox, ledger
+from worker.sandbox import Sandbox
+from worker.sandbox.panel import ledger
 
 SOON = {"RECONCILE__SETTLE": "0.4", "SCHEDULE__RECONCILE": "0.5"}
 

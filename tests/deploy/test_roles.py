@@ -13,14 +13,14 @@ from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
 from tests.deploy.conftest import DEPLOY, LaidOut
-from worker.domain.orders import Change, Declined
+from worker.domain.orders.changes import Change, Declined
 from worker.events import Bookmark, follow
 from worker.sandbox import Sandbox, SandboxOptions
-from worker.store.desk import Desk, NewOrder
-from worker.store.engine import make_engine
-from worker.store.migrate import migrate
-from worker.store.revision import head
-from worker.store.tables import metadata
+from worker.store.db.engine import make_engine
+from worker.store.queue.operator_actions import Desk, NewOrder
+from worker.store.schema.migrate import migrate
+from worker.store.schema.revision import head
+from worker.store.schema.tables import metadata
 
 ORDER = "INSERT INTO orders (service, link, quantity, reference) VALUES (1, 'https://example.com', 100, 'a')"
 

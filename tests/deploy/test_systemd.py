@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import DEPLOY
-from worker.settings import Settings, load
+from worker.settings.model import Settings, load
 
 SYSTEMD = DEPLOY / "systemd"
 UNITS = ("order-sync.service", "order-sync@.service", "order-sync-migrate.service")

@@ -15,8 +15,9 @@ from tests.acceptance.endpoints import ANY_PORT, Endpoints
 from tests.acceptance.panel_side import all_settled, shop
 from tests.acceptance.samples import insert, orders
 from tests.deploy.releases import NEXT, Release, next_release
-from worker.sandbox import Sandbox, SandboxOptions, ledger
-from worker.store.revision import head
+from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox.panel import ledger
+from worker.store.schema.revision import head
 
 SUBMITTED = "SELECT bool_and(state = 'submitted' AND checked_at IS NOT NULL) FROM orders"
 MONTH = 30 * 24 * 3600

@@ -22,8 +22,8 @@ import psycopg
 
 from tests.plans import plan_of_options
 from worker.events import follow
-from worker.store.embedded import embedded_postgres
-from worker.store.migrate import migrate
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 WRITE = """
     INSERT INTO order_events (order_id, kind, state_after) SELECT 1, 'status', 'submitted' FROM generate_series(1, %s)

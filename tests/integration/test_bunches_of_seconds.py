@@ -2,12 +2,12 @@
 
 import psycopg
 
-from worker.domain.aftercare import RequestChange
-from worker.domain.orders import Change, EventKind, OrderRecord
-from worker.domain.states import OrderState, RefillState
-from worker.store.changes import changing
-from worker.store.engine import make_engine
-from worker.store.requests import Requests
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
+from worker.domain.orders.refills_and_cancels import RequestChange
+from worker.domain.orders.states import OrderState, RefillState
+from worker.store.db.engine import make_engine
+from worker.store.queue.changes import changing
+from worker.store.queue.refills_and_cancels import Requests
 
 TWO_ORDERS = """
     INSERT INTO orders (service, link, state, panel_order_id) VALUES

@@ -12,13 +12,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from worker.store import embedded
-from worker.store.embedded import EmbeddedError, embedded_postgres
+from worker.store.schema import embedded
+from worker.store.schema.embedded import EmbeddedError, embedded_postgres
 
 HOLDER = """
 import sys
 from pathlib import Path
-from worker.store.embedded import embedded_postgres
+from worker.store.schema.embedded import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
     try:
         print(url, flush=True)

@@ -19,9 +19,10 @@ from tests.acceptance.samples import insert
 from tests.integration.cli.terminal import on_a_terminal
 from tests.screens.drawing import svg
 from tests.screens.terminal import screen
-from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where, cheats
-from worker.store.embedded import embedded_postgres
-from worker.store.migrate import migrate
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
+from worker.sandbox.panel import cheats
+from worker.store.schema.embedded import embedded_postgres
+from worker.store.schema.migrate import migrate
 
 PUBLISHED = Path(__file__).parent / "published"
 

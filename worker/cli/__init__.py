@@ -9,22 +9,22 @@ from typing import TextIO
 import click
 
 from worker import __version__
-from worker.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, complain
-from worker.cli.examples import examples
-from worker.cli.lazy import LazyGroup
-from worker.settings_sources import SettingsError
+from worker.cli.frame.errors import FAILED, INTERRUPTED, WRONG_USAGE, complain
+from worker.cli.frame.examples import examples
+from worker.cli.frame.lazy import LazyGroup
+from worker.settings.sources import SettingsError
 
 __all__ = ["cli", "main"]
 
 COMMANDS = {
     "migrate": ("worker.cli.migrate:migrate", "Bring the database's schema to head."),
     "run": ("worker.cli.run:run", "Run the worker until SIGTERM or Ctrl-C."),
-    "demo": ("worker.cli.demo:demo", "See it work, on this machine and without settings."),
+    "demo": ("worker.cli.demo.command:demo", "See it work, on this machine and without settings."),
     "sandbox": ("worker.cli.sandbox:sandbox", "A panel to develop and test against."),
     "check": ("worker.cli.check:check", "Say what is wrong with the set-up, and how to mend it."),
     "status": ("worker.cli.status:status", "How things stand: open orders, rates, pauses, balances."),
     "top": ("worker.cli.top:top", "How things stand, live."),
-    "orders": ("worker.cli.orders:orders", "Look at orders, and change them by hand."),
+    "orders": ("worker.cli.orders.group:orders", "Look at orders, and change them by hand."),
     "services": ("worker.cli.services:services", "What the panels sell, and what became of it."),
     "balance": ("worker.cli.balance:balance", "Each panel's balance, and how long it lasts."),
     "audit": ("worker.cli.audit:audit", "Is the money right? Each panel's balance, explained."),

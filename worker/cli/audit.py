@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.output import harmless, moment, money, print_json, print_lines
-from worker.cli.parameters import SINCE, json_option, words
-from worker.cli.parameters import moment as when
-from worker.cli.progress import tell
-from worker.domain import audit as books
-from worker.domain.amounts import Amount
-from worker.domain.audit import Difference, Report
-from worker.domain.movements import Cause
-from worker.domain.suspects import Suspect
-from worker.settings import Settings, load
-from worker.store.audit import Audits
-from worker.store.balances import panels_read
+from worker.cli.draw.output import harmless, moment, money, print_json, print_lines
+from worker.cli.draw.progress import tell
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import SINCE, json_option, words
+from worker.cli.frame.parameters import moment as when
+from worker.domain.money import audit as books
+from worker.domain.money.amounts import Amount
+from worker.domain.money.audit import Difference, Report
+from worker.domain.money.causes import Suspect
+from worker.domain.money.movements import Cause
+from worker.settings.model import Settings, load
+from worker.store.records.audit import Audits
+from worker.store.records.balances import panels_read
 
 #: Within so long of each end, the reading is chosen at which the least was in the air.
 _ENDS = timedelta(hours=1)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.output import harmless, moment, money, print_csv, print_json, print_lines, table
-from worker.cli.parameters import json_option, words
-from worker.cli.plot import can_plot, plot
-from worker.domain.spending import hours_left
-from worker.settings import load
-from worker.store.spending import Course, Day, PanelSpending, ServiceSpending, course, recent_spending
+from worker.cli.draw.output import harmless, moment, money, print_csv, print_json, print_lines, table
+from worker.cli.draw.plot import can_plot, plot
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import json_option, words
+from worker.domain.money.spending import hours_left
+from worker.settings.model import load
+from worker.store.views.spending import Course, Day, PanelSpending, ServiceSpending, course, recent_spending
 
 #: Services on which most was spent; --json has them all.
 _MOST_SERVICES = 10

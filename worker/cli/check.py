@@ -12,20 +12,20 @@ from urllib.parse import urlsplit
 
 import click
 
-from worker.cli.database import ANOTHER, UPDATE
-from worker.cli.errors import FAILED, WRONG_USAGE
-from worker.cli.examples import examples
-from worker.cli.folding import fitting
-from worker.cli.parameters import json_option
-from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
-from worker.domain.status import Balance
+from worker.cli.draw.folding import fitting
+from worker.cli.frame.database import ANOTHER, UPDATE
+from worker.cli.frame.errors import FAILED, WRONG_USAGE
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import json_option
+from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Reply, Unknown
+from worker.domain.orders.statuses import Balance
 from worker.observe.redaction import Redactor
 from worker.panel import PanelClient
-from worker.settings import PanelSettings, Settings, SettingsError, load
-from worker.settings_sources import PANELS, PREFIX
-from worker.store.engine import DatabaseUnreachableError
-from worker.store.health import ENCODING, OLDEST, DatabaseReport, inspect
-from worker.store.standstill import standstill
+from worker.settings.model import PanelSettings, Settings, SettingsError, load
+from worker.settings.sources import PANELS, PREFIX
+from worker.store.db.engine import DatabaseUnreachableError
+from worker.store.schema.preflight import ENCODING, OLDEST, DatabaseReport, inspect
+from worker.store.views.lock_waits import standstill
 
 #: Seconds. The worker goes by the database's clock, so more than this only makes logs and tables hard to compare.
 CLOCK_TOLERANCE = 2.0

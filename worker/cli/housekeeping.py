@@ -6,13 +6,13 @@ from datetime import datetime
 
 import click
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.output import print_json, print_lines
-from worker.cli.parameters import json_option
-from worker.cli.progress import progress_bar
-from worker.settings import load
-from worker.store.archive import Archive, Step, Tidied
+from worker.cli.draw.output import print_json, print_lines
+from worker.cli.draw.progress import progress_bar
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import json_option
+from worker.settings.model import load
+from worker.store.records.archive import Archive, Step, Tidied
 
 #: Parts in which it is told how much is done.
 _WHOLE = 1000

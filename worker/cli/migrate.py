@@ -2,9 +2,9 @@
 
 import click
 
-from worker.cli.examples import examples
-from worker.cli.migration import bring_to_head
-from worker.settings import load
+from worker.cli.frame.examples import examples
+from worker.cli.frame.migration import bring_to_head
+from worker.settings.model import load
 
 
 @click.command(epilog=examples("ORDER_SYNC_DATABASE_URL=postgresql://shop@localhost/shop order-sync migrate"))

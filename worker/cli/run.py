@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from worker import daemon
-from worker.cli.database import check_schema
-from worker.cli.errors import CommandError
-from worker.cli.examples import examples
-from worker.cli.interrupts import held, raise_interrupts
-from worker.cli.migration import bring_to_head
+from worker.cli.frame.database import check_schema
+from worker.cli.frame.errors import CommandError
+from worker.cli.frame.examples import examples
+from worker.cli.frame.interrupts import held, raise_interrupts
+from worker.cli.frame.migration import bring_to_head
 from worker.observe.logs import configure
-from worker.settings import load
-from worker.store.embedded import EmbeddedError, embedded_postgres
+from worker.settings.model import load
+from worker.store.schema.embedded import EmbeddedError, embedded_postgres
 
 
 @click.command(epilog=examples("order-sync run", "order-sync run --embedded ./data"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from worker.cli.errors import CommandError
-from worker.cli.examples import examples
+from worker.cli.frame.errors import CommandError
+from worker.cli.frame.examples import examples
 from worker.sandbox import Sandbox, SandboxOptions
 
 _EXAMPLE = """\

@@ -9,14 +9,14 @@ from decimal import Decimal
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.output import money, print_csv, print_json, print_lines, span, table
-from worker.cli.parameters import SINCE, json_option, words
-from worker.cli.parameters import moment as when
-from worker.settings import load
-from worker.store.offers import Found, Offers, ServiceSearch
-from worker.store.search import Columns
+from worker.cli.draw.output import money, print_csv, print_json, print_lines, span, table
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import SINCE, json_option, words
+from worker.cli.frame.parameters import moment as when
+from worker.settings.model import load
+from worker.store.views.catalogue_search import Found, Offers, ServiceSearch
+from worker.store.views.order_search import Columns
 
 _WEEK = timedelta(days=7)
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import click
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.output import harmless, print_json, print_lines, span, table
-from worker.cli.overview_views import audited, balance, error, lasts, pause, rates, waits_for, worker_lines
-from worker.cli.parameters import json_option
-from worker.settings import ReconcileSettings, load
-from worker.store.overview import Overview, PanelStands, overview
-from worker.store.recent import Rates
+from worker.cli.draw.output import harmless, print_json, print_lines, span, table
+from worker.cli.draw.overview import audited, balance, error, lasts, pause, rates, waits_for, worker_lines
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
+from worker.cli.frame.parameters import json_option
+from worker.settings.model import ReconcileSettings, load
+from worker.store.views.overview import Overview, PanelStands, overview
+from worker.store.views.recent import Rates
 
 #: Unconfirmed orders, and errors, that are told one by one. `--json` has some more of them.
 MOST_SHOWN = 5

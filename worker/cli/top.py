@@ -12,13 +12,13 @@ from rich.live import Live
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.database import on_database
-from worker.cli.examples import examples
-from worker.cli.keyboard import has_terminal, single_keys
-from worker.cli.top_view import Chosen, picture
+from worker.cli.draw.keyboard import has_terminal, single_keys
+from worker.cli.draw.top import Chosen, picture
+from worker.cli.frame.database import on_database
+from worker.cli.frame.examples import examples
 from worker.observe.redaction import Redactor
-from worker.settings import Settings, load
-from worker.store.overview import Overview, overview
+from worker.settings.model import Settings, load
+from worker.store.views.overview import Overview, overview
 
 
 @click.command(epilog=examples("order-sync top", "order-sync top --every 5"))

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import structlog
 
-from worker.domain.amounts import NOTHING, total
-from worker.domain.audit import Report, audit
-from worker.store.audit import Audits
-from worker.store.periodic import PeriodicJob
+from worker.domain.money.amounts import NOTHING, total
+from worker.domain.money.audit import Report, audit
+from worker.store.records.audit import Audits
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 

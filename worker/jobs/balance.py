@@ -9,15 +9,15 @@ from decimal import Decimal
 
 import structlog
 
-from worker.domain.outcome import Answered, NotSent, Refused, Reply, Unknown
-from worker.domain.status import Balance as PanelBalance
-from worker.domain.trouble import WATCH_MONEY_EVERY, PauseReason, PauseScope, low_balance
-from worker.jobs.gate import tell_resumed
-from worker.jobs.periodic import call_when_due
-from worker.jobs.upstream import Upstream
-from worker.store.balances import Balances
-from worker.store.budget import Budget
-from worker.store.periodic import PeriodicJob
+from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
+from worker.domain.orders.statuses import Balance as PanelBalance
+from worker.domain.orders.trouble import WATCH_MONEY_EVERY, PauseReason, PauseScope, low_balance
+from worker.jobs.machinery.due_call import call_when_due
+from worker.jobs.machinery.gate import tell_resumed
+from worker.jobs.machinery.upstream import Upstream
+from worker.store.records.balances import Balances
+from worker.store.shared.budget import Budget
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 

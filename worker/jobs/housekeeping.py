@@ -2,9 +2,9 @@
 
 import structlog
 
-from worker.observe.health import beat
-from worker.store.archive import Archive, Tidied
-from worker.store.periodic import PeriodicJob
+from worker.observe.liveness import beat
+from worker.store.records.archive import Archive, Tidied
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from worker.observe.health import Readiness as Ready
-from worker.store.revision import Schema
+from worker.observe.liveness import Readiness as Ready
+from worker.store.schema.revision import Schema
 
 
 class Readiness:

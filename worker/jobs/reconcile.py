@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 import structlog
 
-from worker.domain.evidence import (
+from worker.domain.evidence.settlement import verdict_detail
+from worker.domain.evidence.verdicts import (
     Absent,
     Doubt,
     Findings,
@@ -20,13 +21,13 @@ from worker.domain.evidence import (
     unread_above,
     weighed_together,
 )
-from worker.domain.orders import Change, verdict_detail
-from worker.domain.outcome import Reason
-from worker.domain.status import ItemError, OrderReading
-from worker.jobs.batches import BATCH, ask
-from worker.jobs.upstream import Upstream
-from worker.store.evidence import Evidence
-from worker.store.periodic import PeriodicJob
+from worker.domain.orders.changes import Change
+from worker.domain.orders.outcomes import Reason
+from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.jobs.machinery.batches import BATCH, ask
+from worker.jobs.machinery.upstream import Upstream
+from worker.store.records.evidence import Evidence
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 

@@ -5,14 +5,14 @@ from functools import partial
 
 import structlog
 
-from worker.domain.aftercare import NO_PANEL_ORDER, RequestChange, refill_answered, refill_news
-from worker.domain.pace import Pace
-from worker.domain.states import RefillState
-from worker.domain.status import ItemError, Recognition
-from worker.jobs.batches import BATCH, ask, enter_with
-from worker.jobs.gate import Pass
-from worker.jobs.upstream import Upstream
-from worker.store.requests import Request, Requests
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RequestChange, refill_answered, refill_news
+from worker.domain.orders.states import RefillState
+from worker.domain.orders.statuses import ItemError, Recognition
+from worker.domain.polling import Pace
+from worker.jobs.machinery.batches import BATCH, ask, enter_with
+from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.upstream import Upstream
+from worker.store.queue.refills_and_cancels import Request, Requests
 
 _log = structlog.get_logger()
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.domain.outcome import Answered, NotSent, Refused, Unknown
-from worker.domain.services import Service, ServiceChange
-from worker.jobs.periodic import RETRY, call_when_due
-from worker.jobs.upstream import Upstream
-from worker.store.catalogue import Catalogue, ImplausibleListError
-from worker.store.periodic import PeriodicJob
+from worker.domain.orders.outcomes import Answered, NotSent, Refused, Unknown
+from worker.domain.orders.services import Service, ServiceChange
+from worker.jobs.machinery.due_call import RETRY, call_when_due
+from worker.jobs.machinery.upstream import Upstream
+from worker.store.records.catalogue import Catalogue, ImplausibleListError
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
-from worker.domain.states import OrderState
+from worker.domain.orders.states import OrderState
 from worker.observe.metrics import Metrics
 from worker.observe.metrics import Snapshot as Gauges
-from worker.store.overview import Overview, PanelStands
+from worker.store.views.overview import Overview, PanelStands
 
 #: The states in which an order is open. Closed ones are too many to be counted.
 OPEN = (OrderState.PENDING, OrderState.SUBMITTING, OrderState.UNCONFIRMED, OrderState.SUBMITTED)

@@ -4,14 +4,14 @@ from functools import partial
 
 import structlog
 
-from worker.domain.orders import News, read_news
-from worker.domain.status import ItemError, OrderReading, Recognition
-from worker.jobs.batches import BATCH, ask
-from worker.jobs.bunches import Bunches
-from worker.jobs.gate import Pass
-from worker.jobs.upstream import Upstream
-from worker.observe.health import at_rest
-from worker.store.polls import Look, Looked, Polls
+from worker.domain.orders.changes import News, read_news
+from worker.domain.orders.statuses import ItemError, OrderReading, Recognition
+from worker.jobs.machinery.batches import BATCH, ask
+from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.group_commit import Bunches
+from worker.jobs.machinery.upstream import Upstream
+from worker.observe.liveness import at_rest
+from worker.store.queue.polls import Look, Looked, Polls
 
 _log = structlog.get_logger()
 

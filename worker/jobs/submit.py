@@ -7,18 +7,18 @@ from uuid import UUID
 
 import structlog
 
-from worker.domain import twins
-from worker.domain.orders import Claimed
-from worker.domain.outcome import AddOutcome, NotSent, Unknown
-from worker.domain.requests import OrderRequest, check
-from worker.domain.services import Service
-from worker.jobs.gate import Pass
-from worker.jobs.lease import Lease
-from worker.jobs.recorder import Recorder, Result
-from worker.jobs.upstream import Upstream
-from worker.observe.health import at_rest
-from worker.store.orders import Claim, Decision, Hold, NotInHandError, Orders
-from worker.store.periodic import PeriodicJob
+from worker.domain.evidence import lookalikes
+from worker.domain.orders.add_request import OrderRequest, check
+from worker.domain.orders.changes import Claimed
+from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
+from worker.domain.orders.services import Service
+from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.lease import Lease
+from worker.jobs.machinery.recorder import Recorder, Result
+from worker.jobs.machinery.upstream import Upstream
+from worker.observe.liveness import at_rest
+from worker.store.queue.orders import Claim, Decision, Hold, NotInHandError, Orders
+from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 
@@ -100,7 +100,7 @@ class Submit:
             await self._see_to_catalogue()
         self._queue_behind = claim.held + claim.alike > 0
         if claim.alike or claim.crowded:
-            asyncio.get_running_loop().call_later(twins.HOLD, self._wake)
+            asyncio.get_running_loop().call_later(lookalikes.HOLD, self._wake)
         if claim.crowded:
             return 0
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike

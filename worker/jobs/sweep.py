@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import structlog
 
-from worker.store.orders import Orders
+from worker.store.queue.orders import Orders
 
 _log = structlog.get_logger()
 

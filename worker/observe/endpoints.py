@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from worker.observe.health import Health
+from worker.observe.liveness import Health
 from worker.observe.metrics import Metrics
 
 #: Seconds for answers that are under way when the worker ends.

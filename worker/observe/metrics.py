@@ -14,8 +14,8 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from worker.domain.orders import Change
-from worker.domain.states import OrderState
+from worker.domain.orders.changes import Change
+from worker.domain.orders.states import OrderState
 
 PREFIX = "order_sync_"
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from worker.domain.outcome import Reply
-from worker.domain.services import Service
+from worker.domain.orders.outcomes import Reply
+from worker.domain.orders.services import Service
 from worker.panel.replies import Received, explicit_error, read_answer
 from worker.panel.values import read_flag, read_id, read_money, read_text, read_whole
 

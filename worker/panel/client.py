@@ -8,10 +8,10 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
 
-from worker.domain.outcome import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
-from worker.domain.requests import AddRequest
-from worker.domain.services import Service
-from worker.domain.status import Balance, CancelTaken, ItemError, OrderReading
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
+from worker.domain.orders.services import Service
+from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReading
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
 from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses

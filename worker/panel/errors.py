@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from worker.domain.outcome import Reason
+from worker.domain.orders.outcomes import Reason
 
 _SEPARATORS = re.compile(r"[\s._\-]+")
 

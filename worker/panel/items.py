@@ -6,8 +6,8 @@ A reply about one id is read like one about many: panels answer either question 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from worker.domain.outcome import Answered, Reason, Reply, Scope, Unknown
-from worker.domain.status import (
+from worker.domain.orders.outcomes import Answered, Reason, Reply, Scope, Unknown
+from worker.domain.orders.statuses import (
     CancelTaken,
     ItemError,
     OrderReading,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from worker.domain.outcome import Accepted, AddOutcome, Answered, Reason, Refused, Reply, Unknown
-from worker.domain.status import Balance
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, Reason, Refused, Reply, Unknown
+from worker.domain.orders.statuses import Balance
 from worker.panel.document import Unreadable
 from worker.panel.errors import reason_of
 from worker.panel.values import LONGEST_TEXT, read_flag, read_id, read_money, read_text

@@ -26,7 +26,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from worker.domain.outcome import NotSent, Unknown
+from worker.domain.orders.outcomes import NotSent, Unknown
 
 #: Seconds. Shorter than what web servers keep (nginx 75, Apache 5): we should be the ones to close.
 KEEP_ALIVE = 4.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands.command import ended, line_with, order_sync, started
-from worker.cli.demo_orders import Then, samples
+from worker.cli.demo.orders import Then, samples
 
 
 def is_running(process_id: int) -> bool:

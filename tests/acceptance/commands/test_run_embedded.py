@@ -9,7 +9,8 @@ import pytest
 
 from tests.acceptance.commands.command import ended, line_with, started
 from tests.acceptance.conftest import Tables
-from worker.sandbox import Sandbox, ledger
+from worker.sandbox import Sandbox
+from worker.sandbox.panel import ledger
 
 ORDER = "INSERT INTO orders (service, link, quantity) VALUES (1, 'https://example.com/me', 100)"
 

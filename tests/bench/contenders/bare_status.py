@@ -5,7 +5,7 @@ import asyncio
 from tests.bench.contenders.given import Given
 from tests.bench.fill import OPEN_FROM
 from tests.bench.panel import KEY
-from worker.domain.outcome import Answered
+from worker.domain.orders.outcomes import Answered
 from worker.panel import BATCH, PanelClient
 
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.bench.panel import KEY
-from worker.domain.outcome import Accepted
-from worker.domain.requests import AddRequest
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted
 from worker.panel import PanelClient
 
 #: Takes service, link and quantity, and gives the panel's id.

@@ -1,11 +1,11 @@
-"""How long after an order closes on the panel we know: where looks are worth most, and by plain round robin.
+"""How long after an order closes on the panel we know: where polls are worth most, and by plain round robin.
 
-Simulated, with no I/O and a clock of its own, with the worker's own rule for when to look (`worker/domain/pace.py`) and
-its own order of looks (`worker/store/polls.py`), for several mixes of orders (`tests/bench/shops.py`). Both may ask as
-often and for as many orders at once: so often that round robin comes to each open order every ten minutes. It looks at
-the order whose last look is the oldest, at open ones alone; the worker spends a part of its looks on closed orders in
-their settlement window. What the worker has learned of services is from orders that closed before; from 60 days of
-them, or, beside that, from none.
+Simulated, with no I/O and a clock of its own, with the worker's own rule for when to poll (`worker/domain/polling.py`)
+and its own order of polls (`worker/store/queue/polls.py`), for several mixes of orders (`tests/bench/shops.py`). Both
+may ask as often and for as many orders at once: so often that round robin comes to each open order every ten minutes.
+Round robin polls the open order whose last poll is the oldest; the worker spends a part of its polls on closed orders
+in their settlement window. The worker has learned about services from orders that closed before: from 60 days of them,
+or, for comparison, from none.
 """
 
 import heapq
@@ -18,9 +18,9 @@ from statistics import fmean
 from tests.bench.results import Figure, Outcome, Runs, percentile
 from tests.bench.shops import HOUR, MIXES, Mix, Order, orders
 from tests.bench.stage import Stage
-from worker.domain.pace import FADING, Closes, Pace, Progress
+from worker.domain.polling import FADING, Closes, Pace, Progress
 from worker.panel import BATCH
-from worker.store.polls import SETTLING_LEAST
+from worker.store.queue.polls import SETTLING_LEAST
 
 #: Seconds between two runs of the job that looks (ORDER_SYNC_SCHEDULE__STATUSES).
 TICK = 15.0

@@ -10,7 +10,7 @@ import psycopg
 from tests.bench.results import Figure, Outcome, Runs
 from tests.bench.scenarios.pick_up import INSERT
 from tests.bench.stage import Stage
-from worker.store import embedded
+from worker.store.schema import embedded
 
 
 @dataclass(frozen=True)

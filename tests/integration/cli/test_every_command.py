@@ -18,7 +18,7 @@ from tests.databases import new_database
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
 from worker import cli
-from worker.store.revision import head
+from worker.store.schema.revision import head
 
 #: What is typed after those whose parameters alone don't tell.
 ARGUMENTS = {

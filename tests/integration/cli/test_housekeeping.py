@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.cli.conftest import OrderSync, add_submission
 from tests.integration.store.plain_sql import Database
-from worker.store import archive
+from worker.store.records import archive
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from tests.acceptance.commands.command import KEY, ended, order_sync, shows_a_se
 from tests.integration.cli.conftest import add_unconfirmed, until_it_waits
 from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.store.plain_sql import Database
-from worker.domain.outcome import Accepted
-from worker.domain.requests import AddRequest
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox, SandboxOptions
 

@@ -5,8 +5,8 @@ import pytest
 from tests.integration.cli.conftest import OrderSync, add_submission
 from tests.integration.cli.terminal import on_a_terminal
 from tests.integration.store.plain_sql import Database
-from worker.cli import bulk
-from worker.domain.states import OrderState
+from worker.cli.orders import bulk
+from worker.domain.orders.states import OrderState
 
 #: The states in which it may be asked for, and what is said in the others.
 ASKED = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cli.conftest import OrderSync
 from tests.integration.store.plain_sql import Database
-from worker.domain.states import OrderState
+from worker.domain.orders.states import OrderState
 
 
 @pytest.fixture

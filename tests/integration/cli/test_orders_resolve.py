@@ -7,10 +7,10 @@ import pytest
 
 from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed, until_it_waits
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import Change, Declined, ResolvedAs
-from worker.domain.states import OrderState
-from worker.store.desk import Desk
-from worker.store.engine import make_engine
+from worker.domain.orders.changes import Change, Declined, ResolvedAs
+from worker.domain.orders.states import OrderState
+from worker.store.db.engine import make_engine
+from worker.store.queue.operator_actions import Desk
 
 WHY = ("--why", "asked the panel")
 

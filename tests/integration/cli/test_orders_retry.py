@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.cli.conftest import OrderSync, add_submission
 from tests.integration.store.plain_sql import Database
-from worker.domain.states import OrderState
+from worker.domain.orders.states import OrderState
 
 
 def test_a_rejected_order_goes_back(order_sync: OrderSync, database: Database) -> None:

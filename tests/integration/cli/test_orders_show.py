@@ -8,11 +8,11 @@ import pytest
 from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed
 from tests.integration.store.conftest import send_all
 from tests.integration.store.plain_sql import Database
-from worker.domain.evidence import Doubt
-from worker.domain.outcome import Reason, Refused, Unknown
-from worker.store.engine import make_engine
-from worker.store.orders import Orders
-from worker.store.workers import Workers
+from worker.domain.evidence.verdicts import Doubt
+from worker.domain.orders.outcomes import Reason, Refused, Unknown
+from worker.store.db.engine import make_engine
+from worker.store.queue.orders import Orders
+from worker.store.shared.leases import Workers
 
 HOSTILE = "\x1b]0;owned\x07\r\n\x9b31m\u202e\u2028" + "x" * 100_000
 

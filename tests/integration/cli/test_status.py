@@ -8,8 +8,8 @@ import pytest
 from tests import readme
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
-from worker.store import recent
-from worker.store.overview import MOST_UNCONFIRMED
+from worker.store.views import recent
+from worker.store.views.overview import MOST_UNCONFIRMED
 
 
 def stands(order_sync: OrderSync) -> Any:

@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 
 from tests.unit.observe.conftest import Clock
-from worker.domain.trouble import PauseScope
-from worker.jobs.gate import Gate, Pass
-from worker.jobs.runner import Runner
+from worker.domain.orders.trouble import PauseScope
+from worker.jobs.machinery.gate import Gate, Pass
+from worker.jobs.machinery.runner import Runner
 from worker.observe import health as health_module
 from worker.observe.endpoints import CannotListenError, serve
-from worker.observe.health import EventLoopLag, Health, Hearts
+from worker.observe.liveness import EventLoopLag, Health, Hearts
 from worker.observe.metrics import Metrics
-from worker.store.budget import Slots
+from worker.store.shared.budget import Slots
 
 #: Seconds within which a loop of these tests gives a sign of life.
 LONGEST = 10.0

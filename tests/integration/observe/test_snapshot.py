@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.store.plain_sql import Database
 from worker.jobs.snapshot import OPEN, Snapshot
 from worker.observe.metrics import Metrics
-from worker.store.engine import make_engine
-from worker.store.overview import overview
+from worker.store.db.engine import make_engine
+from worker.store.views.overview import overview
 
 PANELS = ("shop", "idle")
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from worker import __version__
-from worker.store.revision import head
+from worker.store.schema.revision import head
 
 CHECKOUT = Path(__file__).parents[3]
 

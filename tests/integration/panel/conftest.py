@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from worker.domain.requests import AddRequest
+from worker.domain.orders.add_request import AddRequest
 from worker.panel import PanelClient
 
 KEY = "k3y/secret+0123456789"

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from worker.domain.outcome import Answered, Reason, Refused, Unknown
-from worker.domain.requests import AddRequest
-from worker.domain.status import ItemError
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Answered, Reason, Refused, Unknown
+from worker.domain.orders.statuses import ItemError
 from worker.panel import PanelClient
 
 from .conftest import CALLS, KEY

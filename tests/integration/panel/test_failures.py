@@ -15,9 +15,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from worker.domain.outcome import Accepted, Answered, NotSent, Refused, Unknown
-from worker.domain.requests import AddRequest
-from worker.domain.status import Balance
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import Accepted, Answered, NotSent, Refused, Unknown
+from worker.domain.orders.statuses import Balance
 from worker.panel import PanelClient, transport
 
 from .conftest import CALLS, KEY

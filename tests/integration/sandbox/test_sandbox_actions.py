@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
-from worker.sandbox.catalogue import SERVICES
+from worker.sandbox.panel.catalogue import SERVICES
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 100}
 LONG_ENOUGH = 3 * 3600

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from worker.sandbox import Sandbox, SandboxOptions
-from worker.sandbox.catalogue import SERVICES
+from worker.sandbox.panel.catalogue import SERVICES
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 1000}
 
@@ -192,7 +192,7 @@ async def test_what_makes_no_sense_is_told_so(*, client, sandbox, method, path, 
 
 
 async def test_others_are_kept_out_unless_let_in(client, sandbox, monkeypatch):
-    monkeypatch.setattr("worker.sandbox.admin._is_local", lambda _: False)
+    monkeypatch.setattr("worker.sandbox.http.admin._is_local", lambda _: False)
     assert (await client.send("GET", sandbox.admin_url + "ledger")).http == 403
 
     async with (

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.sandbox.strays import ALL
+from worker.sandbox.misbehaviour.quirks import ALL
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 1000}
 MISSING = object()

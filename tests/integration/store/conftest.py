@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.domain.requests import AddRequest, OrderRequest
-from worker.domain.services import Service
-from worker.store.engine import make_engine
-from worker.store.orders import Orders
-from worker.store.workers import Workers
+from worker.domain.orders.add_request import AddRequest, OrderRequest
+from worker.domain.orders.services import Service
+from worker.store.db.engine import make_engine
+from worker.store.queue.orders import Orders
+from worker.store.shared.leases import Workers
 
 #: Seconds from an order's acceptance to the first look at it.
 FIRST_LOOK = 30.0

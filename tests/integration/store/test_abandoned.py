@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.store import abandoned
-from worker.store.abandoned import end_abandoned
-from worker.store.engine import connect, make_engine
+from worker.store.db.engine import connect, make_engine
+from worker.store.shared import blocking_sessions
+from worker.store.shared.blocking_sessions import end_abandoned
 
 #: The state of a session, as the server sees it.
 STATE = "SELECT state, wait_event FROM pg_stat_activity WHERE pid = %s"
@@ -41,7 +41,7 @@ async def test_a_session_is_ended_that_stands_in_the_midst_of_a_pipeline(
     engine: AsyncEngine, in_the_midst: None, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await end_abandoned(engine) == 0  # not yet
-    monkeypatch.setattr(abandoned, "LONGEST", 0.0)
+    monkeypatch.setattr(blocking_sessions, "LONGEST", 0.0)
     assert await end_abandoned(engine) == 1
     async with asyncio.timeout(10), await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
         await other.execute("SELECT pg_advisory_lock(1)")
@@ -50,7 +50,7 @@ async def test_a_session_is_ended_that_stands_in_the_midst_of_a_pipeline(
 async def test_a_session_that_works_or_is_idle_is_not_ended(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(abandoned, "LONGEST", 0.0)
+    monkeypatch.setattr(blocking_sessions, "LONGEST", 0.0)
     async with await connect(engine) as working, await connect(engine) as idle, await connect(engine) as waiting:
         await idle.execute("BEGIN")  # for that, Postgres has a timeout of its own
         await waiting.execute("SELECT 1")
@@ -65,7 +65,7 @@ async def test_a_session_that_works_or_is_idle_is_not_ended(
 async def test_a_session_of_another_program_is_not_ended(
     in_the_midst: None, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(abandoned, "LONGEST", 0.0)
+    monkeypatch.setattr(blocking_sessions, "LONGEST", 0.0)
     other = make_engine(f"{database_url}&application_name=another", pool_size=1)
     assert await end_abandoned(other) == 0
     await other.dispose()

@@ -11,21 +11,21 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import Declined, read_news
-from worker.domain.pace import DAY, Pace
-from worker.domain.status import OrderReading
+from worker.domain.orders.changes import Declined, read_news
+from worker.domain.orders.statuses import OrderReading
+from worker.domain.polling import DAY, Pace
 from worker.events import follow
 from worker.jobs import housekeeping
 from worker.jobs.housekeeping import Housekeeping
-from worker.store import archive as store_archive
-from worker.store import evidence
-from worker.store.archive import Archive, Tidied
-from worker.store.audit import Audits
-from worker.store.desk import Desk
-from worker.store.lookup import Lookup
-from worker.store.periodic import PeriodicJob
-from worker.store.polls import Looked, Polls
-from worker.store.spending import BOUGHT
+from worker.store.queue.operator_actions import Desk
+from worker.store.queue.polls import Looked, Polls
+from worker.store.records import archive as store_archive
+from worker.store.records import evidence
+from worker.store.records.archive import Archive, Tidied
+from worker.store.records.audit import Audits
+from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.views.order_history import Lookup
+from worker.store.views.spending import BOUGHT
 
 DAYS = 90
 

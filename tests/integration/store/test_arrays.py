@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.states import OrderState
-from worker.store.arrays import literal
+from worker.domain.orders.states import OrderState
+from worker.store.db.arrays import literal
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.trouble import PASSING, Pause, PauseReason, PauseScope, low_balance
-from worker.store.budget import HORIZON, PROBE, SHARE, Budget, Paused, Resumed, Slots, Wait
+from worker.domain.orders.trouble import PASSING, Pause, PauseReason, PauseScope, low_balance
+from worker.store.shared.budget import HORIZON, PROBE, SHARE, Budget, Paused, Resumed, Slots, Wait
 
 RATE = 50.0
 GAP = 1 / (RATE * SHARE)

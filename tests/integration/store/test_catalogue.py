@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.services import Service, ServiceChange
-from worker.store.catalogue import Catalogue, ImplausibleListError
+from worker.domain.orders.services import Service, ServiceChange
+from worker.store.records.catalogue import Catalogue, ImplausibleListError
 
 LIKES = Service(
     "1", "Likes", "Default", "First", Decimal("0.90"), 50, 10000, True, False, None, raw={"service": 1, "rate": "0.90"}

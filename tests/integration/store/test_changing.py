@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import Change, EventKind, OrderRecord, canceled_here
-from worker.domain.states import OrderState
-from worker.store.changes import changing, changing_together
-from worker.store.pipeline import in_pipelines
+from worker.domain.orders.changes import Change, EventKind, OrderRecord, canceled_here
+from worker.domain.orders.states import OrderState
+from worker.store.db.pipeline import in_pipelines
+from worker.store.queue.changes import changing, changing_together
 
 #: Other tests have databases on the same server.
 WAITING = """

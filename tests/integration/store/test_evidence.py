@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.conftest import FIRST_LOOK
 from tests.integration.store.plain_sql import Database
-from worker.domain import twins
-from worker.domain.evidence import Absent, Doubt, KnownOrder, Linked, OpenQuestion, Undecided
-from worker.domain.orders import Claimed
-from worker.domain.outcome import Accepted, NotSent, Reason, Refused, Unknown
-from worker.domain.requests import AddRequest
-from worker.domain.states import OrderState
-from worker.store import evidence as store_evidence
-from worker.store.evidence import Evidence
-from worker.store.orders import Orders
+from worker.domain.evidence import lookalikes
+from worker.domain.evidence.verdicts import Absent, Doubt, KnownOrder, Linked, OpenQuestion, Undecided
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.changes import Claimed
+from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Unknown
+from worker.domain.orders.states import OrderState
+from worker.store.queue.orders import Orders
+from worker.store.records import evidence as store_evidence
+from worker.store.records.evidence import Evidence
 
 TIMES = "extract(epoch FROM began_at)::float8 AS began_at, extract(epoch FROM ended_at)::float8 AS ended_at"
 
@@ -41,7 +41,7 @@ def evidence(engine: AsyncEngine) -> Evidence:
 @pytest.fixture(autouse=True)
 def nothing_is_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The orders here are alike, and several are lost on purpose."""
-    monkeypatch.setattr(twins, "LOSING", 0.0)
+    monkeypatch.setattr(lookalikes, "LOSING", 0.0)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import make_url
 
-from worker.store.engine import DatabaseUnreachableError, connection_to
-from worker.store.health import OLDEST, inspect
-from worker.store.migrate import migrate
-from worker.store.revision import head
+from worker.store.db.engine import DatabaseUnreachableError, connection_to
+from worker.store.schema.migrate import migrate
+from worker.store.schema.preflight import OLDEST, inspect
+from worker.store.schema.revision import head
 
 PASSWORD = "s3cret-of-the-shop"
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.store.engine import make_engine
-from worker.store.listen import CHANNEL, notifications
+from worker.store.db.engine import make_engine
+from worker.store.db.listen import CHANNEL, notifications
 
 EVENTS = "order_sync_events"
 EVENT = "INSERT INTO order_events (order_id, kind, state_after) VALUES (1, 'status', 'submitted') RETURNING id"

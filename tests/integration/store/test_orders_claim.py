@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.conftest import send_all
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import Claimed
-from worker.domain.requests import AddRequest, OrderRequest, Refusal
-from worker.domain.services import Service
-from worker.store.orders import Decide, Hold, Orders
+from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
+from worker.domain.orders.changes import Claimed
+from worker.domain.orders.services import Service
+from worker.store.queue.orders import Decide, Hold, Orders
 
 
 async def ids_claimed(orders: Orders, worker_id: UUID, at_most: int, decide: Decide = send_all) -> list[int]:

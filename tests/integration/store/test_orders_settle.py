@@ -11,11 +11,11 @@ import pytest
 
 from tests.integration.store.conftest import FIRST_LOOK, send_all
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import Claimed
-from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
-from worker.domain.requests import AddRequest
-from worker.store.orders import HeldUpError, NotInHandError, Orders, Outcomes
-from worker.store.workers import Workers
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.changes import Claimed
+from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
+from worker.store.queue.orders import HeldUpError, NotInHandError, Orders, Outcomes
+from worker.store.shared.leases import Workers
 
 ACCEPTED = Accepted("500")
 REFUSED = Refused(Reason.LINK_REFUSED, "Bad Link")

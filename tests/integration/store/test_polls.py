@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders import News, OrderRecord, read_news
-from worker.domain.pace import DAY, FADING, Pace
-from worker.domain.status import OrderReading, Recognition
-from worker.store.polls import Look, Looked, Polls, ReadNews
+from worker.domain.orders.changes import News, OrderRecord, read_news
+from worker.domain.orders.statuses import OrderReading, Recognition
+from worker.domain.polling import DAY, FADING, Pace
+from worker.store.queue.polls import Look, Looked, Polls, ReadNews
 
 PACE = Pace(fastest=30, slowest=3600, settlement=7 * DAY)
 LEASE = 90.0

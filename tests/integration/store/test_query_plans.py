@@ -15,31 +15,13 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from tests.databases import new_database
 from worker import events
-from worker.domain.states import OrderState
-from worker.store import (
-    abandoned,
-    archive,
-    audit,
-    audit_results,
-    budget,
-    catalogue,
-    changes,
-    desk,
-    evidence,
-    lookup,
-    offers,
-    orders,
-    overview,
-    periodic,
-    polls,
-    recent,
-    requests,
-    spending,
-    submissions,
-    workers,
-)
-from worker.store.offers import ServiceSearch
-from worker.store.search import Search, ending, searching
+from worker.domain.orders.states import OrderState
+from worker.store.queue import changes, operator_actions, orders, polls, refills_and_cancels, submissions
+from worker.store.records import archive, audit, catalogue, evidence
+from worker.store.shared import blocking_sessions, budget, leases, periodic_work
+from worker.store.views import audit_results, catalogue_search, order_history, overview, recent, spending
+from worker.store.views.catalogue_search import ServiceSearch
+from worker.store.views.order_search import Search, ending, searching
 
 #: Closed orders, each with three events, a submission, and a look in the settlement window.
 CLOSED = 100_000
@@ -58,7 +40,7 @@ MOST_ROWS = 10 * OPEN
 MOST_PAGES = 4_000
 
 #: What an index by time (BRIN) doesn't tell apart: rows on 128 pages, and the last of them are always read.
-BY_TIME = {"audit.touched", "spending.bought", "offers.touched"}
+BY_TIME = {"audit.touched", "spending.bought", "catalogue_search.touched"}
 MOST_ROWS_BY_TIME = 10_000
 
 HISTORY = {
@@ -208,16 +190,16 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         {"panel": ["default"] * 50, "service": [str(n) for n in range(50)], "took": [60.0] * 50},
     ),
     "polls.forget": (polls._FORGET, LOOKS),
-    "refills.due": (requests.due("refills", "pending"), PANEL),
-    "refills.due to look at": (requests.due("refills", "submitted"), PANEL),
-    "refills.claim": (requests.claim("refills", "pending"), CLAIM),
-    "refills.claim to look at": (requests.claim("refills", "submitted"), CLAIM),
-    "refills.reject_pointless": (requests._reject_pointless("refills"), {"code": "c", "error": "e"}),
-    "cancels.due": (requests.due("cancels", "pending"), PANEL),
-    "cancels.claim": (requests.claim("cancels", "pending"), CLAIM),
-    "cancels.reject_pointless": (requests._reject_pointless("cancels"), {"code": "c", "error": "e"}),
-    "cancels.cancel_unsent": (requests._CANCELABLE_HERE, {}),
-    "cancels.accept": (requests._ACCEPT, {"cancel_id": OPEN_IDS}),
+    "refills.due": (refills_and_cancels.due("refills", "pending"), PANEL),
+    "refills.due to look at": (refills_and_cancels.due("refills", "submitted"), PANEL),
+    "refills.claim": (refills_and_cancels.claim("refills", "pending"), CLAIM),
+    "refills.claim to look at": (refills_and_cancels.claim("refills", "submitted"), CLAIM),
+    "refills.reject_pointless": (refills_and_cancels._reject_pointless("refills"), {"code": "c", "error": "e"}),
+    "cancels.due": (refills_and_cancels.due("cancels", "pending"), PANEL),
+    "cancels.claim": (refills_and_cancels.claim("cancels", "pending"), CLAIM),
+    "cancels.reject_pointless": (refills_and_cancels._reject_pointless("cancels"), {"code": "c", "error": "e"}),
+    "cancels.cancel_unsent": (refills_and_cancels._CANCELABLE_HERE, {}),
+    "cancels.accept": (refills_and_cancels._ACCEPT, {"cancel_id": OPEN_IDS}),
     "evidence.questions": (evidence.SUSPECTS, PANEL),
     "evidence.before": (evidence.BEFORE, NEIGHBOURS | {"began_at": FAR_AHEAD}),
     "evidence.before the first": (evidence.BEFORE, NEIGHBOURS | {"began_at": LONG_AGO}),
@@ -243,9 +225,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},
     ),
     "budget.pauses": (budget._PAUSES, PANEL | {"scopes": ["add", "all"]}),
-    "periodic.claim": (periodic._CLAIM, PANEL | {"job": "services", "every": 60.0}),
-    "abandoned.end_abandoned": (abandoned.END_ABANDONED, {"longest": 30.0}),
-    "workers.renew": (workers._RENEW, {"id": LIVING, "lease": 30.0}),
+    "periodic_work.claim": (periodic_work._CLAIM, PANEL | {"job": "services", "every": 60.0}),
+    "blocking_sessions.end_abandoned": (blocking_sessions.END_ABANDONED, {"longest": 30.0}),
+    "leases.renew": (leases._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
     "audit.readings": (audit.READINGS, PERIOD),
     "audit.touched": (audit.TOUCHED, PERIOD),
@@ -256,9 +238,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "spending.curve": (spending.CURVE, PERIOD | {"currency": "USD", "parts": 66, "seconds": 60.0}),
     "spending.days": (spending.DAYS, PERIOD | {"currency": "USD"}),
     "spending.bought": (spending.BOUGHT, PERIOD),
-    "offers.touched": (offers.TOUCHED, {"service": ["1", "2"], "recent": timedelta(0)}),
-    "offers.changes": offers.changes(ServiceSearch(), LATER, 50),
-    "offers.dearer": offers.dearer(ServiceSearch(), LATER, 50),
+    "catalogue_search.touched": (catalogue_search.TOUCHED, {"service": ["1", "2"], "recent": timedelta(0)}),
+    "catalogue_search.changes": catalogue_search.changes(ServiceSearch(), LATER, 50),
+    "catalogue_search.dearer": catalogue_search.dearer(ServiceSearch(), LATER, 50),
     "overview.pending": (overview.PENDING, {}),
     "overview.unconfirmed": (overview.UNCONFIRMED, {}),
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
@@ -270,9 +252,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "events.read": (text(re.sub(r"%\((\w+)\)s", r":\1", events._READ)), {"after": 3 * CLOSED // 2, "at_most": 100}),
     **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
     **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},
-    "desk.calls": (desk._CALLS, {"order_id": CLOSED_IDS}),
-    "lookup.submissions": (lookup._SUBMISSIONS, {"order_id": 1}),
-    "lookup.events": (lookup._EVENTS, {"order_id": 1, "at_most": lookup.MOST_EVENTS}),
+    "operator_actions.calls": (operator_actions._CALLS, {"order_id": CLOSED_IDS}),
+    "order_history.submissions": (order_history._SUBMISSIONS, {"order_id": 1}),
+    "order_history.events": (order_history._EVENTS, {"order_id": 1, "at_most": order_history.MOST_EVENTS}),
 }
 
 

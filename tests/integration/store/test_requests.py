@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.aftercare import RequestChange
-from worker.domain.states import CancelState, RefillState
-from worker.store.requests import Request, Requests
+from worker.domain.orders.refills_and_cancels import RequestChange
+from worker.domain.orders.states import CancelState, RefillState
+from worker.store.queue.refills_and_cancels import Request, Requests
 
 LEASE = 90.0
 

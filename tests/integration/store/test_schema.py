@@ -17,11 +17,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from tests.databases import new_database
-from worker.store import migrate as migrations
-from worker.store.engine import DatabaseUnreachableError, connection_to, sqlalchemy_url
-from worker.store.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
-from worker.store.revision import Schema, current, directory, head, schema
-from worker.store.tables import STORAGE, metadata
+from worker.store.db.engine import DatabaseUnreachableError, connection_to, sqlalchemy_url
+from worker.store.schema import migrate as migrations
+from worker.store.schema.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
+from worker.store.schema.revision import Schema, current, directory, head, schema
+from worker.store.schema.tables import STORAGE, metadata
 
 CATALOGUE = """
     SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.states import OrderState
-from worker.store.search import Finder, Page, Search
+from worker.domain.orders.states import OrderState
+from worker.store.views.order_search import Finder, Page, Search
 
 ROWS = 120
 

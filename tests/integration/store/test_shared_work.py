@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.status import Balance
-from worker.store.balances import Balances
-from worker.store.orders import Orders
-from worker.store.periodic import PeriodicJob
-from worker.store.workers import LEASE, Workers
+from worker.domain.orders.statuses import Balance
+from worker.store.queue.orders import Orders
+from worker.store.records.balances import Balances
+from worker.store.shared.leases import LEASE, Workers
+from worker.store.shared.periodic_work import PeriodicJob
 
 
 class TestWorkers:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.cli.conftest import add_submission
 from tests.integration.store.plain_sql import Database
-from worker.store.spending import course, recent_spending
+from worker.store.views.spending import course, recent_spending
 
 
 def read(database: Database, panel: str, hours_ago: float, balance: str, currency: str = "USD") -> None:

@@ -6,10 +6,10 @@ from uuid import UUID
 import psycopg
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.outcome import Accepted, Unknown
-from worker.domain.requests import AddRequest, OrderRequest
-from worker.domain.services import Service
-from worker.store.orders import Orders
+from worker.domain.orders.add_request import AddRequest, OrderRequest
+from worker.domain.orders.outcomes import Accepted, Unknown
+from worker.domain.orders.services import Service
+from worker.store.queue.orders import Orders
 
 
 def decide(order: OrderRequest, _service: Service | None, _removed: bool) -> AddRequest:

@@ -2,8 +2,8 @@
 
 import click
 
-from worker.cli.errors import CommandError
-from worker.settings import load
+from worker.cli.frame.errors import CommandError
+from worker.settings.model import load
 
 
 @click.command()

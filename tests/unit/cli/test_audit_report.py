@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from tests import readme
 from worker.cli.audit import _lines
-from worker.domain.amounts import NOTHING, ZERO, Amount
-from worker.domain.audit import Cause, Difference, Reading, Report, Suspect
-from worker.settings import Settings
+from worker.domain.money.amounts import NOTHING, ZERO, Amount
+from worker.domain.money.audit import Cause, Difference, Reading, Report, Suspect
+from worker.settings.model import Settings
 
 
 def exactly(amount: str) -> Amount:

@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from worker.cli.check import Verdict, read_panel, read_report
-from worker.domain.outcome import Answered, NotSent, Reason, Refused, Reply, Unknown
-from worker.domain.status import Balance
-from worker.settings import PanelSettings
-from worker.store.health import DatabaseReport
-from worker.store.revision import Schema
+from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Reply, Unknown
+from worker.domain.orders.statuses import Balance
+from worker.settings.model import PanelSettings
+from worker.store.schema.preflight import DatabaseReport
+from worker.store.schema.revision import Schema
 
 RICH = Answered(Balance(Decimal("100.5"), "USD"))
 

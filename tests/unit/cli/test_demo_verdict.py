@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from worker.cli.demo_orders import Sample, Then, samples
-from worker.cli.demo_shop import CancelRow, OrderRow, RefillRow, Tables
-from worker.cli.demo_verdict import Ledger, differences, summary
-from worker.domain.services import TYPES, rule_of
-from worker.sandbox.catalogue import SERVICES
+from worker.cli.demo.orders import Sample, Then, samples
+from worker.cli.demo.shop import CancelRow, OrderRow, RefillRow, Tables
+from worker.cli.demo.verdict import Ledger, differences, summary
+from worker.domain.orders.services import TYPES, rule_of
+from worker.sandbox.panel.catalogue import SERVICES
 
 LINK = "https://example.com"
 SAMPLES = {

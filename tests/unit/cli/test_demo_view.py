@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from worker.cli import demo_view
-from worker.cli.demo_shop import Event, Snapshot
-from worker.cli.demo_view import view
-from worker.domain.states import CancelState, OrderState, RefillState
+from worker.cli.demo import view as demo_view
+from worker.cli.demo.shop import Event, Snapshot
+from worker.cli.demo.view import view
+from worker.domain.orders.states import CancelState, OrderState, RefillState
 
 SNAPSHOT = Snapshot(
     orders={OrderState.COMPLETED: 5, OrderState.PENDING: 40},

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.cells import cell_len
 
-from worker.cli.folding import fitting, folded
+from worker.cli.draw.folding import fitting, folded
 
 FINDING = "wrong  panel  ORDER_SYNC_PANELS__DEFAULT is wrong in every way; set it to what the panel says"
 

@@ -11,7 +11,7 @@ import pytest
 
 from worker import __version__, cli
 from worker.__main__ import main
-from worker.cli.lazy import LazyGroup
+from worker.cli.frame.lazy import LazyGroup
 
 HERE = Path(__file__).parent
 NAMES = ("fine", "failing", "unset", "interrupted", "leaving")
@@ -105,7 +105,7 @@ def test_the_module_is_the_command_and_tells_its_version() -> None:
 CALL = """
 import sys
 from worker import cli
-from worker.cli.lazy import LazyGroup
+from worker.cli.frame.lazy import LazyGroup
 name = sys.argv[1]
 sys.exit(cli.execute(LazyGroup(targets={name: (f"fake_commands:{name}", "")}), [name]))
 """

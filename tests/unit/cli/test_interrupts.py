@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.cli.interrupts import held, raise_interrupts
+from worker.cli.frame.interrupts import held, raise_interrupts
 
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

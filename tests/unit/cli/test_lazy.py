@@ -7,8 +7,8 @@ import click
 import pytest
 
 from worker.cli import cli
-from worker.cli.lazy import LazyGroup
-from worker.cli.orders import orders
+from worker.cli.frame.lazy import LazyGroup
+from worker.cli.orders.group import orders
 
 
 @pytest.mark.parametrize("group", [cli, orders])

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.cli.plot import can_plot, plot
+from worker.cli.draw.plot import can_plot, plot
 
 
 def drawn(values, height=2):

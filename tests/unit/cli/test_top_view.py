@@ -8,9 +8,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
-from worker.cli.top_view import SORTS, Chosen, picture
-from worker.settings import ReconcileMode, ReconcileSettings
-from worker.store.overview import (
+from worker.cli.draw.top import SORTS, Chosen, picture
+from worker.settings.model import ReconcileMode, ReconcileSettings
+from worker.store.views.overview import (
     BalanceStands,
     LivingWorker,
     Overview,
@@ -18,7 +18,7 @@ from worker.store.overview import (
     PauseStands,
     UnconfirmedOrder,
 )
-from worker.store.recent import Rates, RecentError
+from worker.store.views.recent import Rates, RecentError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOSTILE = "\x1b[2J\r\n\u202e中" + "x" * 300

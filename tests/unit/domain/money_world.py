@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from worker.domain.audit import Reading
-from worker.domain.movements import Call, History, Taken, Told
-from worker.domain.states import OrderState
+from worker.domain.money.audit import Reading
+from worker.domain.money.movements import Call, History, Taken, Told
+from worker.domain.orders.states import OrderState
 
 GRAIN = Decimal("0.00001")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

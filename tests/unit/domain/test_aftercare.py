@@ -2,11 +2,11 @@
 
 import pytest
 
-from worker.domain.aftercare import RequestChange, cancel_answered, refill_answered, refill_news
-from worker.domain.outcome import Reason, Scope
-from worker.domain.pace import Pace
-from worker.domain.states import CancelState, RefillState
-from worker.domain.status import CancelTaken, ItemError, Recognition
+from worker.domain.orders.outcomes import Reason, Scope
+from worker.domain.orders.refills_and_cancels import RequestChange, cancel_answered, refill_answered, refill_news
+from worker.domain.orders.states import CancelState, RefillState
+from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition
+from worker.domain.polling import Pace
 
 PACE = Pace(fastest=30, slowest=3600)
 HOUR = 3600.0

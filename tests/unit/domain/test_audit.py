@@ -19,10 +19,10 @@ from tests.unit.domain.money_world import (
     looks,
     orders,
 )
-from worker.domain.amounts import Amount
-from worker.domain.audit import Reading, audit
-from worker.domain.movements import Call, Cause, History, Taken, Told
-from worker.domain.states import OrderState
+from worker.domain.money.amounts import Amount
+from worker.domain.money.audit import Reading, audit
+from worker.domain.money.movements import Call, Cause, History, Taken, Told
+from worker.domain.orders.states import OrderState
 
 SLOT = 100
 

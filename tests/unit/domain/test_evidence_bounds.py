@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence import (
+from worker.domain.evidence.verdicts import (
     KnownOrder,
     OpenQuestion,
     Suspect,
@@ -15,7 +15,7 @@ from worker.domain.evidence import (
     suspect_of,
     weighed_together,
 )
-from worker.domain.states import OrderState
+from worker.domain.orders.states import OrderState
 
 SETTLE = 300.0
 

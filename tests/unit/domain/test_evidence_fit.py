@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence import Fit, Suspect, fit
-from worker.domain.status import OrderReading
+from worker.domain.evidence.verdicts import Fit, Suspect, fit
+from worker.domain.orders.statuses import OrderReading
 
 
 def suspect(expected="0.27819", units=157, *, is_parent=False):

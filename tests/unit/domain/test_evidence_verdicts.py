@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.assignment import forced
-from worker.domain.evidence import Absent, Doubt, Findings, Linked, Suspect, Undecided, decide, unread_above
-from worker.domain.status import OrderReading
+from worker.domain.evidence.assignment import forced
+from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Linked, Suspect, Undecided, decide, unread_above
+from worker.domain.orders.statuses import OrderReading
 
 
 def suspect(order_id, charge="1.00", low=100, high=110, **more):

@@ -9,8 +9,9 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from worker.domain.evidence import Absent, Doubt, Linked, Undecided
-from worker.domain.orders import (
+from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided
+from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
+from worker.domain.orders.changes import (
     Change,
     Declined,
     EventKind,
@@ -27,10 +28,9 @@ from worker.domain.orders import (
     too_late,
     unconfirmed,
 )
-from worker.domain.outcome import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
-from worker.domain.requests import AddRequest, OrderRequest, Refusal
-from worker.domain.states import AWAITED, ON_PANEL, OrderState, may_follow
-from worker.domain.status import OrderReading
+from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
+from worker.domain.orders.states import AWAITED, ON_PANEL, OrderState, may_follow
+from worker.domain.orders.statuses import OrderReading
 
 REQUEST = AddRequest("1", {"link": "https://example.com/p"}, Decimal("0.9"), 100)
 

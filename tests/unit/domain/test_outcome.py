@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.domain.outcome import Reason, Scope
+from worker.domain.orders.outcomes import Reason, Scope
 
 SCOPES = {
     "not_enough_funds": Scope.PANEL,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.pace import DAY, LATE, MOST_STRETCH, SETTLING_STRETCH, Closes, Outlook, Pace, Progress, back_off
+from worker.domain.polling import DAY, LATE, MOST_STRETCH, SETTLING_STRETCH, Closes, Outlook, Pace, Progress, back_off
 
 seconds = st.floats(0, 1e9)
 paces = st.builds(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.domain.orders import EventKind, OrderRecord, read_news
-from worker.domain.states import OrderState
-from worker.domain.status import OrderReading, Recognition
+from worker.domain.orders.changes import EventKind, OrderRecord, read_news
+from worker.domain.orders.states import OrderState
+from worker.domain.orders.statuses import OrderReading, Recognition
 
 ON_PANEL = [OrderState.SUBMITTED, OrderState.COMPLETED, OrderState.PARTIAL, OrderState.CANCELED]
 WORDS = {

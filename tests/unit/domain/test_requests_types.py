@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.requests import AddRequest, OrderRequest, check
-from worker.domain.services import TYPES, Billing, Service, rule_of
+from worker.domain.orders.add_request import AddRequest, OrderRequest, check
+from worker.domain.orders.services import TYPES, Billing, Service, rule_of
 
 LINK = "https://example.com/p/1"
 RATE = Decimal("1.2345")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.requests import RESERVED, AddRequest, OrderRequest, Refusal, check, clean_list
-from worker.domain.services import LISTS, TYPES, Service
+from worker.domain.orders.add_request import RESERVED, AddRequest, OrderRequest, Refusal, check, clean_list
+from worker.domain.orders.services import LISTS, TYPES, Service
 
 LINK = "https://example.com/p/1"
 DEFAULT = Service("7", type="Default", rate=Decimal("0.9"))

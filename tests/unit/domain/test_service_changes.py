@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.services import Service, ServiceChange, changes_between, is_plausible
+from worker.domain.orders.services import Service, ServiceChange, changes_between, is_plausible
 
 FOLLOWERS = Service("1", name="Followers", type="Default", rate=Decimal("0.90"), min=50, max=10_000)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.services import CHOICES, LISTS, TYPES, Billing, rule_of
+from worker.domain.orders.services import CHOICES, LISTS, TYPES, Billing, rule_of
 
 #: By type: what is sent with `service`, beside what is optional; what is billed; whether it can be dripped.
 TABLE = {

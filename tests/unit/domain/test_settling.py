@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.orders import (
+from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
+from worker.domain.orders.changes import (
     Change,
     EventKind,
     OrderRecord,
@@ -17,9 +18,8 @@ from worker.domain.orders import (
     too_late,
     unconfirmed,
 )
-from worker.domain.outcome import Accepted, NotSent, Reason, Refused, Scope, Unknown
-from worker.domain.requests import AddRequest, OrderRequest, Refusal
-from worker.domain.states import OrderState
+from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.orders.states import OrderState
 
 OUTCOMES = [
     pytest.param(Accepted("23501"), id="accepted"),

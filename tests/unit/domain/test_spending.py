@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.spending import SHORTEST, Spending, hours_left
+from worker.domain.money.spending import SHORTEST, Spending, hours_left
 
 
 @pytest.mark.parametrize(

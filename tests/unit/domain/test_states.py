@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from worker.domain.orders import Change, EventKind, OrderRecord
-from worker.domain.states import TRANSITIONS, CancelState, OrderState, RefillState, may_follow
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
+from worker.domain.orders.states import TRANSITIONS, CancelState, OrderState, RefillState, may_follow
 
 EDGES = {
     # out to the panel, or refused by our own check, or canceled before it was sent

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.states import OrderState, RefillState
-from worker.domain.status import Recognition, read_order_status, read_refill_status
+from worker.domain.orders.states import OrderState, RefillState
+from worker.domain.orders.statuses import Recognition, read_order_status, read_refill_status
 
 OPEN = ["Pending", "In progress", "Processing", "Inprogress", "Progress", "Awaiting", "Running", "Active", "Queued"]
 TROUBLED = ["Error", "Fail", "Failed", "Paused"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.domain.outcome import Accepted, Answered, NotSent, Reason, Refused, Scope, Unknown
-from worker.domain.trouble import (
+from worker.domain.orders.outcomes import Accepted, Answered, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.orders.trouble import (
     OUTAGE_AFTER,
     PASSING,
     Pause,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.twins import HOLD, LONGEST_HOLD, kept_back
+from worker.domain.evidence.lookalikes import HOLD, LONGEST_HOLD, kept_back
 
 ONE, OTHER = Decimal("0.90"), Decimal("1.80")
 

@@ -13,12 +13,13 @@ from typing import Any, Self, TypeVar
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from worker.domain.evidence import Absent, KnownOrder, Linked, OpenQuestion, Undecided
-from worker.domain.orders import Change, OrderRecord, reconciled
-from worker.domain.outcome import Answered, Reason, Unknown
-from worker.domain.states import OrderState
-from worker.domain.status import ItemError, OrderReading
-from worker.jobs.gate import Closed
+from worker.domain.evidence.settlement import reconciled
+from worker.domain.evidence.verdicts import Absent, KnownOrder, Linked, OpenQuestion, Undecided
+from worker.domain.orders.changes import Change, OrderRecord
+from worker.domain.orders.outcomes import Answered, Reason, Unknown
+from worker.domain.orders.states import OrderState
+from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.jobs.machinery.gate import Closed
 from worker.jobs.reconcile import Reconcile, Rules
 
 T = TypeVar("T")

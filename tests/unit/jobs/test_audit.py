@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from structlog.testing import capture_logs
 
-from worker.domain.audit import Reading
+from worker.domain.money.audit import Reading
 from worker.jobs.audit import Audit
-from worker.store.audit import Material
-from worker.store.audit_results import LatestAudit
+from worker.store.records.audit import Material
+from worker.store.records.audit_results import LatestAudit
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
 

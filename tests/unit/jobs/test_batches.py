@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.outcome import Answered, NotSent, Reason, Refused, Scope, Unknown
-from worker.domain.status import ItemError, OrderReading
-from worker.jobs.batches import ask, enter_with
-from worker.jobs.gate import Closed, Gate, Pass
+from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.jobs.machinery.batches import ask, enter_with
+from worker.jobs.machinery.gate import Closed, Gate, Pass
 
 READING = OrderReading("Completed")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from worker.jobs.bunches import Bunches
+from worker.jobs.machinery.group_commit import Bunches
 
 
 class Table:

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from worker.domain.outcome import Accepted
-from worker.jobs import gate as gate_module
-from worker.jobs.gate import LATE, Gate
-from worker.store.budget import Budget, Slots
+from worker.domain.orders.outcomes import Accepted
+from worker.jobs.machinery import gate as gate_module
+from worker.jobs.machinery.gate import LATE, Gate
+from worker.store.shared.budget import Budget, Slots
 
 
 class OpenBudget:

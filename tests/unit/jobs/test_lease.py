@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.jobs.lease import Lease
+from worker.jobs.machinery.lease import Lease
 
 if TYPE_CHECKING:
-    from worker.store.workers import Workers
+    from worker.store.shared.leases import Workers
 
 
 class Registry:

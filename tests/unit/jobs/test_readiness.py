@@ -3,8 +3,8 @@
 import pytest
 
 from worker.jobs.readiness import Readiness
-from worker.observe import health
-from worker.store.revision import Schema
+from worker.observe import liveness
+from worker.store.schema.revision import Schema
 
 NEEDED = "0002"
 
@@ -13,7 +13,7 @@ async def obstacle(schema: Schema) -> str | None:
     async def asked() -> Schema:
         return schema
 
-    ready = health.Readiness()
+    ready = liveness.Readiness()
     await Readiness(asked, NEEDED, ready).run()
     return ready.obstacle
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.jobs.evidence_world import KINDS, PARENTS, SETTLE, SMALL, Cut, Row, Show, World, landmark, ordinary
-from worker.domain.evidence import Absent, Doubt, Linked, Undecided
+from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided
 
 #: Kinds whose charges differ, and a drip-feed that spawns orders as SMALL is one.
 HALF, DOUBLE = KINDS[2], KINDS[3]

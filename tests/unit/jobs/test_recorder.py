@@ -7,12 +7,12 @@ from typing import cast
 
 import pytest
 
-from worker.domain.orders import Claimed
-from worker.domain.outcome import Accepted
-from worker.domain.requests import AddRequest
-from worker.jobs import recorder as recorder_module
-from worker.jobs.recorder import Recorder, Result
-from worker.store.orders import HeldUpError, Orders, Outcomes
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.changes import Claimed
+from worker.domain.orders.outcomes import Accepted
+from worker.jobs.machinery import recorder as recorder_module
+from worker.jobs.machinery.recorder import Recorder, Result
+from worker.store.queue.orders import HeldUpError, Orders, Outcomes
 
 #: Seconds. Far longer than anything here takes, and never waited for where all is well.
 LONG = 10.0

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from worker.domain.orders import News
-from worker.domain.outcome import Answered, Reply
-from worker.domain.status import ItemError, OrderReading
-from worker.jobs.batches import BATCH
-from worker.jobs.gate import Gate
-from worker.jobs.in_flight import InFlight
+from worker.domain.orders.changes import News
+from worker.domain.orders.outcomes import Answered, Reply
+from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.jobs.machinery.batches import BATCH
+from worker.jobs.machinery.gate import Gate
+from worker.jobs.machinery.in_flight import InFlight
+from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.statuses import AHEAD, TOGETHER, Statuses
-from worker.jobs.upstream import Upstream
-from worker.store.budget import Budget, Slots
-from worker.store.polls import Look, Looked, Polls
+from worker.store.queue.polls import Look, Looked, Polls
+from worker.store.shared.budget import Budget, Slots
 
 if TYPE_CHECKING:
     from worker.panel import PanelClient

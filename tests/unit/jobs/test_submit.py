@@ -9,22 +9,22 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from worker.domain.orders import Change, Claimed, OrderRecord, settled
-from worker.domain.outcome import Accepted, AddOutcome, Reason, Refused
-from worker.domain.requests import AddRequest
-from worker.domain.states import OrderState
-from worker.jobs.gate import Gate
-from worker.jobs.in_flight import InFlight
-from worker.jobs.recorder import Recorder
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.changes import Change, Claimed, OrderRecord, settled
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Reason, Refused
+from worker.domain.orders.states import OrderState
+from worker.jobs.machinery.gate import Gate
+from worker.jobs.machinery.in_flight import InFlight
+from worker.jobs.machinery.recorder import Recorder
+from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.submit import Submit
-from worker.jobs.upstream import Upstream
-from worker.store.budget import Budget, Paused, Slots
-from worker.store.orders import Claim, NotInHandError, Orders, Outcomes
+from worker.store.queue.orders import Claim, NotInHandError, Orders, Outcomes
+from worker.store.shared.budget import Budget, Paused, Slots
 
 if TYPE_CHECKING:
-    from worker.jobs.lease import Lease
+    from worker.jobs.machinery.lease import Lease
     from worker.panel import PanelClient
-    from worker.store.periodic import PeriodicJob
+    from worker.store.shared.periodic_work import PeriodicJob
 
 WORKER = uuid4()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from worker.jobs.supervised import Supervised
+from worker.jobs.machinery.supervised import Supervised
 from worker.observe.supervisor import Supervisor
 
 

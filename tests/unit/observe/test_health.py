@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.unit.observe.conftest import Clock
-from worker.observe.health import CHECK_COUNTS, Hearts, Readiness, at_rest, beat
+from worker.observe.liveness import CHECK_COUNTS, Hearts, Readiness, at_rest, beat
 
 LONGEST = 10.0
 

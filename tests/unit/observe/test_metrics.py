@@ -6,8 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.observe.conftest import Clock
-from worker.domain.orders import Change, EventKind, OrderRecord
-from worker.domain.states import OrderState
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
+from worker.domain.orders.states import OrderState
 from worker.observe.metrics import SNAPSHOT_COUNTS, Metrics, Snapshot
 
 

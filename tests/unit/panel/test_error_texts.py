@@ -1,6 +1,6 @@
 import pytest
 
-from worker.domain.outcome import Reason
+from worker.domain.orders.outcomes import Reason
 from worker.panel.errors import reason_of
 
 TEXTS = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from worker.domain.outcome import Accepted, Reason, Refused, Unknown
+from worker.domain.orders.outcomes import Accepted, Reason, Refused, Unknown
 from worker.panel.replies import read_add
 
 STATUSES = (200, 201, 302, 400, 403, 404, 429, 500, 502)

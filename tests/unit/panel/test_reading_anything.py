@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.outcome import Accepted, Answered, Refused, Unknown
+from worker.domain.orders.outcomes import Accepted, Answered, Refused, Unknown
 from worker.panel.catalogue import read_services
 from worker.panel.document import DEEPEST, Unreadable, read_document
 from worker.panel.items import read_cancels, read_refill_statuses, read_refills, read_statuses

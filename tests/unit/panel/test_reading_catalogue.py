@@ -2,9 +2,9 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.outcome import Answered, Reason, Refused, Unknown
-from worker.domain.services import Service
-from worker.domain.status import Balance
+from worker.domain.orders.outcomes import Answered, Reason, Refused, Unknown
+from worker.domain.orders.services import Service
+from worker.domain.orders.statuses import Balance
 from worker.panel.catalogue import read_services
 from worker.panel.replies import read_balance
 

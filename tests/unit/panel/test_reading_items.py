@@ -2,8 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.outcome import Answered, Reason, Refused, Unknown
-from worker.domain.status import ItemError, OrderReading
+from worker.domain.orders.outcomes import Answered, Reason, Refused, Unknown
+from worker.domain.orders.statuses import ItemError, OrderReading
 from worker.panel.items import CancelTaken, only, read_cancels, read_refill_statuses, read_refills, read_statuses
 
 PARTIAL = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}

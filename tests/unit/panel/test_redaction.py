@@ -3,7 +3,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from worker.domain.outcome import Answered, Refused
+from worker.domain.orders.outcomes import Answered, Refused
 from worker.panel import PanelClient
 from worker.panel.catalogue import read_services
 from worker.panel.items import read_refill_statuses, read_statuses

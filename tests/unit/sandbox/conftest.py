@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from worker.sandbox.options import SandboxOptions
-from worker.sandbox.panel import Panel
-from worker.sandbox.validate import RefusedError
+from worker.sandbox.panel.panel import Panel
+from worker.sandbox.panel.validate import RefusedError
 
 KEY = "sandbox-key"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.sandbox import cheats, ledger
+from worker.sandbox.panel import cheats, ledger
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 1000}  # 0.90
 

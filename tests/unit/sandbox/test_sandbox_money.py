@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.sandbox import ledger
+from worker.sandbox.panel import ledger
 
 MINUTE = 60
 

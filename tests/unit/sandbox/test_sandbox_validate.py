@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.domain.services import TYPES, rule_of
-from worker.sandbox.catalogue import SERVICES
+from worker.domain.orders.services import TYPES, rule_of
+from worker.sandbox.panel.catalogue import SERVICES
 
 KEY = "sandbox-key"
 LINK = "https://example.com/me"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from worker.settings import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Tracing, load
+from worker.settings.model import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Tracing, load
 
 KEY = "s3cret-key"
 PASSWORD = "pa%2Fss"

@@ -1,0 +1,1 @@
+"""How commands draw: tables, plots, live views."""

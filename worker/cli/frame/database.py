@@ -1,0 +1,63 @@
+"""The database of a command that reads or changes orders: at hand, at head, and plainly told of when it fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.cli.frame.errors import CommandError
+from worker.settings.model import Settings
+from worker.store.db.engine import DatabaseUnreachableError, make_engine
+from worker.store.schema.preflight import inspect
+
+T = TypeVar("T")
+
+#: What to do about a schema that is newer than the program.
+UPDATE = "update order-sync"
+
+#: What to do about a database that can't hold all texts.
+ANOTHER = "make it anew, with `createdb --encoding UTF8 --template template0`"
+
+
+def unreachable(error: DatabaseUnreachableError) -> CommandError:
+    return CommandError(
+        f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}; `order-sync check` tells more"
+    )
+
+
+def check_schema(settings: Settings) -> None:
+    """Raises CommandError for a database that can't be reached, or isn't at head."""
+    try:
+        report = inspect(settings.database_url.get_secret_value())
+    except DatabaseUnreachableError as error:
+        raise unreachable(error) from error
+    if not report.is_at_head:
+        raise CommandError(
+            f"the database's schema is at {report.revision or 'nothing'}, and this version needs {report.needed}: "
+            f"{UPDATE if report.is_newer else 'run `order-sync migrate` first'}"
+        )
+
+
+def on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    """Do one thing on the database, whose schema is at head. Raises CommandError for whatever fails about it."""
+    check_schema(settings)
+    try:
+        return asyncio.run(_on_engine(settings.database_url.get_secret_value(), work))
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, psycopg.errors.QueryCanceled):
+            raise CommandError("the database took too long for this: narrow it down, or try again later") from error
+        lines = str(cause).strip().splitlines()
+        what = lines[0] if lines else type(cause).__name__
+        raise CommandError(f"the database didn't do it: {what}") from error
+
+
+async def _on_engine(url: str, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    engine = make_engine(url, pool_size=1)
+    try:
+        return await work(engine)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,18 @@
+"""Bringing a schema to head, for the commands that do."""
+
+from worker.cli.frame.database import ANOTHER, UPDATE, unreachable
+from worker.cli.frame.errors import CommandError
+from worker.store.db.engine import DatabaseUnreachableError
+from worker.store.schema.migrate import NarrowEncodingError, NewerSchemaError, migrate
+
+
+def bring_to_head(url: str) -> tuple[str | None, str | None]:
+    """The revisions before and after. Raises CommandError."""
+    try:
+        return migrate(url)
+    except DatabaseUnreachableError as error:
+        raise unreachable(error) from error
+    except NewerSchemaError as error:
+        raise CommandError(f"{error}: {UPDATE}") from error
+    except NarrowEncodingError as error:
+        raise CommandError(f"{error}: {ANOTHER}") from error

@@ -1,0 +1,1 @@
+"""Lost answers: what the ids on a panel prove about them."""

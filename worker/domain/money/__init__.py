@@ -1,0 +1,1 @@
+"""Money: what orders took and gave back, and what a balance says about it."""

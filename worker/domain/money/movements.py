@@ -1,0 +1,209 @@
+"""What an order took from the account and gave back, and when, as far as it is on record.
+
+A panel takes the whole price at `add`. Once the order is Canceled or Partial it gives back what wasn't delivered,
+at some time between two looks of ours, and may or may not rewrite the charge then: what an order costs follows from
+its state, and not from the charge alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from worker.domain.money.amounts import NOTHING, ZERO, Amount
+from worker.domain.orders.states import OrderState
+
+#: Of what nobody tells.
+UNLIMITED = Decimal("Infinity")
+
+
+class Cause(StrEnum):
+    """Why money moved, or may have."""
+
+    CHARGE = "charge"  #: taken for it at `add`, or later, when its charge rose
+    REFUND = "refund"  #: given back when it was Canceled or Partial, or its charge fell
+    SPAWNED = "spawned"  #: taken and given back for what a drip-feed or subscription made
+    DOUBT = "doubt"  #: taken for it, if the panel took it, and maybe given back by now: nothing says whether
+    REFUTED = "refuted"  #: not taken: it was proven that the panel hadn't got it
+    CLOSED = "closed"  #: nothing moved: it has ended, and shouldn't cost any more
+
+
+class Taken(StrEnum):
+    """Whether the panel took what a call was to buy."""
+
+    YES = "yes"
+    MAYBE = "maybe"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One `add`. The panel can have taken it from `began_at` to `last_at` (None: it still may).
+
+    `expected` is the charge by the rate known then, unrounded; None for what is billed by what it spawns. `units` are
+    those that `remains` counts down from. `own`: what is told of the order is told of what this call bought.
+    """
+
+    began_at: datetime
+    last_at: datetime | None
+    taken: Taken
+    expected: Decimal | None
+    units: int | None = None
+    is_parent: bool = False
+    own: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a look told, where it was another state or charge than before. It became so after `looked_before`."""
+
+    at: datetime
+    looked_before: datetime | None
+    state: OrderState
+    charge: Decimal | None
+    remains: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is on record about one order's money. `told` is in the order of time."""
+
+    order_id: int
+    calls: tuple[Call, ...]
+    told: tuple[Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money of one order that moved at some time from `begins` to `ends`; None: it still may.
+
+    `amount` is never negative. It was taken from the account, or with `back` given back. `stake` is what would be
+    missing if the panel had dealt with it in another way than it says.
+    """
+
+    order_id: int
+    cause: Cause
+    amount: Amount
+    begins: datetime
+    ends: datetime | None
+    stake: Decimal
+    back: bool = False
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.amount.high.is_infinite()
+
+    def is_over(self, at: datetime) -> bool:
+        return self.ends is not None and self.ends <= at
+
+
+def movements_of(history: History, grain: Decimal) -> Iterator[Movement]:
+    """Everything that an order may have done to the balance. `grain` is the smallest amount that the panel knows."""
+    for call in history.calls:
+        match call.taken:
+            case Taken.YES if call.own:
+                yield from _bought(history, call, grain)
+            case Taken.YES:
+                yield from _charge(history.order_id, call, _expected(call, grain))
+                yield from _unseen(history, call, grain)
+            case Taken.MAYBE:
+                most = _expected(call, grain).high
+                yield Movement(history.order_id, Cause.DOUBT, Amount.up_to(most), call.began_at, call.last_at, most)
+                yield from _unseen(history, call, grain)
+            case Taken.NO:
+                stake = _expected(call, grain).high
+                yield Movement(history.order_id, Cause.REFUTED, ZERO, call.began_at, call.last_at, stake)
+
+
+def _expected(call: Call, grain: Decimal) -> Amount:
+    return ZERO if call.expected is None else Amount.rounded_from(call.expected, grain)
+
+
+def _charge(order_id: int, call: Call, price: Amount) -> Iterator[Movement]:
+    yield Movement(order_id, Cause.CHARGE, price, call.began_at, call.last_at, price.high)
+
+
+def _bought(history: History, call: Call, grain: Decimal) -> Iterator[Movement]:
+    price = _price(history, call, grain)
+    if history.told and call.last_at is not None:  # what a look has seen was taken before
+        call = replace(call, last_at=min(call.last_at, history.told[0].at))
+    yield from _charge(history.order_id, call, price)
+    if call.is_parent:
+        yield from _spawned(history, call, price)
+        if all(told.charge is None for told in history.told):
+            return
+    cost, begins = price, call.began_at
+    for told in history.told:
+        after = _cost(told, price, call.units, grain)
+        begins = told.looked_before or begins
+        if after is not cost:  # two amounts within the same bounds needn't be equal
+            yield from _change(history.order_id, after - cost, begins, told.at)
+        if told.state.is_final:
+            yield Movement(history.order_id, Cause.CLOSED, ZERO, begins, None, after.high)
+        cost, begins = after, told.at
+
+
+def _price(history: History, call: Call, grain: Decimal) -> Amount:
+    """What was taken at `add`: the first charge that was told, unless the order had been cut short by then."""
+    expected = None if call.expected is None else _expected(call, grain)
+    for told in history.told:
+        if told.charge is None or _not_told_yet(told):
+            continue
+        if _cut_short(told) and expected is not None and told.charge < expected.high:
+            return expected
+        return Amount.of(told.charge)
+    return expected or ZERO
+
+
+def _not_told_yet(told: Told) -> bool:
+    """Some panels tell a charge of 0 until they have begun."""
+    return told.charge == 0 and told.state is OrderState.SUBMITTED
+
+
+def _cut_short(told: Told) -> bool:
+    return told.state in {OrderState.PARTIAL, OrderState.CANCELED}
+
+
+def _cost(told: Told, price: Amount, units: int | None, grain: Decimal) -> Amount:
+    """What an order costs that is as it was told, whether or not the panel rewrote the charge."""
+    if told.charge is None or _not_told_yet(told):
+        return Amount.up_to(price.high) if _cut_short(told) else price
+    if not _cut_short(told) or told.charge < price.low:
+        return Amount.of(told.charge)
+    if told.state is OrderState.CANCELED:
+        return ZERO
+    if units is None or told.remains is None:
+        return Amount.up_to(price.high)
+    delivered = min(max(units - told.remains, 0), units)
+    return Amount(
+        Amount.rounded_from(price.low * delivered / units, grain).low,
+        Amount.rounded_from(price.high * delivered / units, grain).high,
+    )
+
+
+def _change(order_id: int, difference: Amount, begins: datetime, ends: datetime) -> Iterator[Movement]:
+    """What a change of an order's cost did to the balance: of one that isn't known exactly, maybe either."""
+    if difference.high > 0:
+        taken = Amount(max(difference.low, NOTHING), difference.high)
+        yield Movement(order_id, Cause.CHARGE, taken, begins, ends, taken.high)
+    if difference.low < 0:
+        given = Amount(max(-difference.high, NOTHING), -difference.low)
+        yield Movement(order_id, Cause.REFUND, given, begins, ends, given.high, back=True)
+
+
+def _unseen(history: History, call: Call, grain: Decimal) -> Iterator[Movement]:
+    """What a drip-feed or subscription makes that isn't followed: nobody knows when it ends."""
+    if call.is_parent:
+        yield from _spawned(replace(history, told=()), call, _expected(call, grain))
+
+
+def _spawned(history: History, call: Call, price: Amount) -> Iterator[Movement]:
+    """No status tells what a drip-feed's or subscription's orders cost. A drip-feed has paid for them beforehand."""
+    closed = [told.at for told in history.told if told.state.is_final]
+    ends = closed[-1] if closed and history.told[-1].state.is_final else None
+    limit = UNLIMITED if call.expected is None else price.high
+    spawned = Amount.up_to(limit)
+    yield Movement(history.order_id, Cause.SPAWNED, spawned, call.began_at, ends, NOTHING, back=True)
+    if call.expected is None:
+        yield Movement(history.order_id, Cause.SPAWNED, spawned, call.began_at, ends, NOTHING)

@@ -1,0 +1,1 @@
+"""What turns a job: its schedule, its way to the panel, and how its results are written."""

@@ -1,0 +1,68 @@
+"""What turns a job: a tick of the schedule or a word from a producer wakes it, and it runs until nothing is due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import structlog
+
+from worker.jobs.machinery.observer import JobObserver
+from worker.observe.liveness import beat
+
+_log = structlog.get_logger()
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
+
+#: Seconds until what is to be done at the end is tried again.
+TRY_AGAIN = 1.0
+
+
+class Runner:
+    """Runs one job, never twice at once. A wake-up during a run leads to another run: none is lost."""
+
+    def __init__(
+        self, job: str, run: Work, observer: JobObserver, *, panel: str = "", at_end: Work | None = None
+    ) -> None:
+        """`panel` is empty for a job that is for all panels. `at_end` is to be done once no other run follows."""
+        self.job = job
+        self.panel = panel
+        self._run = run
+        self._observer = observer
+        self._at_end = at_end
+        self._woken = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def tick(self) -> None:
+        """The same for a scheduler, which runs what isn't a coroutine in a thread of its own."""
+        self.wake()
+
+    def stop(self) -> None:
+        """Let `turn` return once the run that is under way is over."""
+        self._stopping = True
+        self._woken.set()
+
+    async def turn(self) -> None:
+        while True:
+            await self._woken.wait()
+            beat()
+            if self._stopping:
+                break
+            self._woken.clear()
+            await self._succeeds(self._run)
+        # The database tells nobody that it is back.
+        while self._at_end is not None and not await self._succeeds(self._at_end):  # noqa: ASYNC110
+            await asyncio.sleep(TRY_AGAIN)
+
+    async def _succeeds(self, work: Work) -> bool:
+        """A job that throws is reported, and runs again at its next tick."""
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it is, it must not end the loop
+            _log.exception("job_failed", job=self.job, **({"panel": self.panel} if self.panel else {}))
+            self._observer.job_failed(self.job, self.panel)
+            return False
+        self._observer.job_succeeded(self.job, self.panel)
+        return True

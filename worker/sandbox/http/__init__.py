@@ -1,0 +1,1 @@
+"""The panel on a socket, and the interface that controls it."""

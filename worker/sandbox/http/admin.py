@@ -1,0 +1,235 @@
+"""The sandbox's own interface, under /admin/: what it really did, and what it should do next. All of it JSON."""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from worker.sandbox.misbehaviour.faults import Fault
+from worker.sandbox.panel import ledger
+from worker.sandbox.panel.catalogue import Listing
+from worker.sandbox.switches import Switches
+
+if TYPE_CHECKING:
+    from worker.sandbox.http.server import Sandbox
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _OrderChange(_Strict):
+    status: str | None = None
+    charge: Decimal | None = None
+    remains: int | None = None
+    start_count: int | None = None
+
+
+class _RefillChange(_Strict):
+    status: str
+
+
+class _BalanceChange(_Strict):
+    top_up: Decimal | None = None
+    set: Decimal | None = None
+
+
+class _ServicesChange(_Strict):
+    service: str | int | None = None
+    name: str | None = None
+    rate: Decimal | None = Field(default=None, ge=0)
+    min: int | None = Field(default=None, ge=1)
+    max: int | None = Field(default=None, ge=1)
+    removed: bool | None = None
+    listing: Listing | None = None
+
+
+class _SwitchesChange(_Strict):
+    on: list[str] = Field(default_factory=list)
+    off: list[str] = Field(default_factory=list)
+    clear: bool = False
+
+
+class _ClockChange(_Strict):
+    advance: float | None = Field(default=None, ge=0)
+    speed: float | None = Field(default=None, ge=0)
+
+
+class Admin:
+    """Handlers over one sandbox. What can't be understood is answered with HTTP 400, what isn't there with 404."""
+
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self._sandbox = sandbox
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        routes: list[tuple[str, str, Handler]] = [
+            ("GET", "ledger", self._ledger),
+            ("GET", "refills", self._refills),
+            ("GET", "cancels", self._cancels),
+            ("GET", "balance", self._balance),
+            ("GET", "requests", self._requests),
+            ("GET", "faults", self._list_faults),
+            ("GET", "strays", self._list(lambda: self._sandbox.strays)),
+            ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
+            ("GET", "clock", self._tell_clock),
+            ("POST", "orders/{id}", self._change_order),
+            ("POST", "refills/{id}", self._change_refill),
+            ("POST", "balance", self._change_balance),
+            ("POST", "services", self._change_services),
+            ("POST", "faults", self._add_fault),
+            ("DELETE", "faults", self._clear_faults),
+            ("DELETE", "faults/{id}", self._remove_fault),
+            ("POST", "strays", self._switch(lambda: self._sandbox.strays)),
+            ("POST", "cheats", self._switch(lambda: self._sandbox.panel.cheats)),
+            ("POST", "clock", self._change_clock),
+            ("POST", "reset", self._reset),
+        ]
+        for method, path, handler in routes:
+            router.add_route(method, f"/admin/{path}", self._guarded(handler))
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not (self._sandbox.options.admin_from_anywhere or _is_local(request)):
+                return _problem(403, "only from this machine")
+            try:
+                return await handler(request)
+            except ValidationError as error:
+                where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+                return _problem(400, where)
+            except KeyError as error:
+                return _problem(404, f"there is no {error.args[0]}")
+            except ValueError as error:
+                return _problem(400, str(error))
+
+        return guarded
+
+    @staticmethod
+    def _list(switches: Callable[[], Switches]) -> Handler:
+        """`switches` is asked each time: a reset makes new ones."""
+
+        async def listed(_: web.Request) -> web.Response:
+            return web.json_response(switches().listing())
+
+        return listed
+
+    @staticmethod
+    def _switch(switches: Callable[[], Switches]) -> Handler:
+        async def switched(request: web.Request) -> web.Response:
+            change = await _read(request, _SwitchesChange)
+            if change.clear:
+                switches().clear()
+            switches().off(*change.off)
+            switches().on(*change.on)
+            return web.json_response(switches().listing())
+
+        return switched
+
+    async def _ledger(self, request: web.Request) -> web.Response:
+        since_id = int(request.query.get("since_id", "0"))
+        return web.json_response(ledger.orders(self._sandbox.panel, since_id))
+
+    async def _refills(self, _: web.Request) -> web.Response:
+        return web.json_response(ledger.refills(self._sandbox.panel))
+
+    async def _cancels(self, _: web.Request) -> web.Response:
+        return web.json_response(ledger.cancels(self._sandbox.panel))
+
+    async def _balance(self, _: web.Request) -> web.Response:
+        return web.json_response(ledger.balance(self._sandbox.panel))
+
+    async def _requests(self, request: web.Request) -> web.Response:
+        last = int(request.query.get("last", "0"))
+        return web.json_response({**self._sandbox.journal.listing(last), "in_flight": self._sandbox.in_flight})
+
+    async def _list_faults(self, _: web.Request) -> web.Response:
+        return web.json_response(self._sandbox.faults.listing())
+
+    async def _tell_clock(self, _: web.Request) -> web.Response:
+        clock = self._sandbox.clock
+        now = clock.now()
+        return web.json_response({"now": now, "date": clock.date(now).isoformat(), "speed": clock.speed})
+
+    async def _change_order(self, request: web.Request) -> web.Response:
+        change = await _read(request, _OrderChange)
+        book = self._sandbox.panel.book
+        book.settle()
+        number = request.match_info["id"]
+        order = book.find(number)
+        if order is None:
+            raise KeyError(f"order {number}")
+        book.amend(
+            order, status=change.status, charge=change.charge, remains=change.remains, start_count=change.start_count
+        )
+        return web.json_response(ledger.order(self._sandbox.panel, number))
+
+    async def _change_refill(self, request: web.Request) -> web.Response:
+        change = await _read(request, _RefillChange)
+        number = request.match_info["id"]
+        refill = self._sandbox.panel.refills.find(number)
+        if refill is None:
+            raise KeyError(f"refill {number}")
+        refill.held = change.status
+        return await self._refills(request)
+
+    async def _change_balance(self, request: web.Request) -> web.Response:
+        change = await _read(request, _BalanceChange)
+        panel = self._sandbox.panel
+        panel.book.settle()
+        if change.set is not None:
+            panel.account.set_balance(change.set)
+        if change.top_up is not None:
+            panel.account.top_up(change.top_up)
+        return await self._balance(request)
+
+    async def _change_services(self, request: web.Request) -> web.Response:
+        change = await _read(request, _ServicesChange)
+        catalogue = self._sandbox.panel.catalogue
+        if change.service is not None:
+            service = str(change.service)
+            catalogue.change(service, name=change.name, rate=change.rate, smallest=change.min, largest=change.max)
+            if change.removed is not None:
+                (catalogue.remove if change.removed else catalogue.restore)(service)
+        if change.listing is not None:
+            catalogue.listing = change.listing
+        return web.json_response({"listing": catalogue.listing, "services": [s.service for s in catalogue.listed()]})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        return web.json_response({"id": self._sandbox.faults.add(await _read(request, Fault))})
+
+    async def _remove_fault(self, request: web.Request) -> web.Response:
+        self._sandbox.faults.remove(int(request.match_info["id"]))
+        return await self._list_faults(request)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        self._sandbox.faults.clear()
+        return await self._list_faults(request)
+
+    async def _change_clock(self, request: web.Request) -> web.Response:
+        change = await _read(request, _ClockChange)
+        if change.speed is not None:
+            self._sandbox.clock.speed = change.speed
+        if change.advance is not None:
+            self._sandbox.clock.advance(change.advance)
+        return await self._tell_clock(request)
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        self._sandbox.reset()
+        return await self._balance(request)
+
+
+async def _read(request: web.Request, kind: type[_Body]) -> _Body:
+    return kind.model_validate_json(await request.read() or b"{}")
+
+
+def _problem(status: int, text: str) -> web.Response:
+    return web.json_response({"error": text}, status=status)
+
+
+def _is_local(request: web.Request) -> bool:
+    return request.remote is not None and ip_address(request.remote).is_loopback

@@ -1,0 +1,1 @@
+"""How the panel misbehaves on request: faults, quirks and cheats."""

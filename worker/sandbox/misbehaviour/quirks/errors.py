@@ -1,0 +1,73 @@
+"""Shapes of errors, and what stands in front of the JSON."""
+
+from collections.abc import Mapping
+
+from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+
+_LOCALISED: Mapping[str, str] = {
+    "Not enough funds on balance": "Fondos insuficientes en el saldo",
+    "Invalid API key": "Clave API no válida",
+    "Incorrect request": "Solicitud incorrecta",
+    "Incorrect service ID": "ID de servicio incorrecto",
+    "Incorrect order ID": "ID de pedido incorrecto",
+    "Refill not found": "Reposición no encontrada",
+}
+_NOTICE = b"<br />\n<b>Notice</b>:  Undefined index: HTTP_REFERER in <b>/www/api/v2.php</b> on line <b>42</b><br />\n"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def error_localised(reply: Reply, _call: Call) -> None:
+    """Errors are in another language."""
+    if reply.error is not None:
+        reply.body = {"error": _LOCALISED.get(reply.error, f"Error: {reply.error}")}
+
+
+def error_echoes_key(reply: Reply, call: Call) -> None:
+    """Errors repeat the key that was sent."""
+    if reply.error is not None:
+        reply.body = {"error": f"{reply.error} (key {call.key})"}
+
+
+def error_status_msg(reply: Reply, _call: Call) -> None:
+    """Errors are written {"status": "error", "msg": text}."""
+    if reply.error is not None:
+        reply.body = {"status": "error", "msg": reply.error}
+
+
+def error_plural(reply: Reply, _call: Call) -> None:
+    """Errors are written {"errors": [text]}."""
+    if reply.error is not None:
+        reply.body = {"errors": [reply.error]}
+
+
+def _with_status(status: int) -> Stray:
+    def with_status(reply: Reply, _call: Call) -> None:
+        if reply.error is not None:
+            reply.status = status
+
+    with_status.__doc__ = f"Errors come with HTTP status {status}, and the same body."
+    return with_status
+
+
+def php_notice(reply: Reply, _call: Call) -> None:
+    """A notice of PHP's stands in front of the JSON."""
+    reply.prefix += _NOTICE
+
+
+def byte_order_mark(reply: Reply, _call: Call) -> None:
+    """A byte-order mark stands in front of it all."""
+    reply.prefix = _BYTE_ORDER_MARK + reply.prefix
+
+
+# What sets the status looks at the documented shape, so it comes before what changes that.
+STRAYS: Mapping[str, Stray] = {
+    "error_http_400": _with_status(400),
+    "error_http_422": _with_status(422),
+    "error_http_500": _with_status(500),
+    "error_localised": error_localised,
+    "error_echoes_key": error_echoes_key,
+    "error_plural": error_plural,
+    "error_status_msg": error_status_msg,
+    "php_notice": php_notice,
+    "byte_order_mark": byte_order_mark,
+}

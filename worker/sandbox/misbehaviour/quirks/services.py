@@ -1,0 +1,60 @@
+"""Shapes of the catalogue, and spellings of its types."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+
+_SPELLINGS: Mapping[str, str] = {
+    "Custom Comments": "custom_comments",
+    "Comment Replies": "Comment-Replies",
+    "Mentions Custom List": "MENTIONS CUSTOM LIST",
+    "Mentions User Followers": "Mentions Users Followers",
+    "Invites from Groups": "Invites From Groups",
+    "Web Traffic": "Website Traffic",
+    "SEO": "seo",
+}
+
+
+def _entries(reply: Reply, call: Call) -> Iterator[dict[str, Any]]:
+    if call.action == "services" and reply.error is None:
+        yield from reply.body
+
+
+def types_respelled(reply: Reply, call: Call) -> None:
+    """Types are spelled in other ways."""
+    for entry in _entries(reply, call):
+        entry["type"] = _SPELLINGS.get(entry["type"], entry["type"].lower())
+
+
+def types_absent(reply: Reply, call: Call) -> None:
+    """Services don't say their type."""
+    for entry in _entries(reply, call):
+        entry.pop("type", None)
+
+
+def types_unknown(reply: Reply, call: Call) -> None:
+    """Services are of a type that nobody knows."""
+    for entry in _entries(reply, call):
+        entry["type"] = "Holograms"
+
+
+def services_wrapped(reply: Reply, call: Call) -> None:
+    """The catalogue arrives as {"services": [...]}."""
+    if call.action == "services" and reply.error is None:
+        reply.body = {"services": reply.body}
+
+
+def services_in_data(reply: Reply, call: Call) -> None:
+    """The catalogue arrives as {"data": [...]}."""
+    if call.action == "services" and reply.error is None:
+        reply.body = {"data": reply.body}
+
+
+STRAYS: Mapping[str, Stray] = {
+    "types_respelled": types_respelled,
+    "types_absent": types_absent,
+    "types_unknown": types_unknown,
+    "services_wrapped": services_wrapped,
+    "services_in_data": services_in_data,
+}

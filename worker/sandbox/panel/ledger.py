@@ -1,0 +1,88 @@
+"""What the sandbox really took, told to whoever tests against it. Money as text, ids as text, moments as dates."""
+
+from typing import Any
+
+from worker.sandbox.panel.orders import Order
+from worker.sandbox.panel.panel import Panel
+from worker.sandbox.panel.refills import Refill
+
+
+def orders(panel: Panel, since_id: int = 0) -> list[dict[str, Any]]:
+    """Every order accepted under an id above `since_id`, in the order of ids.
+
+    Over all orders the charges add up to what the account paid: they are net of refunds, and the share of a drip-feed's
+    run is counted with the run and no longer with its parent.
+    """
+    panel.book.settle()
+    return [_order(panel, order) for number, order in panel.book.orders.items() if number > since_id]
+
+
+def order(panel: Panel, number: str) -> dict[str, Any] | None:
+    """One entry of `orders`; None for an id that isn't ours."""
+    panel.book.settle()
+    found = panel.book.find(number)
+    return _order(panel, found) if found else None
+
+
+def refills(panel: Panel) -> list[dict[str, Any]]:
+    return [_refill(panel, refill) for refill in panel.refills.refills.values()]
+
+
+def cancels(panel: Panel) -> list[dict[str, Any]]:
+    """Every order whose cancelling was taken, with the moment of the first request."""
+    panel.book.settle()
+    return [
+        {"order": str(order.id), "status": order.status, "requested_at": _date(panel, order.cancel_requested_at)}
+        for order in panel.book.orders.values()
+        if order.cancel_requested_at is not None
+    ]
+
+
+def balance(panel: Panel) -> dict[str, str]:
+    """The account: opening - charges + refunds + top_ups = closing."""
+    panel.book.settle()
+    account = panel.account
+    return {
+        "opening": str(account.opening),
+        "charges": str(account.charges),
+        "refunds": str(account.refunds),
+        "top_ups": str(account.top_ups),
+        "closing": str(account.balance),
+        "currency": panel.currency,
+    }
+
+
+def _order(panel: Panel, order: Order) -> dict[str, Any]:
+    return {
+        "id": str(order.id),
+        "service": order.service,
+        "link": order.link,
+        "quantity": order.quantity,
+        "params": dict(order.params),
+        "status": order.status,
+        "price": str(order.price),
+        "charge": str(order.charge),
+        "debited": str(order.debited),
+        "refunded": str(order.refunded),
+        "currency": panel.currency,
+        "remains": order.remains(panel.clock.now()),
+        "start_count": order.start_count,
+        "accepted_at": _date(panel, order.accepted_at),
+        "parent": None if order.parent is None else str(order.parent),
+        "spawned": [str(number) for number in order.spawning.orders] if order.spawning else [],
+        "refills": [str(number) for number in order.refills],
+        "cancel_requested_at": _date(panel, order.cancel_requested_at),
+    }
+
+
+def _refill(panel: Panel, refill: Refill) -> dict[str, Any]:
+    return {
+        "id": str(refill.id),
+        "order": str(refill.order),
+        "status": refill.status(panel.clock.now()),
+        "asked_at": _date(panel, refill.asked_at),
+    }
+
+
+def _date(panel: Panel, at: float | None) -> str | None:
+    return None if at is None else panel.clock.date(at).isoformat()

@@ -1,0 +1,130 @@
+"""One order: what was asked for, what will become of it, and how far it has come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from worker.domain.orders.states import OrderState
+from worker.domain.orders.statuses import read_order_status
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.panel.account import NOTHING
+from worker.sandbox.panel.chance import Chance
+
+PENDING = "Pending"
+IN_PROGRESS = "In progress"
+ACTIVE = "Active"  #: a subscription that waits for posts
+PAUSED = "Paused"  #: a subscription that the balance couldn't pay
+COMPLETED = "Completed"
+PARTIAL = "Partial"
+CANCELED = "Canceled"
+EXPIRED = "Expired"
+
+_HOUR = 3600.0
+
+
+def is_open(status: str) -> bool:
+    return read_order_status(status)[0] is OrderState.SUBMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """An order's fate: times in simulated seconds, `delivered` in units.
+
+    `late` is what becomes of it after its end, if anything: seconds since the end, the status, units that still count.
+    """
+
+    starts_after: float
+    lasts: float
+    ending: str
+    delivered: int
+    late: tuple[float, str, int] | None = None
+
+
+def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int) -> Life:
+    """The fate of an order, which hangs on the seed and its id alone. Most take minutes, some an hour."""
+    fate = chance.share("ending", order)
+    ending, delivered = COMPLETED, quantity
+    if fate < options.canceled:
+        ending, delivered = CANCELED, 0
+    elif fate < options.canceled + options.partial and quantity > 1:
+        ending, delivered = PARTIAL, chance.whole(1, quantity - 1, "delivered", order)
+    late = None
+    if ending == COMPLETED and chance.share("late", order) < options.late_changes:
+        after = chance.around(7 * _HOUR, 7, "late after", order)
+        if quantity > 1 and chance.share("late ending", order) < 1 / 2:
+            late = (after, PARTIAL, chance.whole(1, quantity - 1, "late delivered", order))
+        else:
+            late = (after, CANCELED, 0)
+    return Life(
+        starts_after=chance.around(40, 6, "starts after", order),
+        lasts=chance.around(600, 6, "lasts", order),
+        ending=ending,
+        delivered=delivered,
+        late=late,
+    )
+
+
+@dataclass(slots=True)
+class Spawning:
+    """What makes an order a parent: the orders that a drip-feed or a subscription makes.
+
+    `planned` counts them, `every` is in simulated seconds, `smallest` and `largest` bound the quantity of each, and
+    `posts` tells a subscription from a drip-feed.
+    """
+
+    posts: bool
+    planned: int
+    every: float
+    smallest: int
+    largest: int
+    at_once: int = 0  #: how many a subscription makes for posts that were there before
+    rate: Decimal = NOTHING  #: what a subscription pays for 1,000 units
+    expiry: date | None = None
+    orders: list[int] = field(default_factory=list)
+    open: int = 0
+    stopped: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will be spawned, and all that was is closed."""
+        return self.open == 0 and (self.stopped or len(self.orders) >= self.planned)
+
+
+@dataclass(slots=True)
+class Order:
+    """`quantity` is what is billed: units, all runs together. Moments are seconds of the sandbox's clock.
+
+    `charge` is what the order costs as of now. Over all orders, charges = debited - refunded: when a drip-feed spawns a
+    run, that run's share of the charge goes over to it.
+    """
+
+    id: int
+    service: str
+    link: str | None
+    quantity: int
+    params: Mapping[str, str]
+    accepted_at: float
+    price: Decimal  #: the charge at first
+    life: Life
+    start_count: int
+    charge: Decimal = NOTHING
+    debited: Decimal = NOTHING
+    refunded: Decimal = NOTHING
+    status: str = PENDING
+    started_at: float = 0.0
+    delivered: int = 0  #: as of the last change of status
+    parent: int | None = None
+    spawning: Spawning | None = None
+    held: bool = False  #: set by hand: it stays as it was put
+    cancel_requested_at: float | None = None
+    refills: list[int] = field(default_factory=list)
+
+    def delivered_by(self, now: float) -> int:
+        """Units delivered by this moment."""
+        if self.held or self.status != IN_PROGRESS or self.spawning:
+            return self.delivered
+        return int(self.life.delivered * min((now - self.started_at) / self.life.lasts, 1.0))
+
+    def remains(self, now: float) -> int:
+        return self.quantity - self.delivered_by(now)

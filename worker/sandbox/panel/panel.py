@@ -1,0 +1,146 @@
+"""The panel behind the interface: one account, and the answer that panels' documents give for each action."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.domain.orders.services import Service
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.panel import cheats
+from worker.sandbox.panel.account import Account
+from worker.sandbox.panel.catalogue import Catalogue
+from worker.sandbox.panel.chance import Chance
+from worker.sandbox.panel.clock import Clock
+from worker.sandbox.panel.orderbook import OrderBook
+from worker.sandbox.panel.orders import COMPLETED, PARTIAL, PENDING, Order, is_open
+from worker.sandbox.panel.refills import RefillBook
+from worker.sandbox.panel.validate import INCORRECT_REQUEST, Reading, RefusedError, Validator
+from worker.sandbox.switches import Switches
+
+INCORRECT_ORDER = "Incorrect order ID"
+REFILL_NOT_FOUND = "Refill not found"
+NO_REFILL = "Refill is not available for this order"
+NO_CANCEL = "Cancel is not available for this order"
+
+
+class Panel:
+    """Everything that a sandbox forgets when it is reset. Knows nothing of HTTP."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.currency = options.currency
+        self.clock = Clock(options.speed, options.epoch or datetime.now(UTC))
+        self.account = Account(options.balance)
+        self.catalogue = Catalogue()
+        self.validator = Validator(options.key, self.catalogue, options.max_ids)
+        chance = Chance(options.seed)
+        self.cheats = Switches("cheat", cheats.ALL)
+        self.book = OrderBook(options, self.clock, chance, self.account, self.cheats)
+        self.refills = RefillBook(options, chance)
+
+    def answer(self, reading: Reading) -> Any:
+        """Carries the request out; the reply as it goes into JSON. Raises RefusedError."""
+        if reading.refused is not None:
+            raise RefusedError(reading.refused)
+        self.book.settle()
+        match reading.action:
+            case "services":
+                return [_service_entry(service) for service in self.catalogue.listed()]
+            case "balance":
+                return {"balance": str(self.account.balance), "currency": self.currency}
+            case "add" if reading.wanted:
+                return {"order": self.book.accept(reading.wanted).id}
+            case "status":
+                return self._statuses(reading)
+            case "refill":
+                return self._refills(reading)
+            case "refill_status":
+                return self._refill_statuses(reading)
+            case "cancel":
+                return [self._batch_item("order", number, "cancel", self._cancel) for number in reading.ids]
+            case _:
+                raise RefusedError(INCORRECT_REQUEST)
+
+    def status_of(self, order: Order) -> dict[str, Any]:
+        """An order as `status` answers it; parents have a shape of their own."""
+        if order.spawning:
+            spawned = [str(number) for number in order.spawning.orders]
+            if not order.spawning.posts:
+                return {"status": order.status, "runs": str(order.spawning.planned), "orders": spawned}
+            expiry = order.params.get("expiry")
+            return {"status": order.status, "posts": str(len(spawned)), "expiry": expiry, "orders": spawned}
+        return {
+            "charge": str(order.charge),
+            "start_count": "0" if order.status == PENDING else str(order.start_count),
+            "status": order.status,
+            "remains": str(order.remains(self.clock.now())),
+            "currency": self.currency,
+        }
+
+    def _statuses(self, reading: Reading) -> dict[str, Any]:
+        found = {number: self.book.find(number) for number in reading.ids}
+        if reading.is_batch:
+            return {
+                number: self.status_of(order) if order else {"error": INCORRECT_ORDER}
+                for number, order in found.items()
+            }
+        order = found[reading.ids[0]]
+        if order is None:
+            raise RefusedError(INCORRECT_ORDER)
+        return self.status_of(order)
+
+    def _refills(self, reading: Reading) -> Any:
+        if reading.is_batch:
+            return [self._batch_item("order", number, "refill", self._refill) for number in reading.ids]
+        return {"refill": str(self._refill(reading.ids[0]))}
+
+    def _refill_statuses(self, reading: Reading) -> Any:
+        if reading.is_batch:
+            return [self._batch_item("refill", number, "status", self._refill_status) for number in reading.ids]
+        return {"status": self._refill_status(reading.ids[0])}
+
+    @staticmethod
+    def _batch_item(subject: str, number: str, name: str, act: Any) -> dict[str, Any]:
+        said = int(number) if number.isascii() and number.isdigit() else number
+        try:
+            return {subject: said, name: act(number)}
+        except RefusedError as refused:
+            return {subject: said, name: {"error": refused.text}}
+
+    def _order(self, number: str) -> Order:
+        order = self.book.find(number)
+        if order is None:
+            raise RefusedError(INCORRECT_ORDER)
+        return order
+
+    def _refill(self, number: str) -> int:
+        order = self._order(number)
+        offered = self.catalogue.sold(order.service).refill and not order.spawning
+        if not offered or order.status not in {COMPLETED, PARTIAL}:
+            raise RefusedError(NO_REFILL)
+        return self.refills.request(order, self.clock.now()).id
+
+    def _refill_status(self, number: str) -> str:
+        refill = self.refills.find(number)
+        if refill is None:
+            raise RefusedError(REFILL_NOT_FOUND)
+        return refill.status(self.clock.now())
+
+    def _cancel(self, number: str) -> int:
+        order = self._order(number)
+        if not self.catalogue.sold(order.service).cancel or not is_open(order.status):
+            raise RefusedError(NO_CANCEL)
+        self.book.request_cancel(order)
+        return 1
+
+
+def _service_entry(service: Service) -> dict[str, Any]:
+    return {
+        "service": int(service.service),
+        "name": service.name,
+        "type": service.type,
+        "category": service.category,
+        "rate": str(service.rate),
+        "min": str(service.min),
+        "max": str(service.max),
+        "refill": service.refill,
+        "cancel": service.cancel,
+    }

@@ -1,0 +1,61 @@
+"""Refills: free of charge, and taken for closed orders of services that offer them."""
+
+from dataclasses import dataclass
+
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.panel.chance import Chance
+from worker.sandbox.panel.orders import COMPLETED, IN_PROGRESS, PENDING, Order
+from worker.sandbox.panel.validate import number_of
+
+REJECTED = "Rejected"
+
+
+@dataclass(slots=True)
+class Refill:
+    """A refill's whole fate; moments are seconds of the sandbox's clock. `held` is a status set by hand."""
+
+    id: int
+    order: int
+    asked_at: float
+    starts_at: float
+    ends_at: float
+    ending: str
+    held: str | None = None
+
+    def status(self, now: float) -> str:
+        if self.held is not None:
+            return self.held
+        if now < self.starts_at:
+            return PENDING
+        return IN_PROGRESS if now < self.ends_at else self.ending
+
+
+class RefillBook:
+    def __init__(self, options: SandboxOptions, chance: Chance) -> None:
+        self.refills: dict[int, Refill] = {}
+        self._options = options
+        self._chance = chance
+
+    def find(self, text: str) -> Refill | None:
+        number = number_of(text)
+        return None if number is None else self.refills.get(number)
+
+    def request(self, order: Order, now: float) -> Refill:
+        """A new refill; or the order's last one while that is still open, so that asking twice does no harm."""
+        if order.refills:
+            last = self.refills[order.refills[-1]]
+            if last.status(now) in {PENDING, IN_PROGRESS}:
+                return last
+        number = len(self.refills) + 1
+        starts_at = now + self._chance.around(120, 4, "refill starts after", number)
+        rejected = self._chance.share("refill", number) < self._options.refills_rejected
+        refill = self.refills[number] = Refill(
+            id=number,
+            order=order.id,
+            asked_at=now,
+            starts_at=starts_at,
+            ends_at=starts_at + self._chance.around(900, 4, "refill lasts", number),
+            ending=REJECTED if rejected else COMPLETED,
+        )
+        order.refills.append(number)
+        return refill

@@ -1,0 +1,1 @@
+"""Connections, transactions, and how values reach a statement."""

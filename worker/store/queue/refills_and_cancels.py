@@ -1,0 +1,210 @@
+"""Refills and cancels: requests about an order that wait to be made, and refills whose end is awaited.
+
+A claim pushes `due_at` ahead: that is its lease, and its token too, as with the looks in `polls`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.orders.changes import canceled_here
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RequestChange
+from worker.domain.orders.states import CancelState, RefillState
+from worker.store.db.arrays import floats, texts
+from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing, record_of
+
+RequestTable = Literal["refills", "cancels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One refill or cancel in hand. `age` and `still_for` are seconds since it was made, and since it last changed."""
+
+    request_id: int
+    order_id: int
+    panel_order_id: str
+    token: datetime
+    age: float
+    still_for: float
+    panel_refill_id: str | None = None
+    panel_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedHere:
+    """A refill or cancel that came to its end without a call."""
+
+    request_id: int
+    order_id: int
+    panel: str
+
+
+def due(table: RequestTable, state: str) -> TextClause:
+    """Whether any request in this state is due, for a panel."""
+    return text(f"""
+        SELECT EXISTS (
+            SELECT FROM {table} r JOIN orders o ON o.id = r.order_id
+            WHERE r.state = '{state}' AND r.due_at <= now() AND o.panel = :panel AND o.panel_order_id IS NOT NULL
+        )
+    """)  # noqa: S608 - names of ours
+
+
+def claim(table: RequestTable, state: str) -> TextClause:
+    """Claim the requests in this state that are due longest, for a panel."""
+    refill = (
+        "r.panel_refill_id, r.panel_status" if table == "refills" else "NULL AS panel_refill_id, NULL AS panel_status"
+    )
+    return text(f"""
+        UPDATE {table} r SET due_at = now() + make_interval(secs => :lease)
+        FROM (
+            SELECT r.id, o.panel_order_id
+            FROM {table} r JOIN orders o ON o.id = r.order_id
+            WHERE r.state = '{state}' AND r.due_at <= now() AND o.panel = :panel AND o.panel_order_id IS NOT NULL
+            ORDER BY r.due_at
+            LIMIT :at_most
+            FOR UPDATE OF r SKIP LOCKED
+        ) due
+        WHERE r.id = due.id
+        RETURNING r.id, r.order_id, due.panel_order_id, r.due_at, {refill},
+            extract(epoch FROM now() - r.created_at)::float8 AS age,
+            extract(epoch FROM now() - r.updated_at)::float8 AS still_for
+    """)  # noqa: S608 - names of ours
+
+
+def _record(table: RequestTable) -> TextClause:
+    refill = """,
+        panel_refill_id = coalesce(c.panel_refill_id, r.panel_refill_id),
+        panel_status = coalesce(c.panel_status, r.panel_status),
+        submitted_at = CASE WHEN c.state = 'submitted' THEN coalesce(r.submitted_at, now()) ELSE r.submitted_at END,
+        checked_at = CASE WHEN c.panel_status IS NOT NULL THEN now() ELSE r.checked_at END
+    """
+    moved = "r.state <> c.state OR r.error_code IS DISTINCT FROM c.error_code OR r.error IS DISTINCT FROM c.error"
+    if table == "refills":
+        moved += " OR r.panel_status IS DISTINCT FROM coalesce(c.panel_status, r.panel_status)"
+    return text(f"""
+        UPDATE {table} r SET
+            state = c.state,
+            error_code = c.error_code,
+            error = c.error,
+            due_at = now() + make_interval(secs => c.due_in),
+            finished_at = CASE WHEN c.state IN ('accepted', 'completed', 'rejected') THEN now() END,
+            updated_at = CASE WHEN {moved} THEN now() ELSE r.updated_at END
+            {refill if table == "refills" else ""}
+        FROM unnest(
+            CAST(:id AS bigint[]), CAST(:token AS timestamptz[]), CAST(:state AS text[]), CAST(:due_in AS float8[]),
+            CAST(:panel_refill_id AS text[]), CAST(:panel_status AS text[]),
+            CAST(:error_code AS text[]), CAST(:error AS text[])
+        ) AS c(id, token, state, due_in, panel_refill_id, panel_status, error_code, error)
+        WHERE r.id = c.id AND r.due_at = c.token
+        RETURNING r.id
+    """)  # noqa: S608 - names of ours
+
+
+def _reject_pointless(table: RequestTable) -> TextClause:
+    return text(f"""
+        UPDATE {table} r SET
+            state = 'rejected', error_code = :code, error = :error, finished_at = now(), updated_at = now()
+        FROM (
+            SELECT r.id, o.panel FROM {table} r JOIN orders o ON o.id = r.order_id
+            WHERE r.state = 'pending' AND o.panel_order_id IS NULL AND o.state IN ('rejected', 'canceled')
+            FOR NO KEY UPDATE OF r SKIP LOCKED
+        ) pointless
+        WHERE r.id = pointless.id
+        RETURNING r.id, r.order_id, pointless.panel
+    """)  # noqa: S608 - names of ours
+
+
+_CANCELABLE_HERE = text(f"""
+    SELECT c.id AS cancel_id, o.id, o.panel, {RECORD_COLUMNS}
+    FROM cancels c JOIN orders o ON o.id = c.order_id
+    WHERE c.state = 'pending' AND o.state = 'pending'
+    ORDER BY o.id
+    LIMIT 1000
+    FOR NO KEY UPDATE OF o, c SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+_ACCEPT = text(
+    "UPDATE cancels SET state = 'accepted', finished_at = now(), updated_at = now() WHERE id = ANY(:cancel_id)"
+)
+
+
+class Requests:
+    """The refills, or the cancels."""
+
+    def __init__(
+        self, engine: AsyncEngine, table: RequestTable, *, lease: float, on_change: OnChange | None = None
+    ) -> None:
+        """`lease`: seconds within which a claimed request must be recorded; afterwards anybody may see to it."""
+        self._engine = engine
+        self._table: RequestTable = table
+        self._lease = lease
+        self._on_change = on_change
+
+    async def any_due(self, panel: str, state: RefillState | CancelState) -> bool:
+        async with self._engine.connect() as connection:
+            return bool(await connection.scalar(due(self._table, state), {"panel": panel}))
+
+    async def claim(self, panel: str, state: RefillState | CancelState, at_most: int) -> list[Request]:
+        async with self._engine.begin() as connection:
+            rows = await connection.execute(
+                claim(self._table, state), {"panel": panel, "at_most": at_most, "lease": self._lease}
+            )
+            return [_request(row) for row in rows]
+
+    async def record(self, requests: Sequence[Request], changes: Sequence[RequestChange]) -> set[int]:
+        """Write what became of claimed requests; returns the ids of those whose claim still held."""
+        tokens = {request.request_id: request.token for request in requests}
+        if not changes:
+            return set()
+        async with self._engine.begin() as connection:
+            rows = await connection.execute(
+                _record(self._table),
+                {
+                    "id": [change.request_id for change in changes],
+                    "token": [tokens[change.request_id] for change in changes],
+                    "state": texts(change.state for change in changes),
+                    "due_in": floats(change.due_in for change in changes),
+                    "panel_refill_id": [change.panel_refill_id for change in changes],
+                    "panel_status": [change.panel_status for change in changes],
+                    "error_code": texts(change.error_code for change in changes),
+                    "error": [change.error for change in changes],
+                },
+            )
+            return {row.id for row in rows}
+
+    async def reject_pointless(self) -> list[EndedHere]:
+        """Reject what asks about orders that never came to be on a panel."""
+        async with self._engine.begin() as connection:
+            rows = await connection.execute(
+                _reject_pointless(self._table), {"code": NO_PANEL_ORDER, "error": NO_PANEL_ORDER_TEXT}
+            )
+            return [EndedHere(row.id, row.order_id, row.panel) for row in rows]
+
+    async def cancel_unsent(self) -> list[EndedHere]:
+        """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
+        async with changing(self._engine, self._on_change) as transaction:
+            connection = transaction.connection
+            rows = (await connection.execute(_CANCELABLE_HERE)).all()
+            records = {row.id: record_of(row) for row in rows}
+            changes = [canceled_here(order_id, record) for order_id, record in records.items()]
+            if rows:
+                await connection.execute(_ACCEPT, {"cancel_id": [row.cancel_id for row in rows]})
+            await transaction.write(changes)
+        return [EndedHere(row.cancel_id, row.id, row.panel) for row in rows]
+
+
+def _request(row: Any) -> Request:
+    return Request(
+        row.id,
+        row.order_id,
+        row.panel_order_id,
+        row.due_at,
+        row.age,
+        row.still_for,
+        row.panel_refill_id,
+        row.panel_status,
+    )

@@ -1,0 +1,1 @@
+"""Records: catalogues, balances, evidence, audits, and the archive."""

@@ -1,0 +1,64 @@
+"""The history of a panel's balance."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.orders.statuses import Balance
+from worker.store.db.clock import now_of
+
+#: The panels of which a balance was ever read: one probe of the index for each, however long the history.
+KNOWN = """
+    RECURSIVE known AS (
+        SELECT min(panel) AS panel FROM balances
+        UNION ALL
+        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
+    )
+"""
+
+_PANELS = text(f"WITH {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
+
+_RECORD = text("""
+    INSERT INTO balances (panel, at, balance, currency, asked_at)
+    VALUES (:panel, clock_timestamp(), :balance, :currency, :asked_at)
+""")
+
+_LOWEST_SINCE = text("SELECT min(balance) FROM balances WHERE panel = :panel AND at >= :since")
+
+
+class Balances:
+    def __init__(self, engine: AsyncEngine, panel: str) -> None:
+        self._engine = engine
+        self._panel = panel
+
+    async def now(self) -> datetime:
+        """By the database's clock."""
+        async with self._engine.connect() as connection:
+            return await now_of(connection)
+
+    async def record(self, balance: Balance, asked_at: datetime) -> None:
+        """`asked_at`: by `now`, before the panel was asked for it."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                _RECORD,
+                {
+                    "panel": self._panel,
+                    "balance": balance.amount,
+                    "currency": balance.currency,
+                    "asked_at": asked_at,
+                },
+            )
+
+    async def lowest_since(self, since: datetime) -> Decimal | None:
+        """The lowest that was read since then; None: none was."""
+        async with self._engine.connect() as connection:
+            lowest: Decimal | None = await connection.scalar(_LOWEST_SINCE, {"panel": self._panel, "since": since})
+            return lowest
+
+
+async def panels_read(engine: AsyncEngine) -> list[str]:
+    """The panels of which a balance was ever read."""
+    async with engine.connect() as connection:
+        return list((await connection.execute(_PANELS)).scalars())

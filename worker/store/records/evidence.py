@@ -1,0 +1,271 @@
+"""What is on record about orders whose `add` was never answered, and what became of them by the evidence."""
+
+import json
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+
+from psycopg import IntegrityError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.evidence.settlement import evidence_noted, reconciled, verdict_detail
+from worker.domain.evidence.verdicts import Absent, KnownOrder, OpenQuestion, Verdict
+from worker.domain.orders.changes import Change
+from worker.domain.orders.states import OrderState
+from worker.store.db.pipeline import Rows, pipeline
+from worker.store.queue.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
+from worker.store.queue.polls import watch
+from worker.store.queue.submissions import ACCEPTED_LATE, refute
+
+#: How many known orders before and after one are looked at for its bounds.
+NEIGHBOURS = 200
+
+#: Beside so many others, nobody adds up what one order may have cost.
+TOO_MANY = 1000
+
+SUSPECTS = text("""
+    SELECT
+        o.id, o.state, s.id AS token, s.expected_charge, s.units, s.is_parent, s.replied,
+        extract(epoch FROM s.began_at)::float8 AS began_at,
+        extract(epoch FROM s.ended_at)::float8 AS ended_at,
+        extract(epoch FROM clock_timestamp())::float8 AS now,
+        coalesce(e.due_at <= clock_timestamp(), true) AS due
+    FROM (
+        SELECT id, state FROM orders WHERE panel = :panel AND state = 'unconfirmed'
+        UNION ALL
+        SELECT order_id, 'submitting' FROM submissions WHERE panel = :panel AND outcome IS NULL
+    ) o
+    CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    LEFT JOIN examinations e ON e.order_id = o.id
+    ORDER BY s.id
+""")
+
+BEFORE = text("""
+    SELECT s.panel_order_id,
+        extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
+    FROM submissions s
+    WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at < to_timestamp(:began_at)
+    ORDER BY s.began_at DESC LIMIT :at_most
+""")
+
+AFTER = text("""
+    SELECT s.panel_order_id,
+        extract(epoch FROM s.began_at)::float8 AS began_at, extract(epoch FROM s.ended_at)::float8 AS ended_at
+    FROM submissions s
+    WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at > to_timestamp(:last_at)
+    ORDER BY s.began_at LIMIT :at_most
+""")
+
+#: Also what was taken for an order that had gone on without it: that is no other order's.
+KNOWN = text(f"""
+    SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)
+    UNION ALL
+    SELECT panel_order_id FROM submissions
+    WHERE panel = :panel AND outcome = '{ACCEPTED_LATE}' AND panel_order_id = ANY(:numbers)
+""")  # noqa: S608 - our own word
+
+PARENTS = text("""
+    SELECT DISTINCT o.panel_order_id
+    FROM submissions s JOIN orders o ON o.id = s.order_id
+    WHERE s.panel = :panel AND s.is_parent AND o.panel_order_id IS NOT NULL
+        AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:since))
+""")
+
+#: What left the account between the last reading of its balance before an order was sent and the first after it could
+#: last be taken. All that others may have cost meanwhile is taken off: what was debited before, or given back since, is
+#: taken off too much. Nothing where nobody can say, or there were too many to be worth adding up.
+UNEXPLAINED = text("""
+    WITH before AS (
+        SELECT balance, currency, coalesce(asked_at, at) AS since FROM balances
+        WHERE panel = :panel AND at < to_timestamp(:began_at) ORDER BY at DESC LIMIT 1
+    ), after AS (
+        SELECT balance, currency, at FROM balances
+        WHERE panel = :panel AND at > to_timestamp(:last_at) AND coalesce(asked_at, at) > to_timestamp(:last_at)
+        ORDER BY at LIMIT 1
+    ), others AS (
+        SELECT greatest(o.charge, s.expected_charge) AS cost, s.is_parent
+        FROM before, after, submissions s JOIN orders o ON o.id = s.order_id
+        WHERE s.panel = :panel AND s.id <> :token
+            AND (s.outcome IS NULL OR s.outcome IN ('accepted', 'unknown', 'lease_ended', 'accepted_late'))
+            AND s.began_at > before.since - make_interval(secs => :longest_call) AND s.began_at < after.at
+            AND (s.ended_at IS NULL OR s.ended_at > before.since)
+        LIMIT :too_many
+    )
+    SELECT before.balance - after.balance - t.cost
+    FROM before
+    JOIN after ON after.currency IS NOT DISTINCT FROM before.currency
+    CROSS JOIN (
+        SELECT coalesce(sum(cost), 0) AS cost, count(*) AS number, bool_or(cost IS NULL OR is_parent) AS is_open
+        FROM others
+    ) t
+    WHERE t.is_open IS NOT TRUE AND t.number < :too_many
+""")
+
+#: From when on the calls of a panel may be asked for, whatever their age: so many known orders before the oldest open
+#: question (or, without one, before now) and the money of the day before it. Null: all of them.
+NEEDED = text("""
+    WITH RECURSIVE known AS (
+        SELECT min(panel) AS panel FROM submissions WHERE outcome = 'accepted'
+        UNION ALL
+        SELECT (SELECT min(s.panel) FROM submissions s WHERE s.outcome = 'accepted' AND s.panel > k.panel)
+        FROM known k WHERE k.panel IS NOT NULL
+    )
+    SELECT k.panel, (
+        SELECT s.began_at FROM submissions s
+        WHERE s.panel = k.panel AND s.outcome = 'accepted' AND s.began_at < q.oldest - interval '1 day'
+        ORDER BY s.began_at DESC OFFSET :at_most - 1 LIMIT 1
+    ) AS since
+    FROM known k
+    CROSS JOIN LATERAL (
+        SELECT least(clock_timestamp(), min(s.began_at)) AS oldest
+        FROM orders o
+        CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+        WHERE o.panel = k.panel AND o.state = 'unconfirmed'
+    ) q
+    WHERE k.panel IS NOT NULL
+""")
+
+_LOCK = text(f"""
+    SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}
+    FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
+    WHERE o.id = :order_id AND o.state = 'unconfirmed'
+        AND (SELECT max(s.id) FROM submissions s WHERE s.order_id = o.id) = :token
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+_EXAMINED = text("""
+    INSERT INTO examinations AS e (order_id, due_at, verdict)
+    VALUES (:order_id, clock_timestamp() + make_interval(secs => :first), CAST(:verdict AS jsonb))
+    ON CONFLICT (order_id) DO UPDATE SET
+        due_at = clock_timestamp()
+            + make_interval(secs => least(:first * power(2.0, least(e.times, 30)), greatest(:first, :longest))),
+        times = e.times + 1,
+        verdict = excluded.verdict
+""")
+
+_FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
+
+
+class Evidence:
+    """The open questions of one panel."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        panel: str,
+        *,
+        first_look: float,
+        examine_again: float,
+        longest_call: float,
+        on_change: OnChange | None = None,
+    ) -> None:
+        """`first_look`: as for `Orders`. `examine_again`: seconds until an undecided order's next examination.
+
+        Each examination doubles it, up to ten times as much. `longest_call`: seconds that a call to the panel may take.
+        """
+        self._engine = engine
+        self._panel = panel
+        self._first_look = first_look
+        self._examine_again = examine_again
+        self._longest_call = longest_call
+        self._on_change = on_change
+
+    async def questions(self) -> list[OpenQuestion]:
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(SUSPECTS, {"panel": self._panel})
+            return [
+                OpenQuestion(
+                    row.id,
+                    row.token,
+                    OrderState(row.state),
+                    row.expected_charge,
+                    row.units,
+                    row.is_parent,
+                    row.replied,
+                    row.began_at,
+                    row.ended_at,
+                    row.now,
+                    row.due,
+                )
+                for row in rows
+            ]
+
+    async def neighbours(self, times: Sequence[tuple[float, float]]) -> list[list[KnownOrder]]:
+        """For each order, by when it began and until when it could be taken: known ones sent shortly before and after.
+
+        All are asked about in one go.
+        """
+        found: list[tuple[Rows, Rows]] = []
+        async with self._engine.connect() as connection, pipeline(connection) as pipe:
+            for began_at, last_at in times:
+                about = {"panel": self._panel, "began_at": began_at, "last_at": last_at, "at_most": NEIGHBOURS}
+                found.append((await pipe.execute(BEFORE, about), await pipe.execute(AFTER, about)))
+        return [[KnownOrder(*row) for rows in both for row in await rows.fetchall()] for both in found]
+
+    async def known(self, numbers: Collection[str]) -> set[str]:
+        """Those of these ids that are orders of ours on record."""
+        async with self._engine.connect() as connection:
+            return set((await connection.execute(KNOWN, {"panel": self._panel, "numbers": list(numbers)})).scalars())
+
+    async def parents(self, since: float) -> list[str]:
+        """Our orders that may have spawned others after this time."""
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(PARENTS, {"panel": self._panel, "since": since})).scalars())
+
+    async def unexplained(self, question: OpenQuestion, last_at: float) -> Decimal | None:
+        """How much money is gone that may be an order's own; None: nobody can say. See `Findings.unexplained`."""
+        about = {
+            "panel": self._panel,
+            "token": question.token,
+            "began_at": question.began_at,
+            "last_at": last_at,
+            "longest_call": self._longest_call,
+            "too_many": TOO_MANY,
+        }
+        async with self._engine.connect() as connection:
+            gone: Decimal | None = await connection.scalar(UNEXPLAINED, about)
+            return gone
+
+    async def settle(self, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool) -> Change | None:
+        """Write what the evidence makes of an order, unless it has gone on meanwhile; returns what is new.
+
+        Nor while somebody else has locked it: it is asked about again, and must not hold up the others.
+        `suggest_only`: the verdict is put down for a person, and the order left as it is.
+        """
+        try:
+            async with changing(self._engine, self._on_change) as transaction:
+                return await self._settle(transaction, question, verdict, suggest_only=suggest_only)
+        except IntegrityError:  # the id has become another order's since it was looked for
+            return None
+
+    async def _settle(
+        self, transaction: Changing, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
+    ) -> Change | None:
+        connection = transaction.connection
+        about = {"order_id": question.order_id, "token": question.token}
+        row = (await connection.execute(_LOCK, about)).one_or_none()
+        if row is None:
+            return None
+        record = record_of(row)
+        change = None if suggest_only else reconciled(question.order_id, record, verdict)
+        if change is None:
+            detail = verdict_detail(verdict)
+            await connection.execute(
+                _EXAMINED,
+                {
+                    "order_id": question.order_id,
+                    "first": self._examine_again,
+                    "longest": 10 * self._examine_again,
+                    "verdict": json.dumps(detail),
+                },
+            )
+            if row.verdict == detail:
+                return None
+            change = evidence_noted(question.order_id, record, verdict)
+        else:
+            await connection.execute(_FORGET, {"order_id": question.order_id})
+            if isinstance(verdict, Absent):
+                await refute(connection, question.token)
+            await watch(connection, [change], self._first_look)
+        await transaction.write([change])
+        return change

@@ -1,0 +1,1 @@
+"""The tables, the revisions that build them, and a Postgres of our own."""

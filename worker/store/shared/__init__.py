@@ -1,0 +1,1 @@
+"""What all workers share: the request budget, leases, and work that one worker does for all."""

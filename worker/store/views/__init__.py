@@ -1,0 +1,1 @@
+"""What people read: orders, overviews, searches. This room writes nothing."""

@@ -1,0 +1,110 @@
+"""All that is on record about one order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.domain.orders.changes import OrderRecord
+from worker.store.db.clock import now_of
+from worker.store.queue.changes import record_of
+from worker.store.queue.submissions import ACCEPTED_LATE
+from worker.store.views.order_search import COLUMNS, Columns
+
+#: Of one order, the newest so many events are read.
+MOST_EVENTS = 1_000
+
+#: `params` as a text: Postgres holds numbers in it that Python wouldn't read.
+_ORDER = text(f"SELECT {COLUMNS}, o.params::text AS params FROM orders o WHERE o.id = :order_id")  # noqa: S608 - names of ours
+
+_REFILLS = text("""
+    SELECT id, reference, state, panel_refill_id, panel_status, error_code, error,
+        created_at, submitted_at, checked_at, finished_at, updated_at
+    FROM refills WHERE order_id = :order_id ORDER BY id
+""")
+
+_CANCELS = text("""
+    SELECT id, reference, state, error_code, error, created_at, finished_at, updated_at
+    FROM cancels WHERE order_id = :order_id ORDER BY id
+""")
+
+_SUBMISSIONS = text("""
+    SELECT id, worker_id, began_at, ended_at, expected_charge, units, is_parent, replied, outcome, panel_order_id
+    FROM submissions_all WHERE order_id = :order_id ORDER BY id
+""")
+
+_EVENTS = text("""
+    SELECT * FROM (
+        SELECT id, at, kind, state_before, state_after, panel_status, charge, remains, start_count, detail
+        FROM order_events_all WHERE order_id = :order_id ORDER BY id DESC LIMIT :at_most
+    ) newest ORDER BY id
+""")
+
+_VERDICT = text("SELECT verdict FROM examinations WHERE order_id = :order_id")
+
+#: Also the order for which it was taken, though that had gone on without it.
+_HOLDER = text(f"""
+    SELECT id FROM orders WHERE panel = :panel AND panel_order_id = :panel_order_id
+    UNION ALL
+    SELECT order_id FROM submissions
+    WHERE panel = :panel AND panel_order_id = :panel_order_id AND outcome = '{ACCEPTED_LATE}' AND order_id <> :order_id
+    LIMIT 1
+""")  # noqa: S608 - our own word
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One order and its history, each in the order of time, as of `at`.
+
+    `verdict` is the last examination's (`verdict_detail`).
+    """
+
+    at: datetime
+    order: Columns
+    record: OrderRecord
+    refills: tuple[Columns, ...]
+    cancels: tuple[Columns, ...]
+    submissions: tuple[Columns, ...]
+    events: tuple[Columns, ...]
+    verdict: Mapping[str, Any] | None
+
+    @property
+    def token(self) -> int | None:
+        """The newest submission's."""
+        return self.submissions[-1]["id"] if self.submissions else None
+
+
+class Lookup:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def order(self, order_id: int) -> Dossier | None:
+        """All about one order; None where there is none with this id."""
+        about = {"order_id": order_id}
+        async with self._engine.connect() as connection:
+            order = (await connection.execute(_ORDER, about)).one_or_none()
+            if order is None:
+                return None
+            return Dossier(
+                await now_of(connection),
+                order._asdict(),
+                record_of(order),
+                await _all(connection, _REFILLS, about),
+                await _all(connection, _CANCELS, about),
+                await _all(connection, _SUBMISSIONS, about),
+                await _all(connection, _EVENTS, about | {"at_most": MOST_EVENTS}),
+                await connection.scalar(_VERDICT, about),
+            )
+
+    async def holder(self, panel: str, panel_order_id: str, *, order_id: int) -> int | None:
+        """The order that has this id on the panel, or, other than this one, would have it."""
+        async with self._engine.connect() as connection:
+            about = {"panel": panel, "panel_order_id": panel_order_id, "order_id": order_id}
+            return (await connection.execute(_HOLDER, about)).scalar_one_or_none()
+
+
+async def _all(connection: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> tuple[Columns, ...]:
+    return tuple(row._asdict() for row in await connection.execute(statement, values))

@@ -1,0 +1,218 @@
+"""How things stand with all orders that are open, panel by panel. Closed ones aren't counted: they are too many."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.domain.money.spending import hours_left
+from worker.store.db.clock import now_of
+from worker.store.records.audit_results import LatestAudit, latest_audits
+from worker.store.views.recent import Rates, RecentError, errors, rates
+from worker.store.views.spending import spending_of
+
+#: Of all unconfirmed orders, so many are told one by one, those that wait longest.
+MOST_UNCONFIRMED = 20
+
+
+#: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
+PENDING = text("""
+    SELECT panel, count(*) AS orders,
+        (max(extract(epoch FROM now() - greatest(created_at, not_before))) FILTER (WHERE not_before <= now()))::float8
+            AS oldest
+    FROM orders WHERE state = 'pending' GROUP BY panel
+""")
+
+UNCONFIRMED = text("""
+    SELECT panel, count(*) AS orders, max(extract(epoch FROM now() - updated_at))::float8 AS oldest
+    FROM orders WHERE state = 'unconfirmed' GROUP BY panel
+""")
+
+ON_THE_WAY = text("""
+    SELECT panel, state, count(*) AS orders FROM orders WHERE state IN ('submitting', 'submitted') GROUP BY panel, state
+""")
+
+LONGEST_UNCONFIRMED = text("""
+    SELECT o.id, o.panel, o.updated_at, extract(epoch FROM now() - o.updated_at)::float8 AS age,
+        e.verdict, e.due_at
+    FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
+    WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
+""")
+
+#: `age` is that of the open order whose next look is due first.
+LOOKS = text("""
+    WITH RECURSIVE watched AS (
+        SELECT least(
+            (SELECT min(panel) FROM polls WHERE NOT settling), (SELECT min(panel) FROM polls WHERE settling)
+        ) AS panel
+        UNION ALL
+        SELECT least(
+            (SELECT min(p.panel) FROM polls p WHERE NOT p.settling AND p.panel > w.panel),
+            (SELECT min(p.panel) FROM polls p WHERE p.settling AND p.panel > w.panel)
+        )
+        FROM watched w WHERE w.panel IS NOT NULL
+    )
+    SELECT w.panel,
+        greatest(extract(epoch FROM now() - least(moving.due_at, settling.due_at)), 0)::float8 AS overdue,
+        extract(epoch FROM now() - moving.seen_at)::float8 AS age
+    FROM watched w
+    LEFT JOIN LATERAL (
+        SELECT p.due_at, p.seen_at FROM polls p WHERE p.panel = w.panel AND NOT p.settling ORDER BY p.due_at LIMIT 1
+    ) moving ON true
+    LEFT JOIN LATERAL (
+        SELECT p.due_at FROM polls p WHERE p.panel = w.panel AND p.settling ORDER BY p.due_at LIMIT 1
+    ) settling ON true
+    WHERE w.panel IS NOT NULL
+""")
+
+_SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
+
+#: A pause that lasts until it is lifted has its end in another generation.
+_PAUSES = text("""
+    SELECT panel, scope, reason, detail, since, CASE WHEN until < now() + interval '1 year' THEN until END AS until
+    FROM pauses ORDER BY panel, since, reason
+""")
+
+_WORKERS = text("""
+    SELECT id, name, started_at, lease_until FROM workers
+    WHERE ended_at IS NULL AND lease_until > clock_timestamp() ORDER BY started_at, name
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStands:
+    """`scope` is `add` or `all`; `detail` is in the panel's words.
+
+    At `until`, one call may try; None: it lasts until its cause is over.
+    """
+
+    scope: str
+    reason: str
+    detail: str | None
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceStands:
+    """`hours_left`: how long it lasts at the rate of the last day; None where that can't be told."""
+
+    amount: Decimal
+    currency: str | None
+    at: datetime
+    hours_left: float | None = None
+
+
+@dataclass(slots=True)
+class PanelStands:
+    """One panel. `oldest_...` are seconds; None: there is none. `services_at`: when they were last mirrored.
+
+    `status_age_seconds`: since the panel last said anything of the open order whose next look is due first;
+    `status_overdue_seconds`: by how much the look that is due first is late.
+    """
+
+    panel: str
+    configured: bool
+    pending: int = 0
+    oldest_pending_seconds: float | None = None
+    submitting: int = 0
+    unconfirmed: int = 0
+    oldest_unconfirmed_seconds: float | None = None
+    submitted: int = 0
+    status_age_seconds: float | None = None
+    status_overdue_seconds: float = 0.0
+    services_at: datetime | None = None
+    last_minute: Rates = field(default_factory=Rates)
+    last_hour: Rates = field(default_factory=Rates)
+    balance: BalanceStands | None = None
+    audit: LatestAudit | None = None
+    pauses: list[PauseStands] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedOrder:
+    """`verdict` is the last examination's, `doubt` why it was less than proof, `next_look` when it is examined again.
+
+    All three are None where there was none yet.
+    """
+
+    order_id: int
+    panel: str
+    since: datetime
+    age_seconds: float
+    verdict: str | None
+    doubt: str | None
+    next_look: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LivingWorker:
+    worker_id: str
+    name: str
+    started_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most.
+
+    `errors` are the latest, MOST_ERRORS at the most, of those among the newest events.
+    """
+
+    at: datetime
+    panels: tuple[PanelStands, ...]
+    unconfirmed: tuple[UnconfirmedOrder, ...]
+    errors: tuple[RecentError, ...]
+    workers: tuple[LivingWorker, ...]
+
+
+async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
+    """How things stand with the configured panels, and every other of which something is on record."""
+    panels = {name: PanelStands(name, configured=True) for name in configured}
+
+    def about(name: str) -> PanelStands:
+        return panels.setdefault(name, PanelStands(name, configured=False))
+
+    async with engine.connect() as connection:
+        at = await now_of(connection)
+        for row in await connection.execute(PENDING):
+            about(row.panel).pending, about(row.panel).oldest_pending_seconds = row.orders, row.oldest
+        for row in await connection.execute(UNCONFIRMED):
+            about(row.panel).unconfirmed, about(row.panel).oldest_unconfirmed_seconds = row.orders, row.oldest
+        for row in await connection.execute(ON_THE_WAY):
+            setattr(about(row.panel), row.state, row.orders)
+        for row in await connection.execute(LOOKS):
+            about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
+        for row in await connection.execute(_SERVICES):
+            about(row.panel).services_at = row.succeeded_at
+        for row in await connection.execute(_PAUSES):
+            about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
+        await _read_accounts(connection, about)
+        for name, minute, hour in await rates(connection):
+            about(name).last_minute, about(name).last_hour = minute, hour
+        longest = await connection.execute(LONGEST_UNCONFIRMED, {"at_most": MOST_UNCONFIRMED})
+        unconfirmed = tuple(map(_unconfirmed, longest))
+        latest = await errors(connection)
+        workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
+    return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, latest, workers)
+
+
+async def _read_accounts(connection: AsyncConnection, about: Callable[[str], PanelStands]) -> None:
+    spent = await spending_of(connection)
+    audits = await latest_audits(connection, [one.panel for one in spent])
+    for one in spent:
+        left = hours_left(one.spending)
+        about(one.panel).balance = BalanceStands(one.spending.balance, one.currency, one.at, left)
+        about(one.panel).audit = audits.get(one.panel)
+
+
+def _unconfirmed(row: Row[Any]) -> UnconfirmedOrder:
+    verdict = row.verdict or {}
+    return UnconfirmedOrder(
+        row.id, row.panel, row.updated_at, row.age, verdict.get("verdict"), verdict.get("doubt"), row.due_at
+    )

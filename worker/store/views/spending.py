@@ -1,0 +1,181 @@
+"""How fast each panel's balance goes down, and what for."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.domain.money.spending import RATE_OVER, Spending
+from worker.store.records.balances import KNOWN
+
+#: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
+#: currency changed meanwhile, what was read before doesn't compare.
+SPENDING = text(f"""
+    WITH {KNOWN}
+    SELECT k.panel, l.currency, l.at, l.balance,
+        coalesce(r.spent, 0) AS spent, coalesce(extract(epoch FROM l.at - r.first_at), 0)::float8 AS seconds
+    FROM known k
+    CROSS JOIN LATERAL (SELECT * FROM balances n WHERE n.panel = k.panel ORDER BY n.at DESC, n.id DESC LIMIT 1) l
+    CROSS JOIN LATERAL (
+        SELECT sum(greatest(step.before - step.balance, 0)) AS spent, min(step.at) AS first_at
+        FROM (
+            SELECT b.at, b.balance, lag(b.balance) OVER (ORDER BY b.at, b.id) AS before
+            FROM balances b
+            WHERE b.panel = k.panel AND b.at > now() - make_interval(secs => :seconds)
+                AND b.currency IS NOT DISTINCT FROM l.currency
+        ) step
+    ) r
+""")  # noqa: S608 - no value is put into the text
+
+_ABOUT = "panel = :panel AND at BETWEEN :since AND :until AND currency IS NOT DISTINCT FROM :currency"
+
+#: The last reading of each of so many equal parts of the time.
+CURVE = text(f"""
+    SELECT DISTINCT ON (part) part, balance
+    FROM (
+        SELECT at, id, balance,
+            least(floor(extract(epoch FROM at - :since) * :parts / :seconds), :parts - 1)::int AS part
+        FROM balances WHERE {_ABOUT}
+    ) parted
+    ORDER BY part, at DESC, id DESC
+""")  # noqa: S608 - no value is put into the text
+
+DAYS = text(f"""
+    SELECT (at AT TIME ZONE 'UTC')::date AS day, min(balance) AS lowest,
+        (array_agg(balance ORDER BY at DESC, id DESC))[1] AS closing
+    FROM balances WHERE {_ABOUT} GROUP BY day
+""")  # noqa: S608 - no value is put into the text
+
+#: What panels round to, most of them.
+_PLACES = 5
+
+#: What was bought on each day, at what it costs by now. It is the rule of `domain.movements`, with one amount in place
+#: of bounds: an order that was cut short costs what was delivered of its first charge, whether or not the panel
+#: rewrote that; one whose charge isn't told, what was expected. Only the first charge of orders that were cut short is
+#: looked up.
+BOUGHT = text(f"""
+    SELECT (b.sent_at AT TIME ZONE 'UTC')::date AS day, b.service, max(s.name) AS name, count(*) AS orders,
+        sum(CASE
+            WHEN b.charge IS NULL THEN CASE WHEN b.state = 'canceled' THEN 0 ELSE b.expected END
+            WHEN b.charge = 0 AND b.state = 'submitted' THEN b.expected
+            WHEN b.state NOT IN ('partial', 'canceled') OR b.charge < trunc(b.price, {_PLACES}) THEN b.charge
+            WHEN b.state = 'canceled' THEN 0
+            WHEN b.units > 0 AND b.remains IS NOT NULL
+                THEN round(b.price * least(greatest(b.units - b.remains, 0), b.units) / b.units, {_PLACES})
+            ELSE b.charge
+        END) AS spent
+    FROM (
+        SELECT o.panel, o.service, o.state, o.charge, o.remains, n.units, coalesce(n.began_at, e.at) AS sent_at,
+            coalesce(round(n.expected_charge, {_PLACES}), 0) AS expected,
+            CASE WHEN f.state_after IN ('submitted', 'completed') THEN f.charge
+                ELSE greatest(f.charge, round(n.expected_charge, {_PLACES})) END AS price
+        FROM order_events_all e
+        JOIN orders o ON o.id = e.order_id
+        LEFT JOIN LATERAL (
+            SELECT began_at, expected_charge, units FROM submissions_all m WHERE m.order_id = o.id
+            ORDER BY m.id DESC LIMIT 1
+        ) n ON true
+        LEFT JOIN LATERAL (
+            SELECT charge, state_after FROM order_events_all t
+            WHERE t.order_id = o.id AND t.kind = 'status' AND t.charge IS NOT NULL
+                AND NOT (t.charge = 0 AND t.state_after = 'submitted')
+            ORDER BY t.id LIMIT 1
+        ) f ON o.state IN ('partial', 'canceled')
+        WHERE e.at BETWEEN :since AND :until AND o.panel = :panel
+            AND e.state_after = 'submitted' AND e.state_before IN ('submitting', 'unconfirmed')
+    ) b
+    LEFT JOIN services s ON s.panel = b.panel AND s.service = b.service
+    WHERE b.sent_at >= :since
+    GROUP BY day, b.service
+""")  # noqa: S608 - numbers of ours
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpending:
+    """One panel's, as of its last reading."""
+
+    panel: str
+    currency: str | None
+    at: datetime
+    spending: Spending
+
+
+async def recent_spending(engine: AsyncEngine, seconds: float = RATE_OVER) -> list[PanelSpending]:
+    """What was spent within the last so many seconds, for each panel of which a balance was ever read."""
+    async with engine.connect() as connection:
+        return await spending_of(connection, seconds)
+
+
+async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -> list[PanelSpending]:
+    """The same, on a connection that is there."""
+    rows = await connection.execute(SPENDING, {"seconds": seconds})
+    return [
+        PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds)) for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day, in UTC. `lowest` and `closing` are None where the balance wasn't read on it."""
+
+    day: date
+    orders: int
+    spent: Decimal
+    lowest: Decimal | None
+    closing: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpending:
+    service: str
+    name: str | None
+    orders: int
+    spent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Some days of one panel: each of them, and what was spent on which service, most first.
+
+    `curve` has the balance in equal parts of the time, None where it wasn't read.
+    """
+
+    days: tuple[Day, ...]
+    services: tuple[ServiceSpending, ...]
+    curve: tuple[Decimal | None, ...]
+
+
+async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts: int) -> Course:
+    """The day of the last reading, and the days before it, so many together."""
+    until = panel.at.astimezone(UTC)
+    since = until.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    about = {"panel": panel.panel, "currency": panel.currency, "since": since, "until": until}
+    parted = {"parts": parts, "seconds": max((until - since).total_seconds(), 1.0)}
+    async with engine.connect() as connection:
+        curve = {row.part: row.balance for row in await connection.execute(CURVE, about | parted)}
+        read = {row.day: row for row in await connection.execute(DAYS, about)}
+        bought = (await connection.execute(BOUGHT, about)).all()
+    services: dict[str, ServiceSpending] = {}
+    by_day: dict[date, tuple[int, Decimal]] = {}
+    for row in bought:
+        known = services.get(row.service, ServiceSpending(row.service, row.name, 0, Decimal(0)))
+        services[row.service] = ServiceSpending(
+            row.service, row.name, known.orders + row.orders, known.spent + row.spent
+        )
+        orders, spent = by_day.get(row.day, (0, Decimal(0)))
+        by_day[row.day] = (orders + row.orders, spent + row.spent)
+    dates = [since.date() + timedelta(days=number) for number in range(days)]
+    return Course(
+        tuple(
+            Day(
+                day,
+                *by_day.get(day, (0, Decimal(0))),
+                *((read[day].lowest, read[day].closing) if day in read else (None, None)),
+            )
+            for day in dates
+        ),
+        tuple(sorted(services.values(), key=lambda one: (-one.spent, one.service))),
+        tuple(curve.get(part) for part in range(parts)),
+    )
