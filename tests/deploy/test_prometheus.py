@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import readme
 from tests.deploy import prometheus
+from tests.tables_of import Page
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool isn't installed: it is in Debian's package prometheus"
@@ -47,8 +47,9 @@ def test_every_alert_has_a_test_and_says_what_to_do() -> None:
     assert len(re.findall(r"^          runbook: .{40}", RULES, re.MULTILINE)) == len(alerts)
 
 
-def test_every_metric_that_is_named_is_told_of_in_the_readme() -> None:
-    assert prometheus.metrics() <= {name.removesuffix(" *") for name in readme.column("metric")}
+def test_every_metric_that_is_named_is_in_the_reference() -> None:
+    reference = Page("docs/reference/metrics.md").column("metric")
+    assert prometheus.metrics() <= {name.removesuffix(" *") for name in reference}
 
 
 def test_the_dashboard_holds_together() -> None:

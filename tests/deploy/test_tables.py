@@ -1,4 +1,4 @@
-"""deploy/postgres/tables.md says what the schema and the rights say, column for column."""
+"""docs/reference/tables.md says what the schema and the rights say, column for column."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests import guides
 from tests.deploy.conftest import LaidOut
+from tests.tables_of import Page
 from worker.events import Bookmark
 
-TEXT = guides.GUIDES["deploy/postgres/tables.md"]
+TEXT = Page("docs/reference/tables.md").text
 
 ARCHIVED = ("order_events", "submissions")
 

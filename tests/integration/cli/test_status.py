@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests import readme
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
+from tests.tables_of import Page
 from worker.store.views import recent
 from worker.store.views.overview import MOST_UNCONFIRMED
 
@@ -142,8 +142,8 @@ def keys(value: Any) -> Any:
 
 
 @pytest.mark.usefixtures("busy")
-def test_the_shape_is_the_one_in_the_readme(order_sync: OrderSync) -> None:
-    assert keys(stands(order_sync)) == keys(json.loads(readme.block("json", "oldest_pending_seconds")))
+def test_the_shape_is_the_one_in_the_reference(order_sync: OrderSync) -> None:
+    assert keys(stands(order_sync)) == keys(json.loads(Page("docs/reference/commands.md").block("json")))
 
 
 @pytest.mark.usefixtures("busy")

@@ -1,4 +1,4 @@
-"""README.md's tables say what the code says: nothing is missing there, and nothing is made up."""
+"""The tables in docs/ say what the code says: nothing is missing, and nothing is made up."""
 
 import re
 import tomllib
@@ -12,8 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from tests import readme, source
+from tests import source
 from tests.command_tree import COMMANDS, with_option
+from tests.tables_of import PAGES, ROOT, Page, page_with
 from worker import cli
 from worker.assembly import assemble
 from worker.domain.evidence.verdicts import Doubt
@@ -28,6 +29,14 @@ from worker.sandbox import FaultKind
 from worker.settings.model import Address, PanelSettings, Settings, load
 from worker.settings.sources import CONFIG
 from worker.store.db.engine import make_engine
+
+SETTINGS = Page("docs/reference/settings.md")
+STATES = Page("docs/reference/states.md")
+LOG_EVENTS = Page("docs/reference/log-events.md")
+METRICS = Page("docs/reference/metrics.md")
+COMMAND_PAGE = Page("docs/reference/commands.md")
+DEPENDENCIES = Page("docs/reference/dependencies.md")
+MONITORING = Page("docs/operating/monitoring.md")
 
 PANEL = "ORDER_SYNC_PANELS__<NAME>__"
 
@@ -60,12 +69,12 @@ def _shown(default: object) -> str:
 
 
 def test_every_setting_with_its_default():
-    told = {row[0]: row[2] for row in readme.table("variable")}
+    told = {row[0]: row[2] for row in SETTINGS.table("variable")}
     assert told == {name: _shown(default) for name, default in _settings()}
 
 
 def test_the_file_of_settings_can_be_used(tmp_path, monkeypatch):
-    (example,) = readme.code("toml")
+    example = SETTINGS.block("toml")
     for number, path in enumerate(re.findall(r'_file = "(.*)"', example)):
         (secret := tmp_path / str(number)).write_text("postgresql://localhost/shop")  # fits a key, too
         example = example.replace(path, str(secret))
@@ -76,7 +85,7 @@ def test_the_file_of_settings_can_be_used(tmp_path, monkeypatch):
 
 
 def test_every_command():
-    assert set(readme.column("command")) == {f"order-sync {name}" for name in cli.COMMANDS}
+    assert set(COMMAND_PAGE.column("command")) == {f"order-sync {name}" for name in cli.COMMANDS}
 
 
 #: A verdict may be a doubt; what is settled by one never is.
@@ -84,16 +93,13 @@ NO_DOUBT = {"doubt", "candidates"}
 
 
 def test_every_command_about_orders():
-    (told,) = [row[1] for row in readme.table("command") if row[0] == "order-sync orders"]
-    told = re.sub(r"\([^)]*\)", "", told.partition(":")[0])
-    assert listed(told.replace(" ,", ",")) == {name.removeprefix("orders ") for name in COMMANDS if " " in name}
+    named = {f"order-sync {name}" for name in COMMANDS if name.startswith("orders ")}
+    assert set(COMMAND_PAGE.column("orders command")) == named
 
 
-@pytest.mark.parametrize("option", ["--json", "--csv"])
-def test_every_command_for_scripts(option):
-    (sentence,) = re.findall(r"with an example; (.*?)\.\n", readme.TEXT, re.DOTALL)
-    before = sentence.partition(f"`{option}`")[0].rpartition("`--json`")[2]
-    assert set(re.findall(r"`([a-z ]+)`", before)) == with_option(option)
+def test_every_command_with_output_for_scripts():
+    named = {row[0]: listed(row[1]) for row in COMMAND_PAGE.table("output for scripts")}
+    assert named == {option: with_option(option) for option in ("--json", "--csv")}
 
 
 def test_what_the_sandbox_is_at_unless_told_otherwise():
@@ -101,42 +107,43 @@ def test_what_the_sandbox_is_at_unless_told_otherwise():
     told = (
         f"The panel is at `http://{unless_set['host']}:{unless_set['port']}/api/v2`, its key is `{unless_set['key']}`."
     )
-    assert told in readme.TEXT
+    assert [page.path for page in PAGES if told in page.text] != []
 
 
 def test_every_event_of_the_log_with_its_level_and_its_fields():
     said = source.logged() | {"log_failed": ({"error"}, {"line"})}  # that one is written without a logger
-    assert '"event": "log_failed", "line"' in (readme.ROOT / "worker/observe/logs.py").read_text(encoding="utf-8")
+    assert '"event": "log_failed", "line"' in (ROOT / "worker/observe/logs.py").read_text(encoding="utf-8")
     said["order_reconciled"] = (said["order_reconciled"][0], said["order_reconciled"][1] - NO_DOUBT)
-    assert {row[0]: ({row[1]}, listed(row[2])) for row in readme.table("event")} == said
-    readme.column("event")  # each once
+    assert {row[0]: ({row[1]}, listed(row[2])) for row in LOG_EVENTS.table("event")} == said
+    LOG_EVENTS.column("event")  # each once
 
 
 def test_every_kind_of_event_of_an_order_with_what_it_tells():
-    assert readme.column("`order_events.kind`") == list(EventKind)
+    page = page_with("`order_events.kind`")
+    assert page.column("`order_events.kind`") == list(EventKind)
     told = source.details()
     told[EventKind.RECONCILED] -= NO_DOUBT
     told[EventKind.UNCONFIRMED] |= _told_after_a_restore()
-    assert {row[0]: listed(row[2]) for row in readme.table("`order_events.kind`")} == told
+    assert {row[0]: listed(row[2]) for row in page.table("`order_events.kind`")} == told
 
 
 def _told_after_a_restore() -> set[str]:
-    script = (readme.ROOT / "deploy/postgres/after-restore.sql").read_text(encoding="utf-8")
+    script = (ROOT / "deploy/postgres/after-restore.sql").read_text(encoding="utf-8")
     (told,) = re.findall(r"INSERT INTO order_events .*?jsonb_build_object\((.*?)\n\)", script, re.DOTALL)
     return set(re.findall(r"'([^']*)'", told)[::2])
 
 
 def test_every_error_code():
     rejected_later = refill_news(1, None, "Rejected", 0.0, Pace()).error_code
-    assert set(readme.column("code")) == {*source.codes(), NO_PANEL_ORDER, rejected_later}
+    assert set(STATES.column("code")) == {*source.codes(), NO_PANEL_ORDER, rejected_later}
 
 
 def test_every_doubt():
-    assert readme.column("doubt") == list(Doubt)
+    assert page_with("doubt").column("doubt") == list(Doubt)
 
 
 def test_every_pause():
-    assert sorted(readme.column("pause")) == sorted(PauseReason)
+    assert sorted(page_with("pause").column("pause")) == sorted(PauseReason)
 
 
 def test_every_metric_with_its_labels():
@@ -144,7 +151,7 @@ def test_every_metric_with_its_labels():
     settings = load({f"ORDER_SYNC_{name}": value for name, value in environ.items()})
     engine = make_engine("postgresql://x", pool_size=1)
     metrics = assemble(settings, engine, engine).metrics
-    told = {row[0]: listed(row[1]) for row in readme.table("metric")}
+    told = {row[0]: listed(row[1]) for row in METRICS.table("metric")}
     of_all_orders = dict(_metrics(Snapshot().registry))
     assert told == {
         **{f"{name} *": labels for name, labels in of_all_orders.items()},
@@ -159,24 +166,37 @@ def _metrics(registry: CollectorRegistry) -> Iterator[tuple[str, set[str]]]:
             yield name, set(getattr(collector, "_labelnames", ()))
 
 
+def test_every_alert():
+    rules = (ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8")
+    assert MONITORING.column("alert") == re.findall(r"- alert: (\w+)", rules)
+
+
 def test_every_state():
-    told = [state for cell in readme.column("state") for state in cell.split(", ")]
-    assert sorted(told) == sorted(OrderState)
-    for words, about in ((RefillState, "A refill goes from"), (CancelState, "A cancel ends")):
-        (sentence,) = re.findall(rf"{about}[^.]*\.", readme.TEXT)
-        assert set(re.findall(r"`(\w+)`", sentence)) == set(words) - ({"pending"} if words is CancelState else set())
+    assert sorted(STATES.column("state")) == sorted(OrderState)
+    named = {row[0]: listed(row[1]) for row in STATES.table("request")}
+    assert named == {"refill": set(RefillState), "cancel": set(CancelState)}
+
+
+def test_the_picture_of_the_states_has_every_state():
+    arrows = [line.partition("(")[0] for line in STATES.block("").splitlines()[:4]]
+    assert set(re.findall(r"[a-z]{2,}", "\n".join(arrows))) == set(OrderState)
+
+
+def _said_somewhere(pattern: str) -> list[str]:
+    return [found for page in PAGES for found in re.findall(pattern, page.text)]
 
 
 def test_every_kind_of_fault():
-    (sentence,) = re.findall(r"Kinds of fault: ([^.]*)\.", readme.TEXT)
-    assert re.findall(r"`(\w+)`", sentence) == list(FaultKind)
+    sentences = _said_somewhere(r"Kinds of fault: ([^.]*)\.")
+    assert sentences
+    assert [re.findall(r"`(\w+)`", sentence) for sentence in sentences] == [list(FaultKind)] * len(sentences)
 
 
 def test_how_many_types_there_are():
-    assert re.findall(r"all (\d+) service types", readme.TEXT) == [str(len(TYPES))]
+    assert set(_said_somewhere(r"all (\d+) service types")) == {str(len(TYPES))}
 
 
 def test_every_dependency():
-    project = tomllib.loads((readme.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = chain(project["dependencies"], *project["optional-dependencies"].values())
-    assert set(readme.column("dependency")) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+    assert set(DEPENDENCIES.column("dependency")) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
