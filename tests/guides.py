@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[1]
 
 GUIDES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "deploy").rglob("*.md"))]
+    for path in [
+        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+        *(path for room in ("docs", "deploy") for path in sorted((ROOT / room).rglob("*.md"))),
+    ]
 }
 
 #: Indented where it stands in a list.

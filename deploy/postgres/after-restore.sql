@@ -5,7 +5,7 @@
 --
 -- restored_to: the time up to which the database knows what happened; too early is safe, too late isn't.
 -- stopped_at: when the last worker had stopped; too late is safe, too early isn't.
--- deploy/postgres/README.md, "After a restore", says what comes before and after.
+-- docs/operating/database.md, "After a restore", says what comes before and after.
 
 BEGIN;
 

@@ -55,10 +55,10 @@ install_files() {
         install -m 644 "$here/$unit" "$units/$unit"
     done
     install -m 755 "$here/order-sync" "$command"
-    install -m 644 "$tree/README.md" "$docs/README.md"
-    install -m 644 "$tree/deploy/README.md" "$docs/deploy.md"
-    install -m 644 "$tree/deploy/postgres/README.md" "$docs/postgres.md"
-    install -m 644 "$tree"/deploy/postgres/*.sql "$docs/"
+    for page in README.md $(cd "$tree" && find docs deploy -name '*.md') deploy/postgres/roles.sql \
+        deploy/postgres/grants.sql deploy/postgres/after-restore.sql; do
+        install -D -m 644 "$tree/$page" "$docs/$page"
+    done
     [ -e "$settings/order-sync.env" ] || install -m 640 "$here/order-sync.env.example" "$settings/order-sync.env"
     install -d -m 700 "$settings/credentials" "$settings/credentials/worker" "$settings/credentials/migrate"
 }

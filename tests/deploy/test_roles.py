@@ -1,18 +1,17 @@
 """deploy/postgres/roles.sql and grants.sql: what each role can do, and what it can't."""
 
-import re
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests import readme
 from tests.acceptance.commands.command import order_sync
 from tests.acceptance.conftest import Tables
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
-from tests.deploy.conftest import DEPLOY, LaidOut
+from tests.deploy.conftest import LaidOut
+from tests.tables_of import Page
 from worker.domain.orders.changes import Change, Declined
 from worker.events import Bookmark, follow
 from worker.sandbox import Sandbox, SandboxOptions
@@ -30,11 +29,10 @@ ORDER_WITH_ALL = """
     VALUES ('default', '1', 'x', 10, 2, 5, '{}', 'b', 1, now(), 2.5)
 """
 
-#: What a producer may set.
+#: The columns that a producer may set, of each of its tables.
 OWN = {
-    "orders": {column for cell in readme.column("column") for column in cell.split(", ")},
-    "refills": {"order_id", "reference"},
-    "cancels": {"order_id", "reference"},
+    table: {row[0] for row in Page("docs/reference/tables.md").table("column", below=table) if row[2] == "producer"}
+    for table in ("orders", "refills", "cancels")
 }
 
 MAY = {
@@ -141,7 +139,7 @@ async def test_an_operator_may_ask_by_hand_for_what_a_shop_may(laid_out: LaidOut
 
 
 def test_a_shop_keeps_a_bookmark_in_a_table_that_the_owner_has_made(laid_out: LaidOut) -> None:
-    (made,) = re.findall(r"```sql\n(CREATE TABLE.*?)```", (DEPLOY / "postgres/README.md").read_text(), re.DOTALL)
+    made = Page("docs/operating/database.md").block("sql", "CREATE TABLE")
     with psycopg.connect(laid_out.url("owner")) as owner:
         owner.execute(made.replace("order_sync_producer", f"{laid_out.prefix}_producer"))
     with psycopg.connect(laid_out.url("producer"), autocommit=True) as producer:

@@ -1,4 +1,4 @@
-"""deploy/README.md followed word by word under a real systemd, and what the units promise tried out there.
+"""docs/operating/systemd.md followed word by word under a real systemd, and what the units promise tried out there.
 
     sudo .venv/bin/python -m tests.deploy.boot [--suite bookworm]
 

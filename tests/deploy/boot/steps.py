@@ -10,8 +10,8 @@ from typing import Any
 from tests.deploy.boot.machine import Machine, until
 from tests.guides import below
 
-#: What the guide says below a heading.
-code = partial(below, "deploy/README.md")
+#: The code that the guide has below a heading.
+code = partial(below, "docs/operating/systemd.md")
 
 HERE = Path(__file__).parent
 
