@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=scenario.__doc__.splitlines()[0], description=scenario.__doc__)
         for size in fields(scenario.Sizes):
             command.add_argument(f"--{size.name}", type=size.type, default=size.default, help="%(default)s")
-    commands.add_parser("publish", help="puts what was found last into the README")
+    commands.add_parser("publish", help="puts the last figures into docs/benchmarks.md")
     return parser
 
 

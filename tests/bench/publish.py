@@ -1,4 +1,4 @@
-"""What `make bench` found last, into the tree and the README: `make bench ARGS=publish`."""
+"""Puts the last figures of `make bench` into the tree and docs/benchmarks.md: `make bench ARGS=publish`."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from tests.bench import chart, results, tables
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = Path(__file__).parent / "published"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 _TABLE = re.compile(r"(<!-- make bench -->\n).*?(<!-- /make bench -->)", re.DOTALL)
 
@@ -21,9 +21,9 @@ def publish(scenarios: Iterable[str]) -> None:
     PUBLISHED.mkdir(exist_ok=True)
     (PUBLISHED / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (PUBLISHED / "bench.svg").write_text(chart.svg(found), encoding="utf-8")
-    README.write_text(with_table(README.read_text(encoding="utf-8"), found), encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
-def with_table(readme: str, found: Sequence[Mapping[str, Any]]) -> str:
-    """The README with these figures in the place of those that were there."""
-    return _TABLE.sub(lambda marks: f"{marks[1]}{tables.markdown(found)}{marks[2]}", readme)
+def with_table(page: str, found: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the page with these figures in place of those that it has."""
+    return _TABLE.sub(lambda marks: f"{marks[1]}{tables.markdown(found)}{marks[2]}", page)

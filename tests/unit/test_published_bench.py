@@ -1,30 +1,30 @@
-"""What is shown of `make bench` is what it found: README.md's table and the chart say no other than its figures."""
+"""The table of docs/benchmarks.md and the chart show the figures that `make bench` found, and no others."""
 
 import json
 
 import pytest
 
-from tests import readme
 from tests.bench import chart, tables
-from tests.bench.publish import PUBLISHED, with_table
+from tests.bench.publish import PAGE, PUBLISHED, with_table
 
 FOUND = json.loads((PUBLISHED / "bench.json").read_text(encoding="utf-8"))
+TEXT = PAGE.read_text(encoding="utf-8")
 
 
-def test_the_table_in_the_readme():
-    assert tables.markdown(FOUND) in readme.TEXT
-    assert with_table(readme.TEXT, FOUND) == readme.TEXT
+def test_the_table():
+    assert tables.markdown(FOUND) in TEXT
+    assert with_table(TEXT, FOUND) == TEXT
 
 
 def test_the_chart():
     assert (PUBLISHED / "bench.svg").read_text(encoding="utf-8") == chart.svg(FOUND)
-    assert "tests/bench/published/bench.svg" in readme.TEXT
+    assert "(../tests/bench/published/bench.svg)" in TEXT
 
 
 def test_other_figures_would_be_seen():
     (found, *_) = json.loads(json.dumps(FOUND))
     found["figures"][0]["value"] *= 2
-    assert with_table(readme.TEXT, [found]) != readme.TEXT
+    assert with_table(TEXT, [found]) != TEXT
     assert chart.svg([found]) != chart.svg(FOUND[:1])
 
 

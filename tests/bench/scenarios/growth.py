@@ -46,13 +46,13 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
         for _ in range(sizes.rounds):
             for name, url in urls.items():
                 runs.add(f"sent, {name}", await _sent(stage, url, sizes))
-                runs.add(f"looked at, {name}", await _looked_at(stage, url, sizes))
+                runs.add(f"polled, {name}", await _looked_at(stage, url, sizes))
     return Outcome("Cost of one order beside many others", _figures(runs, shops), "to the first", runs)
 
 
 def _figures(runs: Runs, shops: Mapping[str, object]) -> list[Figure]:
     figures = []
-    for deed in ("sent", "looked at"):
+    for deed in ("sent", "polled"):
         for what, unit in (("cpu_us", "µs of processor"), ("us", "µs by the clock")):
             first = runs.median(f"{deed}, {next(iter(shops))}", what)
             for name in shops:

@@ -67,7 +67,7 @@ async def run(stage: Stage, sizes: Sizes) -> Outcome:
                 await until(url, ALL_HAVE_NEWS.format(last=sizes.orders))
 
             # What one bunch takes, of looks without news and with it, isn't growth, however fast the machine is.
-            await highest(f"with {sizes.open:,} open orders, all looked at", all_looked_at())
+            await highest(f"with {sizes.open:,} open orders, all polled", all_looked_at())
             await highest(f"after {sizes.minutes:g} minutes of steady work", _steady(url, sizes.minutes * 60))
     figures = [Figure(name, runs.median(name, "highest"), "MB") for name in runs.of]
     return Outcome("Resident memory of the worker", figures, runs=runs)
