@@ -1,4 +1,4 @@
-"""The guides that hold commands, taken apart into what a reader would type."""
+"""Reads the guides that hold commands, and takes them apart into what a reader types."""
 
 import re
 import shlex
@@ -7,11 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+#: The text of each guide, by its path.
 GUIDES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in [
-        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
-        *(path for room in ("docs", "deploy") for path in sorted((ROOT / room).rglob("*.md"))),
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "deploy").rglob("*.md")),
     ]
 }
 
@@ -20,16 +23,26 @@ _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(guide: str) -> list[tuple[str, str]]:
-    """Each fenced block, with its language."""
+    """Returns each fenced block, with its language."""
     return [(language, code) for _, language, code in _FENCE.findall(GUIDES[guide])]
 
 
+def code(guide: str, language: str) -> list[str]:
+    """Returns the code of each block of a language."""
+    return [code for found, code in blocks(guide) if found == language]
+
+
 def shell(guide: str) -> list[str]:
-    return [code for language, code in blocks(guide) if language == "sh"]
+    return code(guide, "sh")
+
+
+def prose(guide: str) -> str:
+    """Returns the guide without its blocks."""
+    return _FENCE.sub("", GUIDES[guide])
 
 
 def below(guide: str, heading: str, language: str = "sh") -> str:
-    """All code of a language between a heading and the next one."""
+    """Returns all code of a language between a heading and the next one."""
     (section,) = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", GUIDES[guide], re.MULTILINE | re.DOTALL)
     code = "".join(code for _, found, code in _FENCE.findall(section) if found == language)
     assert code, f"{guide} has no {language} below {heading}"
@@ -37,12 +50,13 @@ def below(guide: str, heading: str, language: str = "sh") -> str:
 
 
 def typed(guide: str) -> Iterator[list[str]]:
-    """Each simple command of the guide's shell, as words; what a substitution in quotes holds isn't looked into."""
+    """Yields each simple command of the guide's shell, as words. Substitutions within quotes stay as they are."""
     for block in shell(guide):
         yield from commands(block)
 
 
 def commands(block: str) -> Iterator[list[str]]:
+    """Yields each simple command of a block, as words."""
     for line in block.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
@@ -56,7 +70,6 @@ def commands(block: str) -> Iterator[list[str]]:
 
 
 def mentioned(guide: str, program: str) -> Iterator[list[str]]:
-    """Each command of a program that stands in the text itself, in backquotes; it may lack what it must be given."""
-    prose = _FENCE.sub("", GUIDES[guide])
-    for words in re.findall(rf"(?<!`)`(?:[\w./]*/)?{re.escape(program)}\s([^`]+)`(?!`)", prose):
+    """Yields each command of a program that the text itself has in backquotes. It may lack required arguments."""
+    for words in re.findall(rf"(?<!`)`(?:[\w./]*/)?{re.escape(program)}\s([^`]+)`(?!`)", prose(guide)):
         yield shlex.split(words)

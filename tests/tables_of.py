@@ -61,9 +61,7 @@ def _cells(line: str) -> list[str]:
 
 
 #: Every page that may hold a table, those of docs/ first.
-PAGES = [
-    Page(str(path.relative_to(ROOT))) for path in [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
-]
+PAGES = [Page(str(path.relative_to(ROOT))) for path in [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]]
 
 
 def page_with(heading: str) -> Page:

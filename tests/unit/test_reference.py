@@ -8,7 +8,6 @@ from enum import Enum
 from itertools import chain
 from typing import Any
 
-import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
