@@ -20,7 +20,7 @@ from worker.assembly import Works, assemble
 from worker.daemon import WOKEN_BY
 from worker.events import follow
 from worker.sandbox import Sandbox, SandboxOptions
-from worker.settings import load
+from worker.settings.model import load
 from worker.store.db.engine import make_engine
 from worker.store.db.listen import notifications
 
