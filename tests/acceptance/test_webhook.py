@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests import readme
+from tests import guides
 from tests.acceptance.conftest import Tables
 
-SCRIPT = readme.ROOT / "deploy/consumers/webhook.py"
+SCRIPT = guides.ROOT / "deploy/consumers/webhook.py"
 
 EVENTS = """
     INSERT INTO order_events (order_id, kind, state_after, charge)
@@ -61,7 +61,7 @@ async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
 
 @asynccontextmanager
 async def posting(tables: Tables, url: str) -> AsyncIterator[None]:
-    environment = {"ORDER_SYNC_DATABASE_URL": tables.url, "WEBHOOK_URL": url, "PYTHONPATH": str(readme.ROOT)}
+    environment = {"ORDER_SYNC_DATABASE_URL": tables.url, "WEBHOOK_URL": url, "PYTHONPATH": str(guides.ROOT)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, SCRIPT, env=os.environ | environment, stderr=asyncio.subprocess.DEVNULL
     )

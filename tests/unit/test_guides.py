@@ -1,4 +1,4 @@
-"""What the guides have a reader type is there: commands with their options, targets of make, settings, units."""
+"""Checks what the guides have a reader type: commands with their options, targets of make, settings, units, links."""
 
 import argparse
 import importlib
@@ -10,23 +10,24 @@ import click
 import pytest
 import yaml
 
-from tests import guides, readme
+from tests import guides
 from tests.command_tree import COMMANDS
-from worker.domain.orders.states import OrderState
+from tests.tables_of import Page
 from worker.settings.sources import CONFIG, PREFIX
 
-#: How each language's blocks are held to what they say.
+#: How the tests hold each language's blocks to the code.
 HELD = {
-    "sh": "read by bash, and taken apart here; README's is run by tests/acceptance/test_readme_shell.py",
-    "sql": "run by tests/acceptance/test_readme_code.py and tests/deploy/test_roles.py",
-    "python": "run by tests/acceptance/test_readme_code.py",
-    "php": "run by tests/acceptance/test_readme_code.py",
-    "js": "run by tests/acceptance/test_readme_code.py",
-    "toml": "loaded by tests/unit/test_readme_tables.py",
+    "sh": "read by bash, and taken apart here; typed by tests/acceptance/test_guides_shell.py",
+    "sql": "run by tests/acceptance/test_guides_code.py and tests/deploy/test_roles.py",
+    "python": "run by tests/acceptance/test_guides_code.py",
+    "php": "run by tests/acceptance/test_guides_code.py",
+    "js": "run by tests/acceptance/test_guides_code.py",
+    "toml": "loaded by tests/unit/test_reference.py",
     "json": "compared by tests/integration/cli/test_status.py",
-    "text": "compared by tests/unit/cli/test_audit_report.py",
+    "text": "compared by tests/unit/cli/test_audit_report.py and tests/acceptance/test_guides_shell.py",
+    "mermaid": "taken apart here; the worked example's is compared by tests/unit/test_worked_example.py",
     "ini": "its setting is looked up here",
-    "": "the states' picture and the map of the house, compared here",
+    "": "the states' picture and the map of the code, compared by tests/unit/test_reference.py",
 }
 
 MAKEFILE = (guides.ROOT / "Makefile").read_text(encoding="utf-8")
@@ -35,7 +36,7 @@ TARGETS = set(re.findall(r"^([a-z]+):.* ## ", MAKEFILE, re.MULTILINE))
 every_guide = pytest.mark.parametrize("guide", guides.GUIDES)
 
 
-def test_no_block_is_of_a_language_that_nothing_looks_at():
+def test_every_language_of_a_block_is_held_to_the_code():
     assert {language for guide in guides.GUIDES for language, _ in guides.blocks(guide)} <= HELD.keys()
     tests = {path for told in HELD.values() for path in re.findall(r"tests/\S+\.py", told)}
     assert [path for path in tests if not (guides.ROOT / path).exists()] == []
@@ -145,16 +146,18 @@ def test_every_target_of_make_is_told_of():
 
 
 @every_guide
-def test_no_setting_is_named_that_there_is_not(guide):
-    named = set(re.findall(rf"(?<![\w]){PREFIX}[A-Z_]+(?:<NAME>[A-Z_]+)?", guides.GUIDES[guide]))
-    known = {*readme.column("variable"), CONFIG, f"{PREFIX}TEST_POSTGRES"}
-    for name in named:
+def test_every_setting_that_is_named_exists(guide):
+    known = {*Page("docs/reference/settings.md").column("variable"), CONFIG, f"{PREFIX}TEST_POSTGRES"}
+    text = guides.GUIDES[guide]
+    for name in set(re.findall(rf"(?<![\w]){PREFIX}[A-Z_]+(?:<NAME>[A-Z_]+)?", text)):
         generic = re.sub("PANELS__(DEFAULT|OTHER)__", "PANELS__<NAME>__", name).removesuffix("_FILE")
         assert generic in known, name
+    for name in set(re.findall(r"`([A-Z]+__[A-Z_]+)`", text)):
+        assert f"{PREFIX}{name}" in known, name
 
 
 def test_what_kubectl_is_told_of_is_in_the_manifests():
-    (text,) = [block for block in guides.shell("deploy/README.md") if block.startswith("kubectl")]
+    (text,) = [block for block in guides.shell("docs/operating/kubernetes.md") if block.startswith("kubectl")]
     base = guides.ROOT / "deploy/kubernetes/base"
     job = yaml.safe_load((base / "migrate.yaml").read_text(encoding="utf-8"))
     namespace = yaml.safe_load((base / "namespace.yaml").read_text(encoding="utf-8"))
@@ -162,15 +165,10 @@ def test_what_kubectl_is_told_of_is_in_the_manifests():
     assert set(re.findall(r"--namespace (\S+)", text)) == {namespace["metadata"]["name"]}
 
 
-def test_the_states_picture_has_every_state():
-    (picture,) = [block for language, block in guides.blocks("README.md") if not language]
-    arrows = "\n".join(line.partition("(")[0] for line in picture.splitlines()[:4])
-    assert set(re.findall(r"[a-z]{2,}", arrows)) == set(OrderState)
-
-
 @every_guide
-def test_what_is_linked_to_is_there(guide):
-    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", guides.GUIDES[guide]):
+def test_every_link_leads_somewhere(guide):
+    """To a file that exists, and to a heading that it has."""
+    for link in re.findall(r"\]\((?!https?://)([^)\s]+)\)", guides.prose(guide)):
         path, _, anchor = link.partition("#")
         target = (guides.ROOT / guide).parent / path if path else guides.ROOT / guide
         assert target.exists(), link
@@ -178,8 +176,52 @@ def test_what_is_linked_to_is_there(guide):
 
 
 def _anchors(text: str) -> set[str]:
+    """Returns the anchors that a code host gives to the headings."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short():
+    assert len(guides.GUIDES["README.md"].splitlines()) <= 200
+
+
+def test_the_index_has_every_page():
+    index = re.findall(r"\]\(([^)#]+\.md)\)", guides.GUIDES["docs/README.md"])
+    linked = {str((guides.ROOT / "docs" / link).resolve().relative_to(guides.ROOT)) for link in index}
+    pages = {guide for guide in guides.GUIDES if guide.startswith("docs/")}
+    assert pages - linked == {"docs/README.md"}
+
+
+def test_the_quickstart_begins_with_what_the_readme_has_a_reader_type():
+    quickstart = [line for block in guides.shell("docs/quickstart.md") for line in _lines(block)]
+    first_order = [line for block in guides.shell("README.md")[1:] for line in _lines(block)]
+    left = iter(quickstart)
+    assert [line for line in first_order if line not in left] == []
+    assert set(guides.code("README.md", "sql")) == set(guides.code("docs/quickstart.md", "sql")[:2])
+
+
+def _lines(block: str) -> list[str]:
+    """Returns the lines without comments."""
+    return [re.sub(r"\s+# .*", "", line) for line in block.splitlines()]
+
+
+@every_guide
+def test_every_diagram_declares_what_it_connects(guide):
+    for diagram in guides.code(guide, "mermaid"):
+        kind, *lines = [line.strip() for line in diagram.splitlines()]
+        match kind.split():
+            case ["flowchart", _]:
+                declared = set(re.findall(r"^(\w+)[\[({]", "\n".join(lines), re.MULTILINE))
+                connected = {end for line in lines if "--" in line for end in (line.split()[0], line.split()[-1])}
+            case ["sequenceDiagram"]:
+                declared = {line.split()[1] for line in lines if line.startswith("participant ")}
+                connected = {
+                    end for line in lines for end in re.findall(r"^(\w+) ?-.*?[>x)]+(\w+):", line) for end in end
+                }
+            case _:
+                pytest.fail(f"no test can read a diagram of the kind {kind}")
+        assert connected, diagram
+        assert connected == declared, diagram
 
 
 @every_guide

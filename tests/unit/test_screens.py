@@ -1,4 +1,4 @@
-"""README.md's pictures are those that were made, and how they are made: a terminal's screen as SVG."""
+"""The guides show each picture that was made, and pictures are made well: a terminal's screen as SVG."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from pyte.screens import Screen
 
-from tests import readme
+from tests import guides
 from tests.screens.drawing import CELL, svg
 from tests.screens.make import PUBLISHED
 from tests.screens.terminal import screen
@@ -31,10 +31,14 @@ def shown(said: str) -> Screen:
     return screen(said, SIZE)
 
 
-def test_the_readme_shows_each_picture_with_a_text_for_who_cannot_see_it() -> None:
-    referred = re.findall(r"!\[(.+)\]\(tests/screens/published/(\w+)\.svg\)", readme.TEXT)
-    assert sorted(name for _, name in referred) == sorted(path.stem for path in PUBLISHED.glob("*.svg"))
-    assert len(referred) == 4
+def test_the_guides_show_each_picture_with_a_text_for_readers_who_cannot_see_it() -> None:
+    shown = {
+        name
+        for text in guides.GUIDES.values()
+        for name in re.findall(r"!\[.+\]\(\S*tests/screens/published/(\w+)\.svg\)", text)
+    }
+    assert shown == {path.stem for path in PUBLISHED.glob("*.svg")}
+    assert "tests/screens/published/demo.svg" in guides.GUIDES["README.md"]
 
 
 @pytest.mark.parametrize("picture", sorted(PUBLISHED.glob("*.svg")), ids=lambda path: path.stem)

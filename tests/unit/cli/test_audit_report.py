@@ -1,9 +1,9 @@
-"""The report that README.md shows is what `order-sync audit` would print."""
+"""The report that docs/money.md shows is what `order-sync audit` would print."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from tests import readme
+from tests.tables_of import Page
 from worker.cli.audit import _lines
 from worker.domain.money.amounts import NOTHING, ZERO, Amount
 from worker.domain.money.audit import Cause, Difference, Reading, Report, Suspect
@@ -51,7 +51,7 @@ REPORT = Report(
 def test_the_example_is_what_would_be_printed():
     printed = "\n".join(_lines({"default": REPORT}, Settings()))
     # The example ends before the top-ups, which are told of in the same way.
-    assert printed.partition("\n\nTop-ups")[0] + "\n" == readme.block("text", "opening balance")
+    assert printed.partition("\n\nTop-ups")[0] + "\n" == Page("docs/money.md").block("text", "opening balance")
 
 
 def test_the_example_adds_up():

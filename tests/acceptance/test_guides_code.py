@@ -1,4 +1,4 @@
-"""The code in README.md does what is said around it."""
+"""The code in README.md and docs/ does what the text around it says."""
 
 import asyncio
 import os
@@ -7,25 +7,38 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
-from tests import readme
+from tests import guides
 from tests.acceptance.conftest import Tables
+from tests.tables_of import Page
+from worker.events import Bookmark
 from worker.sandbox import Sandbox
 
 SANDBOX = "http://127.0.0.1:8080"
 
 #: Where npm puts what the example for Node needs.
-NODE = readme.ROOT / ".cache" / "node"
+NODE = guides.ROOT / ".cache" / "node"
 
 
-def test_sql_runs_and_may_be_run_again(tables: Tables) -> None:
-    """All of it twice, as one script: the references make the second time harmless."""
-    for block in readme.code("sql") * 2:
+ORDERING = Page("docs/ordering.md")
+EVENTS = Page("docs/events.md")
+
+#: What SQL begins with that another test runs: it needs a role, or creates a database.
+APART = ("CREATE ROLE", "CREATE TABLE")
+
+
+def test_sql_runs_and_may_run_again(tables: Tables) -> None:
+    """Runs all of it twice, as one script: the references make the second time harmless."""
+    with psycopg.connect(tables.url, autocommit=True) as connection:
+        Bookmark(connection, "bookkeeping")
+    blocks = [block for guide in guides.GUIDES for block in guides.code(guide, "sql") if not block.startswith(APART)]
+    for block in blocks * 2:
         tables.rows(block)
     references = [row["reference"] for row in tables.rows("SELECT reference FROM orders ORDER BY id")]
     assert references == [f"shop-100{n}" for n in (1, 2, 3, 4)]
@@ -37,13 +50,32 @@ def test_sql_runs_and_may_be_run_again(tables: Tables) -> None:
     ]
 
 
+def test_a_database_of_your_own_is_created_as_the_quickstart_says(tables: Tables) -> None:
+    name = f"quickstart_{uuid4().hex}"
+    block = Page("docs/quickstart.md").block("sql", "CREATE ROLE")
+    block = re.sub(r"\border_sync\b", f"{name}_role", re.sub(r"\bshop\b", name, block))
+    statements = [statement for statement in block.split(";") if statement.strip()]
+    try:
+        for statement in statements:
+            tables.rows(statement)
+        found = tables.rows(
+            "SELECT pg_encoding_to_char(encoding) AS encoding, pg_get_userbyid(datdba) AS owner "
+            "FROM pg_database WHERE datname = %s",
+            name,
+        )
+        assert found == [{"encoding": "UTF8", "owner": f"{name}_role"}]
+    finally:
+        tables.rows(f"DROP DATABASE IF EXISTS {name}")
+        tables.rows(f"DROP ROLE IF EXISTS {name}_role")
+
+
 def test_a_shop_needs_no_more_rights_than_it_is_said_to_need(tables: Tables) -> None:
-    may_be_set = [column for cell in readme.column("column") for column in cell.split(", ")]
+    may_be_set = [column for cell in ORDERING.column("column") for column in cell.split(", ")]
     with psycopg.connect(tables.url, row_factory=dict_row) as connection:  # rolled back, with the role
-        connection.execute("CREATE ROLE readme_shop")
-        connection.execute(f"GRANT INSERT ({', '.join(may_be_set)}), SELECT ON orders TO readme_shop")
-        connection.execute("SET ROLE readme_shop")
-        connection.execute(readme.block("sql", "shop-1004"))
+        connection.execute("CREATE ROLE guides_shop")
+        connection.execute(f"GRANT INSERT ({', '.join(may_be_set)}), SELECT ON orders TO guides_shop")
+        connection.execute("SET ROLE guides_shop")
+        connection.execute(ORDERING.block("sql", "shop-1004"))
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == {"count": 4}
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("INSERT INTO orders (service, state) VALUES ('1', 'completed')")
@@ -51,7 +83,7 @@ def test_a_shop_needs_no_more_rights_than_it_is_said_to_need(tables: Tables) -> 
 
 
 async def test_python_orders_once(tables: Tables, tmp_path: Path) -> None:
-    example = _script(tmp_path, "INSERT INTO orders")
+    example = _script(tmp_path, ORDERING, "INSERT INTO orders")
     said = [await _ended(example, ORDER_SYNC_DATABASE_URL=tables.url) for _ in range(2)]
     order = tables.rows("SELECT id, params, reference FROM orders")
     assert [row["params"] for row in order] == [{"comments": ["Lovely!", "Where is this?"]}]
@@ -61,7 +93,7 @@ async def test_python_orders_once(tables: Tables, tmp_path: Path) -> None:
 async def test_python_follows_the_events(tables: Tables, tmp_path: Path) -> None:
     event = "INSERT INTO order_events (order_id, kind, state_after, charge) VALUES (%s, 'status', 'completed', 0.27)"
     tables.rows(event, 1)
-    process = await _started(_script(tmp_path, "LISTEN"), ORDER_SYNC_DATABASE_URL=tables.url)
+    process = await _started(_script(tmp_path, EVENTS, "LISTEN"), ORDER_SYNC_DATABASE_URL=tables.url)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(20):  # less than the 30 s after which it would look without having been told
@@ -75,7 +107,7 @@ async def test_python_follows_the_events(tables: Tables, tmp_path: Path) -> None
 
 async def test_python_buys_with_the_client_alone(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
-        example = _script(tmp_path, "PanelClient")
+        example = _script(tmp_path, Page("docs/client.md"))
         said = await _ended(example, PANEL_URL=sandbox.url, PANEL_KEY=sandbox.options.key)
         assert said == "balance: 1000.00000 USD\nbought: 23501\n"
         refused = await _ended(example, PANEL_URL=sandbox.url, PANEL_KEY="wrong")
@@ -91,7 +123,7 @@ async def test_python_writes_down_each_event_once(tables: Tables, tmp_path: Path
     )
     tables.rows(event)
     for _ in range(2):
-        process = await _started(_script(tmp_path, "Bookmark"), ORDER_SYNC_DATABASE_URL=tables.url)
+        process = await _started(_script(tmp_path, EVENTS, "Bookmark"), ORDER_SYNC_DATABASE_URL=tables.url)
         assert process.stdout is not None
         try:
             async with asyncio.timeout(20):
@@ -106,14 +138,14 @@ async def test_python_writes_down_each_event_once(tables: Tables, tmp_path: Path
 @pytest.mark.parametrize(("command", "language"), [("php -l", "php"), ("node --check", "js")])
 def test_other_languages_can_be_read(command: str, language: str, tmp_path: Path) -> None:
     _need(command.split(maxsplit=1)[0])
-    (block,) = readme.code(language)
+    block = ORDERING.block(language)
     (script := tmp_path / f"example.{language}").write_text(block)
     subprocess.run([*command.split(), script], check=True, capture_output=True)
 
 
 def test_php_orders_once(tables: Tables, tmp_path: Path) -> None:
     _need("php", "-r", "new PDO('pgsql:') || 0;", unless="could not find driver")
-    (block,) = readme.code("php")
+    block = ORDERING.block("php")
     at = conninfo_to_dict(tables.url)
     for theirs, ours in (
         (
@@ -132,7 +164,7 @@ def test_node_orders_once(tables: Tables, tmp_path: Path, monkeypatch: pytest.Mo
     _need("node")
     monkeypatch.setenv("NODE_PATH", str(NODE / "node_modules"))
     _need_pg()
-    (block,) = readme.code("js")
+    block = ORDERING.block("js")
     (script := tmp_path / "example.js").write_text(block)
     monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", tables.url)
     _orders_once(tables, ["node", str(script)], reference="shop-4001")
@@ -185,22 +217,27 @@ def _orders_once(tables: Tables, command: list[str], *, reference: str) -> None:
     assert said == [f"ordered as {order['id']}\n", "was ordered before\n"]
 
 
+def curls(guide: str) -> list[str]:
+    """Returns the guide's calls to the sandbox."""
+    lines = [line for block in guides.shell(guide) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("curl ") and SANDBOX in line]
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")
-async def test_curl_gets_answers_from_the_sandbox(tmp_path: Path) -> None:
-    calls = [line for block in readme.code("sh") for line in block.splitlines() if line.startswith("curl ")]
-    assert all(SANDBOX in call for call in calls)
+@pytest.mark.parametrize("guide", [guide for guide in guides.GUIDES if curls(guide)])
+async def test_curl_gets_answers_from_the_sandbox(guide: str) -> None:
     async with Sandbox() as sandbox:
         here = sandbox.url.removesuffix("/api/v2")
-        for call in calls:
+        for call in curls(guide):
             answer = await _output("bash", "-c", call.replace(SANDBOX, here).replace("curl -s", "curl -sS --fail"))
             assert re.match(r"[\[{]", answer), call
             assert '{"error"' not in answer, call
         assert sandbox.journal.violation_counts == {}
 
 
-def _script(directory: Path, holding: str) -> Path:
+def _script(directory: Path, page: Page, holding: str = "") -> Path:
     script = directory / "example.py"
-    script.write_text(readme.block("python", holding))
+    script.write_text(page.block("python", holding))
     return script
 
 
@@ -208,7 +245,7 @@ async def _started(script: Path, **environment: str) -> asyncio.subprocess.Proce
     return await asyncio.create_subprocess_exec(
         sys.executable,
         script,
-        env=os.environ | {"PYTHONPATH": str(readme.ROOT)} | environment,
+        env=os.environ | {"PYTHONPATH": str(guides.ROOT)} | environment,
         stdout=asyncio.subprocess.PIPE,
     )
 
