@@ -1,4 +1,4 @@
-"""README's shell, typed: what runs a worker, what is done by hand, what looks, what completes."""
+"""Types the shell of the guides: a first order, a worker, operator actions, completion."""
 
 import asyncio
 import os
@@ -6,26 +6,44 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
-from tests import guides, readme
+from tests import guides
 from tests.acceptance.commands.command import ended, inherited, line_with, running
 from tests.command_tree import with_option
 from tests.integration.cli.conftest import add_unconfirmed
 from tests.integration.store.plain_sql import Database
+from tests.tables_of import Page
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted
 from worker.panel import PanelClient
 from worker.sandbox import Sandbox
 
 DATABASE = "postgresql://order_sync:secret@localhost:5432/shop"
+
+QUICKSTART = Page("docs/quickstart.md")
+ORDERING = Page("docs/ordering.md")
+
+#: Runs the command that a target of make would run. The set-up is done.
+MAKE = """#!/bin/sh
+target=$1
+arguments=${2#ARGS=}
+case $target in
+    demo) exit 0 ;;
+    run) exec order-sync run $arguments ;;
+esac
+"""
 
 
 class Shell:
@@ -35,11 +53,12 @@ class Shell:
         self.directory = directory
         programs = directory / ".venv" / "bin"
         programs.mkdir(parents=True)
-        (programs / "order-sync").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
-        (programs / "order-sync").chmod(0o755)
+        for name, text in (("order-sync", f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n'), ("make", MAKE)):
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
         self.environment = inherited() | {
             "PATH": f"{programs}:{os.environ['PATH']}",
-            "PYTHONPATH": str(readme.ROOT),
+            "PYTHONPATH": str(guides.ROOT),
             "HOME": str(directory),
             "LOGNAME": "ann",
             "ORDER_SYNC_LISTEN": "",
@@ -52,6 +71,7 @@ class Shell:
             cwd=self.directory,
             env=self.environment | environment,
             stdin=DEVNULL,
+            start_new_session=True,
         )
 
     async def output(self, block: str, shell: str = "bash", **environment: str) -> str:
@@ -86,13 +106,56 @@ async def stopped(process: Process) -> None:
     assert end.code == 0, end.err
 
 
-@pytest.mark.parametrize("block", [block for block in readme.code("sh") if "order-sync run --embedded" in block])
-async def test_a_worker_with_a_database_of_its_own(block: str, shell: Shell, panel: Sandbox) -> None:
-    async with shell.typing(meant(block, panel)) as process:
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")
+async def test_the_quickstart(shell: Shell, unused_port: int) -> None:
+    """Types all of it, up to the lost answer. tests/unit/test_guides.py holds README.md to the same lines."""
+    demo, start, place, read, lose, *_ = (
+        block.replace(":8080", f":{unused_port}").replace("--speed 60", f"--speed 6000 --port {unused_port}")
+        for block in guides.shell("docs/quickstart.md")
+    )
+    insert, select, *_ = guides.code("docs/quickstart.md", "sql")
+    printed = QUICKSTART.block("text").splitlines()
+    # The worker polls a new order after half a minute, and the sandbox needs ten seconds for it: the test hurries both.
+    quick = {"ORDER_SYNC_POLLING__FASTEST": "1", "ORDER_SYNC_SCHEDULE__STATUSES": "1"}
+    async with shell.typing(demo + start, **quick) as process:
+        try:
+            lines = [await line_with(line.partition("postgresql://")[0], process.stdout) for line in printed]
+            address, found_by = lines[0].rpartition(" ")[2], lines[1].partition(": ")[2]
+            with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+                connection.execute(insert)
+                await shell.output(f"{found_by}\n{place}")
+                async with asyncio.timeout(60):
+                    while (row := _first(connection, select))["state"] != "completed":  # noqa: ASYNC110 - in Postgres
+                        await asyncio.sleep(0.2)
+            assert (row["id"], row["panel_order_id"], row["charge"], row["remains"]) == (1, "23501", Decimal("0.9"), 0)
+            assert "shop-1001" in await shell.output(f"{found_by}\n{read}")
+            assert "unconfirmed" in await shell.output(f"{found_by}\n{lose}")
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            await process.wait()
+
+
+def _first(connection: psycopg.Connection[dict[str, Any]], query: str) -> dict[str, Any]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.mark.parametrize("guide", ["docs/quickstart.md", "docs/sandbox.md"])
+async def test_a_worker_with_a_database_of_its_own(guide: str, shell: Shell, panel: Sandbox) -> None:
+    block = meant(Page(guide).block("sh", "order-sync run --embedded"), panel)
+    async with shell.typing(block) as process:
         address = (await line_with("postgresql://", process.stdout)).rpartition(" ")[2]
         found_by = (await line_with("export ", process.stdout)).partition(": ")[2]
         with psycopg.connect(address) as connection:
-            connection.execute(readme.block("sql", "shop-1004"))
+            connection.execute(ORDERING.block("sql", "shop-1004"))
         async with asyncio.timeout(30):
             await panel.journal.reached("add", 3)  # the fourth is for later
         assert "default" in await shell.output(f"{found_by}\norder-sync status")
@@ -101,7 +164,7 @@ async def test_a_worker_with_a_database_of_its_own(block: str, shell: Shell, pan
 
 
 async def test_a_worker_on_a_database_of_yours(shell: Shell, panel: Sandbox, empty_database_url: str) -> None:
-    block = meant(readme.block("sh", "order-sync migrate"), panel, empty_database_url)
+    block = meant(QUICKSTART.block("sh", "order-sync migrate"), panel, empty_database_url)
     async with shell.typing(block) as process:
         checked = await line_with("panel default", process.stdout)
         assert checked.startswith("ok ")
@@ -124,7 +187,15 @@ async def test_by_hand(shell: Shell, panel: Sandbox, database_url: str) -> None:
         "ORDER_SYNC_PANELS__DEFAULT__URL": panel.url,
         "ORDER_SYNC_PANELS__DEFAULT__KEY": panel.options.key,
     }
-    lines = [line for holding in ("orders resolve", "--dry-run") for line in readme.block("sh", holding).splitlines()]
+    lines = [
+        line
+        for page, holding in (
+            (Page("docs/lost-answers.md"), "orders resolve"),
+            (ORDERING, "orders add"),
+            (ORDERING, "--dry-run"),
+        )
+        for line in page.block("sh", holding).splitlines()
+    ]
     became = []
     for line in lines:
         _orders(database)
@@ -139,10 +210,11 @@ async def test_by_hand(shell: Shell, panel: Sandbox, database_url: str) -> None:
         ["42 resolved submitted"],
         ["42 resolved pending"],
         ["42 resolved rejected"],
-        ["43 retried pending", "44 retried pending"],
+        [],
+        ["1 added pending"],
         ["45 cancel_asked pending"],
         ["46 refill_asked completed"],
-        ["1 added pending"],
+        ["43 retried pending", "44 retried pending"],
         [],
         ["43 retried pending", "44 retried pending"],
     ]
@@ -165,16 +237,6 @@ def _answered(line: str) -> str:
     return shlex.join([*words, *(["--yes"] if asks else [])])
 
 
-async def test_what_looks_at_services_and_money(shell: Shell, panel: Sandbox, database_url: str) -> None:
-    said = await shell.output(
-        readme.block("sh", "audit --since"),
-        ORDER_SYNC_DATABASE_URL=database_url,
-        ORDER_SYNC_PANELS__DEFAULT__URL=panel.url,
-        ORDER_SYNC_PANELS__DEFAULT__KEY=panel.options.key,
-    )
-    assert said
-
-
 @pytest.mark.parametrize(
     ("name", "asked", "answer"),
     [
@@ -186,7 +248,11 @@ async def test_what_looks_at_services_and_money(shell: Shell, panel: Sandbox, da
 async def test_completion(shell: Shell, name: str, asked: str, answer: str) -> None:
     if shutil.which(name) is None:
         pytest.skip(f"{name} isn't installed")
-    (line,) = [line for line in readme.block("sh", "_COMPLETE=").splitlines() if f"={name}_source" in line]
+    (line,) = [
+        line
+        for line in Page("docs/reference/commands.md").block("sh", "_COMPLETE=").splitlines()
+        if f"={name}_source" in line
+    ]
     (shell.directory / ".config/fish/completions").mkdir(parents=True)
     first = "autoload -U compinit; compinit -u\n" if name == "zsh" else ""
     assert answer in await shell.output(f"{first}{line}\n{asked}", name)

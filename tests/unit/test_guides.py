@@ -17,7 +17,7 @@ from worker.settings.sources import CONFIG, PREFIX
 
 #: How the tests hold each language's blocks to the code.
 HELD = {
-    "sh": "read by bash, and taken apart here; typed by tests/acceptance/test_guides_shell.py",
+    "sh": "taken apart here; typed by tests/acceptance/test_guides_shell.py and tests/integration/cli/test_guides.py",
     "sql": "run by tests/acceptance/test_guides_code.py and tests/deploy/test_roles.py",
     "python": "run by tests/acceptance/test_guides_code.py",
     "php": "run by tests/acceptance/test_guides_code.py",
