@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.tables_of import Page
-from worker.domain.evidence import (
+from worker.domain.evidence.verdicts import (
     Absent,
     Findings,
     KnownOrder,
@@ -17,9 +17,9 @@ from worker.domain.evidence import (
     decide,
     suspect_of,
 )
-from worker.domain.states import OrderState
-from worker.domain.status import OrderReading
-from worker.settings import ReconcileSettings
+from worker.domain.orders.states import OrderState
+from worker.domain.orders.statuses import OrderReading
+from worker.settings.model import ReconcileSettings
 
 PAGE = Page("docs/lost-answers.md")
 RULES = ReconcileSettings()
