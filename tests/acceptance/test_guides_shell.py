@@ -124,21 +124,24 @@ async def test_the_quickstart(shell: Shell, unused_port: int) -> None:
             with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
                 connection.execute(insert)
                 await shell.output(f"{found_by}\n{place}")
-                async with asyncio.timeout(60):
-                    while (row := _first(connection, select))["state"] != "completed":  # noqa: ASYNC110 - in Postgres
-                        await asyncio.sleep(0.2)
-            assert (row["id"], row["panel_order_id"], row["charge"], row["remains"]) == (1, "23501", Decimal("0.9"), 0)
-            assert "shop-1001" in await shell.output(f"{found_by}\n{read}")
-            assert "unconfirmed" in await shell.output(f"{found_by}\n{lose}")
+                row = await _once(connection, select, "completed")
+                assert (row["id"], row["charge"], row["currency"], row["remains"]) == (1, Decimal("0.9"), "USD", 0)
+                assert "shop-1001" in await shell.output(f"{found_by}\n{read}")
+                assert await shell.output(f"{found_by}\n{lose}")
+                await _once(connection, select.replace("shop-1001", "shop-1003"), "unconfirmed")
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             await process.wait()
 
 
-def _first(connection: psycopg.Connection[dict[str, Any]], query: str) -> dict[str, Any]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row
+async def _once(connection: psycopg.Connection[dict[str, Any]], query: str, state: str) -> dict[str, Any]:
+    """Returns the one row that a query finds, once it is in a state."""
+    async with asyncio.timeout(60):
+        while True:
+            row = connection.execute(query).fetchone()
+            if row is not None and row["state"] == state:
+                return row
+            await asyncio.sleep(0.2)
 
 
 @pytest.fixture
