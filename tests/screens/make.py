@@ -1,4 +1,4 @@
-"""The pictures of README.md, anew: `make screens`.
+"""Draws the pictures of README.md and docs/ again: `make screens`.
 
 Each is what the real command drew on a real terminal, of a real worker's work on a real Postgres. Only the panel is the
 sandbox; and what would tell of the machine (a path, a port, the name of a host, the number of a process) is replaced.
@@ -26,7 +26,7 @@ from worker.store.schema.migrate import migrate
 
 PUBLISHED = Path(__file__).parent / "published"
 
-#: Columns and lines. Wide enough for a whole line of a history; a README shows it at about this width.
+#: Columns and lines. Wide enough for a whole line of a history; a page shows it at about this width.
 SIZE = (100, 30)
 
 #: The worker of the shop is this one, whatever the machine's name.
