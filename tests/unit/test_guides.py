@@ -185,6 +185,13 @@ def test_the_readme_is_short():
     assert len(guides.GUIDES["README.md"].splitlines()) <= 200
 
 
+@every_guide
+def test_one_word_stands_for_one_thing(guide):
+    """The glossary has the words; these are other ones that the project once had for them."""
+    retired = "look|looks|looked|looking|bunch|bunches|twin|twins|stray|strays|books|desk|dossier|standstill|abandoned"
+    assert re.findall(rf"\b(?:{retired})\b", guides.GUIDES[guide], re.IGNORECASE) == []
+
+
 def test_the_index_has_every_page():
     index = re.findall(r"\]\(([^)#]+\.md)\)", guides.GUIDES["docs/README.md"])
     linked = {str((guides.ROOT / "docs" / link).resolve().relative_to(guides.ROOT)) for link in index}
