@@ -3,48 +3,38 @@
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.tables_of import ROOT, Page
 
 #: The text of each guide, by its path.
 GUIDES = {
-    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    path: Page(path).text
     for path in [
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *sorted((ROOT / "docs").rglob("*.md")),
-        *sorted((ROOT / "deploy").rglob("*.md")),
+        "README.md",
+        "CONTRIBUTING.md",
+        *(str(path.relative_to(ROOT)) for room in ("docs", "deploy") for path in sorted((ROOT / room).rglob("*.md"))),
     ]
 }
-
-#: Indented where it stands in a list.
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(guide: str) -> list[tuple[str, str]]:
     """Returns each fenced block, with its language."""
-    return [(language, code) for _, language, code in _FENCE.findall(GUIDES[guide])]
+    return Page(guide).blocks()
 
 
 def code(guide: str, language: str) -> list[str]:
     """Returns the code of each block of a language."""
-    return [code for found, code in blocks(guide) if found == language]
+    return Page(guide).code(language)
 
 
 def shell(guide: str) -> list[str]:
+    """Returns the code of each block of shell."""
     return code(guide, "sh")
-
-
-def prose(guide: str) -> str:
-    """Returns the guide without its blocks."""
-    return _FENCE.sub("", GUIDES[guide])
 
 
 def below(guide: str, heading: str, language: str = "sh") -> str:
     """Returns all code of a language between a heading and the next one."""
-    (section,) = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", GUIDES[guide], re.MULTILINE | re.DOTALL)
-    code = "".join(code for _, found, code in _FENCE.findall(section) if found == language)
+    code = "".join(Page(guide).code(language, below=heading))
     assert code, f"{guide} has no {language} below {heading}"
     return code
 
@@ -71,5 +61,5 @@ def commands(block: str) -> Iterator[list[str]]:
 
 def mentioned(guide: str, program: str) -> Iterator[list[str]]:
     """Yields each command of a program that the text itself has in backquotes. It may lack required arguments."""
-    for words in re.findall(rf"(?<!`)`(?:[\w./]*/)?{re.escape(program)}\s([^`]+)`(?!`)", prose(guide)):
+    for words in re.findall(rf"(?<!`)`(?:[\w./]*/)?{re.escape(program)}\s([^`]+)`(?!`)", Page(guide).prose):
         yield shlex.split(words)

@@ -1,4 +1,4 @@
-"""Reads the tables and code blocks of the pages in docs/, and of README.md."""
+"""Reads pages in Markdown: their tables, sections and code blocks."""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+#: A block may be indented, where it stands in a list.
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -43,12 +44,31 @@ class Page:
 
     def block(self, language: str, holding: str = "") -> str:
         """Returns the one code block of this language that holds a text."""
-        blocks = [code for _, found, code in _FENCE.findall(self.text) if found == language and holding in code]
+        blocks = [code for code in self.code(language) if holding in code]
         assert len(blocks) == 1, f"{self.path} has {len(blocks)} blocks of `{language}` with `{holding}`"
         return blocks[0]
 
+    def blocks(self) -> list[tuple[str, str]]:
+        """Returns each code block, with its language."""
+        return _blocks(self.text)
+
+    def code(self, language: str, *, below: str | None = None) -> list[str]:
+        """Returns the code blocks of a language. `below`: only the section with this heading is read."""
+        return [
+            code for found, code in _blocks(self.text if below is None else self.section(below)) if found == language
+        ]
+
+    @property
+    def prose(self) -> str:
+        """The text without its code blocks."""
+        return _FENCE.sub("", self.text)
+
     def has(self, heading: str) -> bool:
         return bool(_tables(self.text, heading))
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    return [(language, code) for _, language, code in _FENCE.findall(text)]
 
 
 def _tables(text: str, heading: str) -> list[list[list[str]]]:

@@ -168,7 +168,7 @@ def test_what_kubectl_is_told_of_is_in_the_manifests():
 @every_guide
 def test_every_link_leads_somewhere(guide):
     """To a file that exists, and to a heading that it has."""
-    for link in re.findall(r"\]\((?!https?://)([^)\s]+)\)", guides.prose(guide)):
+    for link in re.findall(r"\]\((?!https?://)([^)\s]+)\)", Page(guide).prose):
         path, _, anchor = link.partition("#")
         target = (guides.ROOT / guide).parent / path if path else guides.ROOT / guide
         assert target.exists(), link
