@@ -12,10 +12,10 @@ from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
 from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReading
+from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
 from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses
-from worker.panel.redaction import redaction_of
 from worker.panel.replies import Received, read_add, read_balance
 from worker.panel.transport import Transport
 
@@ -69,7 +69,7 @@ class PanelClient:
         if timeout <= 0 or connections < 1 or reply_limit < 1:
             raise ValueError("timeout, connections and reply_limit must be above zero")
         self._key = key
-        self._redact = redaction_of(key)
+        self._redact = Redactor([key]).text
         self._on_request = on_request
         self._transport = Transport(
             _address(url),

@@ -6,10 +6,12 @@ numbers as texts anyway, and every reader takes both.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from worker.panel.redaction import Redact
+#: Takes the panel's key out of a text.
+Redact: TypeAlias = Callable[[str], str]
 
 #: No reply of a panel nests deeper than a handful of levels; what does is an attack on whoever walks it.
 DEEPEST = 32
