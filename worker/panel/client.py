@@ -11,7 +11,7 @@ import httpx
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
-from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReading
+from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReport
 from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
@@ -97,11 +97,11 @@ class PanelClient:
         """
         return await self._call("add", {**request.parameters, "service": request.service}, read_add, may_send)
 
-    async def status(self, order_id: str) -> Reply[OrderReading | ItemError]:
+    async def status(self, order_id: str) -> Reply[OrderReport | ItemError]:
         reply = await self._call("status", {"order": order_id}, partial(read_statuses, asked=[order_id]))
         return only(reply, order_id)
 
-    async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+    async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
         return await self._in_batches("status", "orders", order_ids, read_statuses)
 
     async def refill(self, order_id: str) -> Reply[str | ItemError]:

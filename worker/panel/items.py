@@ -10,7 +10,7 @@ from worker.domain.orders.outcomes import Answered, Reason, Reply, Scope, Unknow
 from worker.domain.orders.statuses import (
     CancelTaken,
     ItemError,
-    OrderReading,
+    OrderReport,
     Recognition,
     read_order_status,
     read_refill_status,
@@ -32,7 +32,7 @@ _STATUS_FIELDS = ("status", "charge", "start_count", "remains", "orders")
 _COUNTS = ("charge", "start_count", "remains")
 
 
-def read_statuses(reply: Received, asked: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+def read_statuses(reply: Received, asked: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
     return _read_items(reply, asked, _ORDER_KEYS, _order)
 
 
@@ -125,9 +125,9 @@ def _error_of(item: Mapping[str, Any], key: str) -> ItemError | None:
     return None if text is None else _item_error(text)
 
 
-def _order(item: Any) -> OrderReading | ItemError | None:
+def _order(item: Any) -> OrderReport | ItemError | None:
     if isinstance(item, str):
-        return _worded(item, read_order_status, OrderReading)
+        return _worded(item, read_order_status, OrderReport)
     if not isinstance(item, dict):
         return None
     error = _error_of(item, "status")
@@ -136,7 +136,7 @@ def _order(item: Any) -> OrderReading | ItemError | None:
     status = item.get("status")
     if status is None and all(item.get(field) is None for field in _STATUS_FIELDS):
         return None
-    return OrderReading(
+    return OrderReport(
         status=read_text(status),
         charge=read_money(item.get("charge")),
         currency=read_text(item.get("currency")),

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from worker.domain.evidence.assignment import forced
-from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Linked, Suspect, Undecided, decide, unread_above
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.evidence.suspects import Suspect
+from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Linked, Undecided, decide, unread_above
+from worker.domain.orders.statuses import OrderReport
 
 
 def suspect(order_id, charge="1.00", low=100, high=110, **more):
@@ -16,10 +17,10 @@ def suspect(order_id, charge="1.00", low=100, high=110, **more):
 
 
 def open_at(charge):
-    return OrderReading("In progress", Decimal(charge), remains=10, start_count=0)
+    return OrderReport("In progress", Decimal(charge), remains=10, start_count=0)
 
 
-PARENT = OrderReading("In progress")
+PARENT = OrderReport("In progress")
 
 
 def findings(found, *, silent=(), known=(), **more):
@@ -146,7 +147,7 @@ def ambiguous(*candidates):
         ),
         pytest.param(
             [suspect(1), suspect(2, is_parent=True)],
-            findings({104: OrderReading("In progress", spawned=("106",)), 105: "1.00"}),
+            findings({104: OrderReport("In progress", spawned=("106",)), 105: "1.00"}),
             [Linked("105"), Linked("104")],
             id="a parent and another",
         ),
@@ -159,7 +160,7 @@ def ambiguous(*candidates):
         ),
         pytest.param(
             [suspect(1)],
-            findings({104: OrderReading("In progress", spawned=("106",))}),
+            findings({104: OrderReport("In progress", spawned=("106",))}),
             [Absent()],
             id="a parent that no row asked for",
         ),

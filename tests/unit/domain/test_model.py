@@ -30,7 +30,7 @@ from worker.domain.orders.changes import (
 )
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.states import AWAITED, ON_PANEL, OrderState, may_follow
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.orders.statuses import OrderReport
 
 REQUEST = AddRequest("1", {"link": "https://example.com/p"}, Decimal("0.9"), 100)
 
@@ -38,7 +38,7 @@ REQUEST = AddRequest("1", {"link": "https://example.com/p"}, Decimal("0.9"), 100
 NOTHING = (NotSent("no connection"), *(Refused(reason, "the panel's words") for reason in Reason))
 
 READINGS = st.builds(
-    OrderReading,
+    OrderReport,
     status=st.sampled_from(["Pending", "In progress", "Completed", "Partial", "Canceled", "Paused", "Gibberish", None]),
     charge=st.sampled_from([None, Decimal("0.9"), Decimal("0.45"), Decimal(0)]),
     remains=st.sampled_from([None, 100, 50, 0, -3]),

@@ -13,12 +13,14 @@ from typing import Any, Self, TypeVar
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from worker.domain.evidence.bounds import KnownOrder
 from worker.domain.evidence.settlement import reconciled
-from worker.domain.evidence.verdicts import Absent, KnownOrder, Linked, OpenQuestion, Undecided
+from worker.domain.evidence.suspects import OpenQuestion
+from worker.domain.evidence.verdicts import Absent, Linked, Undecided
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Answered, Reason, Unknown
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.gate import Closed
 from worker.jobs.reconcile import Reconcile, Rules
 
@@ -182,7 +184,7 @@ class World:
         self._calls += 1
         if self._calls in self.failing:
             return Unknown("no answer")
-        answers: dict[str, OrderReading | ItemError] = {}
+        answers: dict[str, OrderReport | ItemError] = {}
         for text in numbers:
             number = int(text)
             if number in self.silent:
@@ -199,7 +201,7 @@ class World:
             return True
         return self.now < one.at + one.show.hidden
 
-    def _reading(self, one: Sold) -> OrderReading:
+    def _reading(self, one: Sold) -> OrderReport:
         show = one.show
         if one.kind.children is not None:
             children = tuple(
@@ -207,11 +209,11 @@ class World:
                 for number, child in self.sold.items()
                 if child.is_child and child.row is one.row and child.at <= self.now
             )
-            return OrderReading("In progress", spawned=children)
+            return OrderReport("In progress", spawned=children)
         if show.bare:
-            return OrderReading("Pending")
+            return OrderReport("Pending")
         if show.cut is None or self.now < one.at + show.cut.after:
-            return OrderReading("In progress", self._rounded(one.kind.price), "USD", 7, show.remains)
+            return OrderReport("In progress", self._rounded(one.kind.price), "USD", 7, show.remains)
         delivered = int(one.kind.units * show.cut.share)
         charge = {
             "kept": one.kind.price,
@@ -219,7 +221,7 @@ class World:
             "zero": Decimal(0),
         }[show.cut.charge]
         remains = one.kind.units - delivered if show.cut.says_remains else None
-        return OrderReading(show.cut.status, self._rounded(charge), "USD", 7, remains)
+        return OrderReport(show.cut.status, self._rounded(charge), "USD", 7, remains)
 
     def _rounded(self, charge: Decimal) -> Decimal:
         return charge.quantize(Decimal(1).scaleb(-self.places), rounding=self.rounding)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Refused, Scope, Unknown
 from worker.domain.orders.states import AWAITED, ON_PANEL, OrderState, may_follow
-from worker.domain.orders.statuses import OrderReading, Recognition, read_order_status
+from worker.domain.orders.statuses import OrderReport, Recognition, read_order_status
 from worker.domain.polling import back_off
 
 T = TypeVar("T")
@@ -250,7 +250,7 @@ class News:
     recognition: Recognition
 
 
-def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News:
+def read_news(order_id: int, before: OrderRecord, report: OrderReport) -> News:
     """What a panel's answer changes about an order that it has.
 
     What the answer leaves out stays as it was: missing is no news. Without a status, the state stays too.
@@ -259,20 +259,20 @@ def read_news(order_id: int, before: OrderRecord, reading: OrderReading) -> News
     if before.state not in ON_PANEL or before.panel_order_id is None:
         return News(None, Recognition.KNOWN)
     state, recognition = (
-        (before.state, Recognition.KNOWN) if reading.status is None else read_order_status(reading.status)
+        (before.state, Recognition.KNOWN) if report.status is None else read_order_status(report.status)
     )
     after = OrderRecord(
         state,
         before.panel_order_id,
-        panel_status=_newer(reading.status, before.panel_status),
-        charge=_newer(_stored(reading.charge), before.charge),
-        currency=_newer(reading.currency, before.currency),
-        start_count=_newer(reading.start_count, before.start_count),
-        remains=_newer(reading.remains, before.remains),
+        panel_status=_newer(report.status, before.panel_status),
+        charge=_newer(_stored(report.charge), before.charge),
+        currency=_newer(report.currency, before.currency),
+        start_count=_newer(report.start_count, before.start_count),
+        remains=_newer(report.remains, before.remains),
     )
     if after == (before if before.error_code is before.error is None else replace(before, error_code=None, error=None)):
         return News(None, recognition)
-    detail = {"orders": list(reading.spawned)} if reading.spawned else {}
+    detail = {"orders": list(report.spawned)} if report.spawned else {}
     return News(Change(order_id, EventKind.STATUS, before, after, detail=detail), recognition)
 
 

@@ -10,7 +10,7 @@ from worker.domain.words import plain
 
 
 @dataclass(frozen=True, slots=True)
-class OrderReading:
+class OrderReport:
     """What a panel said of one order. What it didn't say, or said in no readable way, is None.
 
     `spawned` are the orders that a drip-feed or subscription made; such a parent carries no charge and no remains.
