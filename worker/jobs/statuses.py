@@ -4,7 +4,7 @@ from functools import partial
 
 import structlog
 
-from worker.domain.orders.changes import News, read_news
+from worker.domain.orders.news import News, read_news
 from worker.domain.orders.statuses import ItemError, OrderReport, Recognition
 from worker.jobs.machinery.batches import BATCH, ask
 from worker.jobs.machinery.gate import Pass

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import Declined, read_news
+from worker.domain.orders.news import read_news
+from worker.domain.orders.operator_actions import Declined
 from worker.domain.orders.statuses import OrderReport
 from worker.domain.polling import DAY, Pace
 from worker.events import follow

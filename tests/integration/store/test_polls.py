@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import News, OrderRecord, read_news
+from worker.domain.orders.changes import OrderRecord
+from worker.domain.orders.news import News, read_news
 from worker.domain.orders.statuses import OrderReport, Recognition
 from worker.domain.polling import DAY, FADING, Pace
 from worker.store.queue.polls import Look, Looked, Polls, ReadNews

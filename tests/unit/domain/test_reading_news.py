@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.domain.orders.changes import EventKind, OrderRecord, read_news
+from worker.domain.orders.changes import EventKind, OrderRecord
+from worker.domain.orders.news import read_news
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import OrderReport, Recognition
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from worker.domain.orders.changes import News
+from worker.domain.orders.news import News
 from worker.domain.orders.outcomes import Answered, Reply
 from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH

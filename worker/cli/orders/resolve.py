@@ -12,7 +12,7 @@ from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID, words
 from worker.cli.orders.history import dossier_of
 from worker.cli.orders.operator import ask_first, confirm, must_be_able_to_ask, who, why
-from worker.domain.orders.changes import Declined, ResolvedAs, resolved
+from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import ItemError, OrderReport

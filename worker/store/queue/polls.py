@@ -17,7 +17,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.orders.changes import Change, News, OrderRecord
+from worker.domain.orders.changes import Change, OrderRecord
+from worker.domain.orders.news import News
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import OrderReport
 from worker.domain.polling import FADING, Closes, Pace, Progress
