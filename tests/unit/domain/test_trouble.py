@@ -1,4 +1,4 @@
-"""What pauses a panel, how far, and for how long (README, promise 5)."""
+"""What pauses a panel, which calls it holds back, and for how long (docs/panel-trouble.md)."""
 
 import pytest
 
