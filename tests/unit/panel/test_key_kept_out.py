@@ -9,8 +9,9 @@ from worker.domain.orders.outcomes import Answered, Refused
 from worker.domain.redaction import REDACTED
 from worker.panel import PanelClient
 from worker.panel.catalogue import read_services
+from worker.panel.errors import explicit_error
 from worker.panel.items import read_refill_statuses, read_statuses
-from worker.panel.replies import explicit_error, read_add
+from worker.panel.replies import read_add
 
 from .conftest import KEY
 
