@@ -28,7 +28,7 @@ _REFILL_KEYS = ("refill", "id")
 #: Any of these makes an object a status.
 _STATUS_FIELDS = ("status", "charge", "start_count", "remains", "orders")
 
-#: Any of these makes `"status": "Error"` the status of an order, also beside a message.
+#: Any of these makes `"status": "Error"` the status of an order, even with a message.
 _COUNTS = ("charge", "start_count", "remains")
 
 

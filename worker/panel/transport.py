@@ -53,7 +53,7 @@ class HttpReply:
 
 @dataclass(slots=True)
 class _Wire:
-    """How far one request has come."""
+    """The progress of one request."""
 
     may_send: Callable[[], bool]
     connected: bool = False
@@ -102,7 +102,7 @@ class Transport:
         self._http = AiohttpTransport(verify=tls, client=lambda: _session(tls, connections))
         self._headers = httpx.Headers(
             {
-                # A gateway that is asked for JSON writes its own failures as JSON errors, which look like the panel's.
+                # A gateway that is asked for JSON writes its own failures as JSON errors, like a panel's refusals.
                 "Accept": "*/*",
                 "Accept-Encoding": "gzip",
                 "Connection": "keep-alive",

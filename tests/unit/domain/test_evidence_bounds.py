@@ -1,4 +1,4 @@
-"""Between which ids an order can lie, and whether a panel's ids say so."""
+"""Tests between which ids an order can lie, and whether a panel's ids increase."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""How well what a candidate shows agrees with an order that may be it."""
+"""Tests how well the panel's report on an id fits an order."""
 
 from decimal import Decimal
 

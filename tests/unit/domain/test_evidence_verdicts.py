@@ -1,4 +1,4 @@
-"""What is decided about several orders by what was found, all weighed together."""
+"""Tests verdicts on several orders that are weighed together."""
 
 import time
 from dataclasses import replace
@@ -83,19 +83,19 @@ def ambiguous(*candidates):
             id="the other's charge",
         ),
         pytest.param(
-            [suspect(1), suspect(2)], findings({104: "1.00"}), [ambiguous(104)] * 2, id="twins, one candidate"
+            [suspect(1), suspect(2)], findings({104: "1.00"}), [ambiguous(104)] * 2, id="lookalikes, one candidate"
         ),
         pytest.param(
             [suspect(1), suspect(2)],
             findings({104: "1.00", 105: "1.00"}),
             [ambiguous(104, 105)] * 2,
-            id="twins, two candidates",
+            id="lookalikes, two candidates",
         ),
         pytest.param(
             [suspect(1, high=105), suspect(2, low=105)],
             findings({104: "1.00", 106: "1.00"}),
             [Linked("104"), Linked("106")],
-            id="twins kept apart by their gaps",
+            id="lookalikes kept apart by their gaps",
         ),
         pytest.param(
             [suspect(1, high=104), suspect(2, high=106), suspect(3, high=108)],

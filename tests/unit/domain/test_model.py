@@ -1,6 +1,6 @@
-"""An order's whole way, in any interleaving: calls, losses, take-overs, verdicts, news, cancels and operators.
+"""Plays the whole way of orders in any interleaving: calls, losses, take-overs, verdicts, news, cancels and operators.
 
-The model is a panel that keeps count of what it took. What the rows say must agree with it whatever happened.
+The model is a panel that counts the orders that it took. Whatever happens, the rows must agree with it.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""No text keeps a secret, however the text spells it."""
+"""Tests that no text keeps a secret, however the text spells it."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""The panels' words (CONTRIBUTING.md, "What panels do"): those that are known, and all the others."""
+"""Tests the panels' words (docs/panels.md): those that we know, and all others."""
 
 import re
 

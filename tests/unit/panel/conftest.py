@@ -1,3 +1,5 @@
+"""Makes replies for the readers."""
+
 import json
 from collections.abc import Callable
 from typing import Any

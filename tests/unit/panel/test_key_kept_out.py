@@ -1,4 +1,4 @@
-"""No reply's words bring the panel's key back out of the client."""
+"""Tests that the panel's key leaves the client in no value, even if a panel's words echo it."""
 
 import json
 from urllib.parse import quote, quote_plus

@@ -1,3 +1,5 @@
+"""Tests how replies about orders, refills and cancels are read, item by item."""
+
 from decimal import Decimal
 
 import pytest

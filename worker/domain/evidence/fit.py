@@ -1,4 +1,4 @@
-"""Compares what the panel reports on an id with what a suspect would look like."""
+"""Compares the panel's report on an id with a suspect."""
 
 from decimal import Decimal
 from enum import IntEnum
@@ -13,7 +13,7 @@ _FEWEST_DECIMALS, _MOST_DECIMALS = 2, 5
 
 
 class Fit(IntEnum):
-    """How well an id fits a suspect."""
+    """A grade of how well an id fits a suspect."""
 
     NO = 0  #: it can't be this order
     UNLIKE = 1  #: its numbers are others, and nothing that we know of would have changed them

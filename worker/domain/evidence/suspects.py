@@ -1,4 +1,4 @@
-"""Describes the orders that an id on the panel may belong to: what each looks like, and where it would lie."""
+"""Describes the orders that an id on the panel may belong to, and between which ids each of them would lie."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ class Absent:
 
 
 class Doubt(StrEnum):
-    """Why the evidence is less than proof."""
+    """The reasons why evidence is less than proof."""
 
     TOO_YOUNG = "too_young"  #: nothing was found, and the order may still come to light
     NO_BOUNDS = "no_bounds"  #: no known order on one side or both, and nothing was found
@@ -56,7 +56,7 @@ Verdict = Linked | Absent | Undecided
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the worker learned by asking about ids.
+    """The answers that the worker got by asking about ids.
 
     `found` are the ids that answered and belong to no order that we know, `absent` those that aren't ours, `known`
     those of our known orders. `recognized` are the bounds that the panel answered for when asked with the others,

@@ -228,7 +228,7 @@ def _check_drip_feed(rule: TypeRule, service: Service, order: OrderRequest) -> N
     if order.runs is None:
         return
     if not rule.takes_drip_feed or service.dripfeed is False:
-        raise _RefusedError("dripfeed_not_offered", f"service {order.service} offers no drip-feed: leave runs null")
+        raise _RefusedError("dripfeed_not_offered", f"service {order.service} has no drip-feed: leave runs null")
 
 
 def expected_charge(rate: Decimal | None, rule: TypeRule, billed_per_run: int, runs: int) -> Decimal | None:

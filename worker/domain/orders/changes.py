@@ -14,7 +14,7 @@ from worker.domain.orders.states import OrderState, may_follow
 
 
 class EventKind(StrEnum):
-    """What happened to an order: `order_events.kind`."""
+    """The kinds of events of an order: `order_events.kind`."""
 
     SUBMITTING = "submitting"  #: the worker committed its intent, before the first byte
     SUBMITTED = "submitted"  #: the panel took it

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Scope(StrEnum):
-    """Which requests a refusal is about."""
+    """The requests that a refusal is about."""
 
     ITEM = "item"  #: this request, for good
     LATER = "later"  #: this request, for now
@@ -20,7 +20,7 @@ class Scope(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a panel refused: our own stable codes, written to `error_code` (docs/reference/states.md)."""
+    """The reasons why a panel refuses: our own stable codes, written to `error_code` (docs/reference/states.md)."""
 
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"

@@ -10,7 +10,7 @@ from worker.domain.words import normalized
 
 
 class Billing(StrEnum):
-    """What a panel multiplies the rate by."""
+    """The number that a panel multiplies the rate by."""
 
     QUANTITY = "quantity"  #: units, priced per 1,000; times runs when dripped
     LINES = "lines"  #: entries of the type's list, priced per 1,000
@@ -20,7 +20,7 @@ class Billing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """What one service type asks for. `required` names parameters in addition to link and quantity."""
+    """The parameters and the bill of one service type. `required` names parameters in addition to link and quantity."""
 
     name: str
     billing: Billing = Billing.QUANTITY

@@ -44,7 +44,7 @@ class Balance:
 
 
 class Recognition(StrEnum):
-    """Whether we know the panel's word for a status."""
+    """A grade of how well we know the panel's word for a status."""
 
     KNOWN = "known"
     TROUBLED = "troubled"  #: Error, Fail, Paused: the order is open, and an operator should hear of it

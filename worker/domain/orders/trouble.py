@@ -15,14 +15,14 @@ WATCH_MONEY_EVERY = 10.0
 
 
 class PauseScope(StrEnum):
-    """Which calls a pause holds back."""
+    """The calls that a pause holds back."""
 
     ADD = "add"
     ALL = "all"
 
 
 class PauseReason(StrEnum):
-    """Why a panel is paused."""
+    """The reasons why a panel is paused."""
 
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"
@@ -37,7 +37,7 @@ PASSING = (PauseReason.NOT_ENOUGH_FUNDS, PauseReason.BAD_KEY, PauseReason.RATE_L
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How a pause for one reason goes: what it holds back, and its first and longest waits in seconds.
+    """The course of a pause for one reason: the calls that it holds back, its first and its longest wait in seconds.
 
     `adding` is what it holds back if an `add` met the trouble, where that differs.
     """

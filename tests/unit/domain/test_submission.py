@@ -1,4 +1,4 @@
-"""What an `add` came to, over every outcome and every state that an order may be in by then."""
+"""Tests what becomes of an order after its `add`: every outcome, in every state that the order may be in by then."""
 
 from dataclasses import replace
 from decimal import Decimal

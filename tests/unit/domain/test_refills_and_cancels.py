@@ -1,4 +1,4 @@
-"""What a panel's answer makes of a refill or a cancel."""
+"""Tests what a panel's answer makes of a refill or a cancel."""
 
 import pytest
 

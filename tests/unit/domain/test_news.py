@@ -1,4 +1,4 @@
-"""What a poll of an order brings: over every state that the panel's word can move, and arbitrary reports."""
+"""Tests what a report changes: over every state that the panel's word can move, and arbitrary reports."""
 
 from dataclasses import fields, replace
 from decimal import Decimal
