@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
 from worker.assembly import STANDS_STILL, Works, assemble
-from worker.domain.orders.changes import outcome_detail
+from worker.domain.orders.submission import outcome_detail
 from worker.domain.polling import back_off
 from worker.jobs.machinery.lease import RENEW_EVERY, Lease
 from worker.jobs.machinery.observer import Tracer

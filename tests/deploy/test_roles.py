@@ -12,7 +12,8 @@ from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.samples import insert, orders
 from tests.deploy.conftest import LaidOut
 from tests.tables_of import Page
-from worker.domain.orders.changes import Change, Declined
+from worker.domain.orders.changes import Change
+from worker.domain.orders.operator_actions import Declined
 from worker.events import Bookmark, follow
 from worker.sandbox import Sandbox, SandboxOptions
 from worker.store.db.engine import make_engine

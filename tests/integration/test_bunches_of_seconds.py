@@ -3,7 +3,7 @@
 import psycopg
 
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
-from worker.domain.orders.refills_and_cancels import RequestChange
+from worker.domain.orders.refills_and_cancels import RefillOrCancelChange
 from worker.domain.orders.states import OrderState, RefillState
 from worker.store.db.engine import make_engine
 from worker.store.queue.changes import changing
@@ -26,8 +26,8 @@ async def test_refills_that_end_and_that_go_on_are_recorded_together(database_ur
         recorded = await requests.record(
             [ended, goes_on],
             [
-                RequestChange(ended.request_id, RefillState.REJECTED, 0, error_code="refused"),
-                RequestChange(goes_on.request_id, RefillState.SUBMITTED, 0.5, panel_refill_id="1"),
+                RefillOrCancelChange(ended.request_id, RefillState.REJECTED, 0, error_code="refused"),
+                RefillOrCancelChange(goes_on.request_id, RefillState.SUBMITTED, 0.5, panel_refill_id="1"),
             ],
         )
         await engine.dispose()

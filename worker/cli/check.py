@@ -19,7 +19,7 @@ from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import json_option
 from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Reply, Unknown
 from worker.domain.orders.statuses import Balance
-from worker.observe.redaction import Redactor
+from worker.domain.redaction import Redactor
 from worker.panel import PanelClient
 from worker.settings.model import PanelSettings, Settings, SettingsError, load
 from worker.settings.sources import PANELS, PREFIX

@@ -16,7 +16,7 @@ from worker.cli.draw.keyboard import has_terminal, single_keys
 from worker.cli.draw.top import Chosen, picture
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
-from worker.observe.redaction import Redactor
+from worker.domain.redaction import Redactor
 from worker.settings.model import Settings, load
 from worker.store.views.overview import Overview, overview
 

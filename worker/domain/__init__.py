@@ -1,1 +1,1 @@
-"""What an order is and what may become of it. Pure functions and frozen values: no I/O, no clock, no framework."""
+"""Decides what may become of an order. Pure functions and frozen values: no I/O, no clock, no framework."""

@@ -1,6 +1,6 @@
-"""How panels' words are compared: their names of types, and of statuses."""
+"""Compares the words of panels: their names of service types, and of statuses."""
 
 
-def plain(word: str) -> str:
-    """The word without case, white space, `_` and `-`: how panels vary the spelling of their types and statuses."""
+def normalized(word: str) -> str:
+    """Returns a word without what panels spell differently: case, white space, `_` and `-`."""
     return "".join(word.casefold().replace("_", "").replace("-", "").split())

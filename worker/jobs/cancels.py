@@ -4,7 +4,7 @@ from functools import partial
 
 import structlog
 
-from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RequestChange, cancel_answered
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RefillOrCancelChange, cancel_answered
 from worker.domain.orders.states import CancelState
 from worker.domain.polling import Pace
 from worker.jobs.machinery.batches import BATCH, ask, enter_with
@@ -49,7 +49,7 @@ class Cancels:
             if request.request_id in recorded:
                 self._tell(request, change)
 
-    def _tell(self, request: Request, change: RequestChange) -> None:
+    def _tell(self, request: Request, change: RefillOrCancelChange) -> None:
         about = {
             "cancel_id": request.request_id,
             "order_id": request.order_id,

@@ -6,24 +6,13 @@ from types import MappingProxyType
 
 import structlog
 
+from worker.domain.evidence.bounds import number_of
 from worker.domain.evidence.settlement import verdict_detail
-from worker.domain.evidence.verdicts import (
-    Absent,
-    Doubt,
-    Findings,
-    OpenQuestion,
-    Suspect,
-    Undecided,
-    Verdict,
-    decide,
-    number_of,
-    suspect_of,
-    unread_above,
-    weighed_together,
-)
+from worker.domain.evidence.suspects import OpenQuestion, Suspect, suspect_of, weighed_together
+from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Undecided, Verdict, decide, unread_above
 from worker.domain.orders.changes import Change
 from worker.domain.orders.outcomes import Reason
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH, ask
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.records.evidence import Evidence
@@ -63,8 +52,8 @@ class _Inquiry:
     upstream: Upstream
     cut_short: bool = False
 
-    async def statuses(self, numbers: list[str]) -> dict[str, OrderReading | ItemError]:
-        answers: dict[str, OrderReading | ItemError] = {}
+    async def statuses(self, numbers: list[str]) -> dict[str, OrderReport | ItemError]:
+        answers: dict[str, OrderReport | ItemError] = {}
         for start in range(0, len(numbers), BATCH):
             passes = await self.upstream.gate.enter()
             if not isinstance(passes, list):
@@ -162,9 +151,9 @@ class Reconcile:
         listed = await inquiry.statuses(parents)
         maybe = self._numbers(suspect for suspect in suspects if suspect.is_parent)
         said = _sorted_out(await inquiry.statuses(_texts(maybe)))
-        read = [answer for answer in listed.values() if isinstance(answer, OrderReading)]
+        read = [answer for answer in listed.values() if isinstance(answer, OrderReport)]
         spawned = {number for reading in [*read, *said.found.values()] for number in reading.spawned}
-        unread = [number_of(parent) or 0 for parent in parents if not isinstance(listed.get(parent), OrderReading)]
+        unread = [number_of(parent) or 0 for parent in parents if not isinstance(listed.get(parent), OrderReport)]
         return replace(_with_known(findings, spawned), unread_above=unread_above(suspects, said, unread))
 
     async def _without_known(self, findings: Findings) -> Findings:
@@ -210,10 +199,10 @@ class Reconcile:
             _log.warning("order_undecided", **about)
 
 
-def _sorted_out(answers: Mapping[str, OrderReading | ItemError]) -> Findings:
+def _sorted_out(answers: Mapping[str, OrderReport | ItemError]) -> Findings:
     """Only "not an order of yours", in so many words, is a denial: any other error is no proof of it."""
     return Findings(
-        {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReading)},
+        {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReport)},
         frozenset(
             int(number)
             for number, answer in answers.items()

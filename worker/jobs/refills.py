@@ -5,7 +5,7 @@ from functools import partial
 
 import structlog
 
-from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RequestChange, refill_answered, refill_news
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RefillOrCancelChange, refill_answered, refill_news
 from worker.domain.orders.states import RefillState
 from worker.domain.orders.statuses import ItemError, Recognition
 from worker.domain.polling import Pace
@@ -58,18 +58,18 @@ class Refills:
         answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refill_statuses)
         await self._record(batch, [self._news(request, answers) for request in batch])
 
-    def _news(self, request: Request, answers: Mapping[str, str | ItemError]) -> RequestChange:
+    def _news(self, request: Request, answers: Mapping[str, str | ItemError]) -> RefillOrCancelChange:
         answer = answers.get(request.panel_refill_id or "")
         return refill_news(request.request_id, request.panel_status, answer, request.still_for, self._pace)
 
-    async def _record(self, batch: Sequence[Request], changes: Sequence[RequestChange]) -> None:
+    async def _record(self, batch: Sequence[Request], changes: Sequence[RefillOrCancelChange]) -> None:
         requests = {request.request_id: request for request in batch}
         recorded = await self._refills.record(batch, changes)
         for change in changes:
             if change.request_id in recorded:
                 self._tell(requests[change.request_id], change)
 
-    def _tell(self, request: Request, change: RequestChange) -> None:
+    def _tell(self, request: Request, change: RefillOrCancelChange) -> None:
         about = {
             "refill_id": request.request_id,
             "order_id": request.order_id,

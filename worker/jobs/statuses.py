@@ -4,8 +4,8 @@ from functools import partial
 
 import structlog
 
-from worker.domain.orders.changes import News, read_news
-from worker.domain.orders.statuses import ItemError, OrderReading, Recognition
+from worker.domain.orders.news import News, read_news
+from worker.domain.orders.statuses import ItemError, OrderReport, Recognition
 from worker.jobs.machinery.batches import BATCH, ask
 from worker.jobs.machinery.gate import Pass
 from worker.jobs.machinery.group_commit import Bunches
@@ -59,7 +59,7 @@ class Statuses:
     async def _look(self, leave: Pass, looks: list[Look]) -> None:
         ids = [look.panel_order_id for look in looks]
         answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.statuses)
-        readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReading)}
+        readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReport)}
         found = await self._bunches.put(Looked(looks, readings))
         news = [found[look] for look in looks if look in found]
         for item in news:

@@ -9,9 +9,9 @@ import structlog
 
 from worker.domain.evidence import lookalikes
 from worker.domain.orders.add_request import OrderRequest, check
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
 from worker.domain.orders.services import Service
+from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery.gate import Pass
 from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.recorder import Recorder, Result

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from worker.observe.redaction import Redactor
+from worker.domain.redaction import Redactor
 
 #: The logger of all our events. Everyone else's are heard from a warning on.
 _OURS = "worker"

@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status, StatusCode
 
-from worker.domain.orders.changes import Claimed, outcome_detail
 from worker.domain.orders.outcomes import AddOutcome, Refused
+from worker.domain.orders.submission import Claimed, outcome_detail
 
 PREFIX = "order_sync."
 

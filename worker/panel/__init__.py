@@ -1,4 +1,4 @@
-"""The only place that speaks HTTP: a typed client of the panel API v2, usable by itself."""
+"""Calls panels: a typed client of the panel API v2, usable by itself (docs/client.md)."""
 
 from worker.panel.client import BATCH, Observer, PanelClient
 

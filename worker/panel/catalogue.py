@@ -1,17 +1,19 @@
-"""The list of services as panels send it, wrapped or not."""
+"""Reads lists of services, wrapped or not."""
 
 from typing import Any
 
 from worker.domain.orders.outcomes import Reply
 from worker.domain.orders.services import Service
-from worker.panel.replies import Received, explicit_error, read_answer
+from worker.panel.errors import explicit_error
+from worker.panel.replies import Received, read_answer
 from worker.panel.values import read_flag, read_id, read_money, read_text, read_whole
 
+#: The keys under which panels wrap their list.
 _WRAPPERS = ("services", "data")
 
 
 def read_services(reply: Received) -> Reply[list[Service]]:
-    """Every entry that has a service id, in the panel's order; of two with one id the last."""
+    """Returns every entry that has a service id, in the panel's order; of two with the same id the last."""
     return read_answer(reply, _read, "JSON that lists no services")
 
 
@@ -26,6 +28,7 @@ def _read(document: Any) -> list[Service] | None:
 
 
 def _entries(document: Any) -> list[Any] | None:
+    """Returns the entries of a list, of a wrapped one, or of an object whose keys are service ids; None without any."""
     match document:
         case list():
             return document

@@ -1,4 +1,4 @@
-"""The ten calls of the panel API v2, typed in and out."""
+"""Makes the ten calls of the panel API v2, with typed arguments and outcomes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ import httpx
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
-from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReading
+from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReport
+from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
 from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses
-from worker.panel.redaction import redaction_of
 from worker.panel.replies import Received, read_add, read_balance
 from worker.panel.transport import Transport
 
@@ -27,30 +27,29 @@ class _ReadMany(Protocol[T]):
     def __call__(self, reply: Received, asked: Sequence[str]) -> Reply[dict[str, T]]: ...
 
 
-#: Told of each HTTP request: its action, its outcome ("answered", "refused", "not_sent", "unknown"), and seconds.
+#: Gets each HTTP request: its action, its outcome ("answered", "refused", "not_sent", "unknown"), and its seconds.
 Observer: TypeAlias = Callable[[str, str, float], None]
 
 #: Most ids that a panel takes in one request.
 BATCH = 100
 
-#: Bytes. Lists of services are some megabytes.
+#: Bytes. Lists of services take some megabytes.
 REPLY_LIMIT = 32 * 1024 * 1024
 
 
 class PanelClient:
-    """A client of one panel. Its calls end in values and raise nothing but `asyncio.CancelledError`.
+    """Calls one panel. Its calls end in values and raise nothing but `asyncio.CancelledError`.
 
     `timeout`, in seconds, covers a whole request: waiting for a connection, connecting, sending and the whole reply.
-    At most `connections` requests are on the wire at once, more wait. `reply_limit` is in bytes, after unpacking.
+    At most `connections` requests are in flight at once; others wait. `reply_limit` is in bytes, after unpacking.
     `on_request` must not raise. Raises ValueError for a url, key or limit that can't be right.
 
-    No call is repeated, no redirect followed, no proxy or netrc of the environment used. The key travels in the body
-    alone, and is taken out of every text that a call gives back.
+    The client repeats no call, follows no redirect, and ignores proxies and netrc of the environment. It sends the key
+    in the body only, and takes it out of every text that a call returns.
 
-    Where a call takes several ids, they go 100 to a request, one request after the other; no ids, no request. An id
-    that the answer doesn't have is one of which the panel said nothing. The first request that fails ends the call:
-    its failure is the outcome if nothing had been read before, or else what had been read is, so that no refill's id
-    is lost.
+    A call about several ids sends them in batches of 100, one after the other; without ids, it sends nothing. An id
+    that the answer lacks is one of which the panel said nothing. The first failed batch ends the call. The call then
+    returns the items that it has read, so that no refill's id is lost; without any, the failure.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class PanelClient:
         if timeout <= 0 or connections < 1 or reply_limit < 1:
             raise ValueError("timeout, connections and reply_limit must be above zero")
         self._key = key
-        self._redact = redaction_of(key)
+        self._redact = Redactor([key]).text
         self._on_request = on_request
         self._transport = Transport(
             _address(url),
@@ -91,45 +90,45 @@ class PanelClient:
         await self._transport.aclose()
 
     async def add(self, request: AddRequest, *, may_send: Callable[[], bool] = lambda: True) -> AddOutcome:
-        """Buy. `Unknown` means that it may have been bought; whoever repeats it then may buy twice.
+        """Buys an order. After `Unknown`, the panel may have taken it: to repeat the call may buy it twice.
 
-        `may_send` is asked at the last instant before the first byte; after its False, the outcome is `NotSent`.
+        The client calls `may_send` right before the first byte. If it returns False, the outcome is `NotSent`.
         """
         return await self._call("add", {**request.parameters, "service": request.service}, read_add, may_send)
 
-    async def status(self, order_id: str) -> Reply[OrderReading | ItemError]:
+    async def status(self, order_id: str) -> Reply[OrderReport | ItemError]:
         reply = await self._call("status", {"order": order_id}, partial(read_statuses, asked=[order_id]))
         return only(reply, order_id)
 
-    async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+    async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
         return await self._in_batches("status", "orders", order_ids, read_statuses)
 
     async def refill(self, order_id: str) -> Reply[str | ItemError]:
-        """Ask for a refill; the answer is its id."""
+        """Asks for a refill. The answer is its id."""
         reply = await self._call("refill", {"order": order_id}, partial(read_refills, asked=[order_id]))
         return only(reply, order_id)
 
     async def refills(self, order_ids: Sequence[str]) -> Reply[dict[str, str | ItemError]]:
-        """Ask for refills; the answer has their ids by order."""
+        """Asks for refills. The answer has their ids, by order."""
         return await self._in_batches("refill", "orders", order_ids, read_refills)
 
     async def refill_status(self, refill_id: str) -> Reply[str | ItemError]:
-        """The panel's word for a refill's state."""
+        """Asks for the panel's word for a refill's state."""
         reply = await self._call(
             "refill_status", {"refill": refill_id}, partial(read_refill_statuses, asked=[refill_id])
         )
         return only(reply, refill_id)
 
     async def refill_statuses(self, refill_ids: Sequence[str]) -> Reply[dict[str, str | ItemError]]:
-        """The panel's words by refill."""
+        """Asks for the panel's words for the states of refills, by refill."""
         return await self._in_batches("refill_status", "refills", refill_ids, read_refill_statuses)
 
     async def cancels(self, order_ids: Sequence[str]) -> Reply[dict[str, CancelTaken | ItemError]]:
-        """Ask for orders to be canceled; whether they are shows in their status later."""
+        """Asks the panel to cancel orders. Whether it does shows in their statuses later."""
         return await self._in_batches("cancel", "orders", order_ids, read_cancels)
 
     async def services(self) -> Reply[list[Service]]:
-        """The catalogue, in the panel's order."""
+        """Asks for the catalogue, in the panel's order."""
         return await self._call("services", {}, read_services)
 
     async def balance(self) -> Reply[Balance]:
@@ -186,7 +185,7 @@ def _name(outcome: Accepted | Answered[Any] | Refused | NotSent | Unknown) -> st
 
 
 def _address(url: str) -> httpx.URL:
-    """The panel's address, checked. The messages don't quote it: a wrong one may hold anything, a key for one."""
+    """Checks the panel's address. No message quotes it: a wrong one may hold anything, even a key."""
     try:
         address = httpx.URL(url.strip())
     except httpx.InvalidURL:

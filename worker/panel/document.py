@@ -1,42 +1,44 @@
-"""From the bytes of a reply to a JSON document that is safe to read, keep and show.
+"""Turns the bytes of a reply into a JSON document that is safe to read, keep and show.
 
-Fractions stay the text that they were (`0.90` is `"0.90"`), so that no value passes through a float; panels send
-numbers as texts anyway, and every reader takes both.
+Fractions stay texts (`0.90` becomes `"0.90"`), so that no value passes through a float. Panels send numbers as texts
+anyway, and every reader takes both.
 """
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from worker.panel.redaction import Redact
+#: Takes the panel's key out of a text.
+Redact: TypeAlias = Callable[[str], str]
 
-#: No reply of a panel nests deeper than a handful of levels; what does is an attack on whoever walks it.
+#: Replies of panels nest a handful of levels deep. A deeper one is an attack on its reader.
 DEEPEST = 32
 
-#: A longer run of digits is neither an id nor an amount; left a text, it can't cost anything either.
+#: A longer run of digits is neither an id nor an amount. It stays a text, so that it costs no time.
 LONGEST_NUMBER = 20
 
-#: What a JSON document begins with. A text that begins like this has to be JSON from its first character.
+#: The beginnings of JSON documents. A text that begins like this must be JSON from its first character.
 _BEGINNINGS = ("{", "[", '"')
 
-#: The first thing behind other words (PHP notices) that can only be meant as JSON: `{"`, `[{`, `[]` and the like.
+#: The first thing after other words (PHP notices) that can only be JSON: `{"`, `[{`, `[]` and the like.
 _BEHIND_NOTICES = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A reply that holds no whole JSON document. `text` says what it holds instead."""
+    """A reply without a whole JSON document. `text` says what it holds instead."""
 
     text: str
 
 
 def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
-    """The JSON document that a reply holds: dicts, lists, str, int, bool and None.
+    """Returns the JSON document of a reply: dicts, lists, str, int, bool and None.
 
-    A byte-order mark and notices in front of it are skipped. A document that is cut or garbled, or followed by
-    anything, is unreadable: part of it is never taken for the whole. In every text the key is redacted, NUL is
-    removed (Postgres refuses it) and unpaired surrogates are replaced.
+    It skips a byte-order mark and notices in front of the document. A document that is cut off, garbled, or followed by
+    anything, is unreadable: nobody takes a part for the whole. In every text, `redact` takes out the key, NUL goes
+    (Postgres refuses it), and unpaired surrogates are replaced.
     """
     text = body.decode("utf-8-sig", errors="replace").strip().lstrip("\ufeff")
     if not text:
@@ -73,10 +75,10 @@ def _integer(digits: str) -> int | str:
 
 
 def _not_a_number(_: str) -> None:
-    """`NaN` and `Infinity`, which Python's parser takes and JSON doesn't have."""
+    """Reads `NaN` and `Infinity` as null: Python's parser takes them, and JSON doesn't have them."""
 
 
-# strict=False: line feeds inside texts, which are common in service names and harmless.
+# strict=False allows line feeds inside texts. They are common in the names of services, and harmless.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=_integer, parse_constant=_not_a_number, strict=False)
 
 
@@ -91,7 +93,7 @@ def _is_too_deep(document: Any) -> bool:
 
 
 def _is_clean(text: str, redact: Redact) -> bool:
-    """Whether no text of the document needs cleaning: without escapes, each stands in the reply as it is."""
+    """Says whether no text of the document needs cleaning. Without escapes, each stands in the reply as it is."""
     return text.isascii() and "\\" not in text and "\0" not in text and redact(text) == text
 
 

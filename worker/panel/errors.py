@@ -1,102 +1,73 @@
-"""Which reason a panel's error text stands for (CONTRIBUTING.md, "What panels do")."""
+"""Finds the error that a panel's JSON states, and the reason that its words stand for."""
 
+import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from worker.domain.orders.outcomes import Reason
+from worker.panel.error_texts import ERROR_TEXTS
+from worker.panel.values import LONGEST_TEXT, read_flag, read_text
 
+#: The keys that state an error, the keys that explain one, and the words of `status` that state one.
+_ERROR_KEYS = ("error", "errors")
+_MESSAGE_KEYS = ("message", "msg", "error", "errors", "error_message", "text", "description")
+_ERROR_WORDS = frozenset({"error", "fail", "failed", "failure"})
+
+#: The text of an error that a panel states and doesn't explain.
+WORDLESS = "an error without words"
+
+_PATTERNS = tuple((reason, re.compile("|".join(patterns))) for reason, patterns in ERROR_TEXTS.items())
 _SEPARATORS = re.compile(r"[\s._\-]+")
 
-_WRONG = r"(?:incorrect|invalid|wrong|bad|unknown|missing|empty|no such)"
-_IS = r"(?:is |was |are |has been )?"
-_INACTIVE = r"(?:inactive|not active|suspended|disabled|deactivated|blocked|banned)"
-_GONE = r"(?:not found|not exists?|doesn'?t exist|does not exist|removed|deleted|incorrect|invalid)"
 
-#: Tried from top to bottom: what is true of the whole panel comes first, and "You have active order with this link"
-#: before all else that speaks of links.
-_TEXTS: tuple[tuple[Reason, re.Pattern[str]], ...] = tuple(
-    (reason, re.compile("|".join(alternatives)))
-    for reason, alternatives in (
-        (
-            Reason.RATE_LIMITED,
-            (r"too many (?:\w+ )?(?:requests|attempts|calls)", r"\brate limit", r"\brequests? limit", r"\bthrottl"),
-        ),
-        (
-            Reason.NOT_ENOUGH_FUNDS,
-            (
-                r"\b(?:not enough|insufficient|no|low|lack of) (?:\w+ )?(?:funds?|balance|money|credits?)\b",
-                rf"\b(?:balance|funds?) {_IS}(?:too low|not enough|insufficient|empty)\b",
-            ),
-        ),
-        (
-            Reason.BAD_KEY,
-            (
-                rf"\b{_WRONG} (?:api ?)?(?:key|token)\b",
-                rf"\b(?:api ?)?key {_IS}(?:{_GONE}|{_INACTIVE}|wrong|not valid|expired|required|missing)\b",
-                # Only the caller's own account: "the Instagram account is suspended" speaks of a link.
-                rf"(?:^|\byour )(?:(?:the|user|api) )*account {_IS}{_INACTIVE}\b",
-                rf"^{_INACTIVE} (?:user|account)\b",
-                rf"^user {_IS}{_INACTIVE}\b",
-                rf"\bapi (?:access )?{_IS}{_INACTIVE}\b",
-                r"\bunauthori[sz]ed\b",
-                r"\bunauthenticated\b",
-            ),
-        ),
-        (
-            Reason.LINK_BUSY,
-            (
-                r"\blink (?:is )?(?:duplicated?|busy)\b",
-                r"\bduplicated? (?:link|order)\b",
-                r"\b(?:active|another|an|unfinished|pending) orders? (?:\w+ ){0,3}(?:this|the|that|same) link\b",
-                r"\bwait until (?:\w+ )?order\b",
-                r"\blink (?:\w+ ){0,3}(?:already|in progress)\b",
-            ),
-        ),
-        (
-            Reason.SERVICE_NOT_FOUND,
-            (
-                rf"\b{_WRONG} service\b",
-                rf"\bservice (?:id )?{_IS}(?:{_GONE}|{_INACTIVE}|not available)\b",
-                r"\binactive service\b",
-            ),
-        ),
-        (
-            Reason.QUANTITY_REFUSED,
-            (
-                r"\bquantity\b",
-                r"\b(?:less|lower|smaller) than (?:the )?min",
-                r"\b(?:more|greater|higher|larger) than (?:the )?max",
-                r"\bm(?:in|ax)(?:imum|imal)? (?:order )?(?:amount )?is\b",
-            ),
-        ),
-        (
-            Reason.NOT_FOUND,
-            (
-                rf"\b{_WRONG} (?:order|refill)s?(?: ids?\b|$)",
-                rf"\b(?:order|refill)s? (?:ids? )?{_IS}{_GONE}\b",
-            ),
-        ),
-        (
-            Reason.LINK_REFUSED,
-            (
-                r"^neworder error link$",
-                rf"\b{_WRONG} (?:\w+ )?(?:link|url)\b",
-                rf"\b(?:link|url) (?:format )?{_IS}(?:{_GONE}|wrong|bad|not valid|not supported|required|empty)\b",
-            ),
-        ),
-        (Reason.BAD_REQUEST, (rf"\b{_WRONG} (?:request|action|method|parameters?)\b",)),
-    )
-)
-
-
-@lru_cache(maxsize=1024)  # statuses pass through here too, and those are few
+@lru_cache(maxsize=1024)  # the words of statuses come here too, and there are few
 def reason_of(text: str) -> Reason:
-    """The reason that a panel's words stand for; `Reason.REFUSED` for words that aren't known, in any language.
+    """Returns the reason that a panel's words stand for; `Reason.REFUSED` for unknown words, in any language.
 
-    Case, and whether words are parted by spaces, `.`, `_` or `-`, makes no difference.
+    Case makes no difference, nor whether words are separated by spaces, `.`, `_` or `-`.
     """
-    plain = _SEPARATORS.sub(" ", text.casefold()).strip()
-    for reason, pattern in _TEXTS:
-        if pattern.search(plain):
-            return reason
-    return Reason.REFUSED
+    words = _SEPARATORS.sub(" ", text.casefold()).strip()
+    return next((reason for reason, pattern in _PATTERNS if pattern.search(words)), Reason.REFUSED)
+
+
+def explicit_error(document: Any) -> str | None:
+    """Returns the text of an error that a JSON object states outright, at most LONGEST_TEXT characters; or None.
+
+    `{"status": "Error"}` alone states none: a panel says so of an order that is in trouble. With a message, it does.
+    """
+    if not isinstance(document, dict):
+        return None
+    for key in _ERROR_KEYS:
+        value = document.get(key)
+        if value and _states_something(value):
+            return _words(value) or _message(document) or WORDLESS
+    if read_flag(document.get("success")) is False:
+        return _message(document) or WORDLESS
+    return _message(document) if says_error(document.get("status")) else None
+
+
+def says_error(word: Any) -> bool:
+    """Says whether a word of `status` states an error."""
+    return isinstance(word, str) and word.strip().casefold() in _ERROR_WORDS
+
+
+def _states_something(value: Any) -> bool:
+    is_blank = isinstance(value, str) and not value.strip()
+    return not is_blank and read_flag(value) is not False
+
+
+def _words(value: Any) -> str | None:
+    """Returns the words of an error, which may be a text, an object or a list; None for a flag like `"error": true`."""
+    match value:
+        case dict():
+            return _message(value) or json.dumps(value, ensure_ascii=False)[:LONGEST_TEXT]
+        case list():
+            return "; ".join(words for entry in value if (words := _words(entry)))[:LONGEST_TEXT] or None
+        case _:
+            return read_text(value) if read_flag(value) is None else None
+
+
+def _message(document: Mapping[str, Any]) -> str | None:
+    return next((words for key in _MESSAGE_KEYS if (value := document.get(key)) and (words := _words(value))), None)

@@ -1,6 +1,6 @@
-"""Replies about several ids, and about one: every shape that panels give them.
+"""Reads replies about orders and refills, item by item, in all shapes that panels give them (docs/panels.md).
 
-A reply about one id is read like one about many: panels answer either question in either shape.
+The same code reads replies about one id and about many, since panels answer either question in either shape.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,29 +10,29 @@ from worker.domain.orders.outcomes import Answered, Reason, Reply, Scope, Unknow
 from worker.domain.orders.statuses import (
     CancelTaken,
     ItemError,
-    OrderReading,
+    OrderReport,
     Recognition,
     read_order_status,
     read_refill_status,
 )
-from worker.panel.errors import reason_of
-from worker.panel.replies import Received, explicit_error, read_answer
+from worker.panel.errors import explicit_error, reason_of
+from worker.panel.replies import Received, read_answer
 from worker.panel.values import read_flag, read_id, read_money, read_text, read_whole
 
 T = TypeVar("T")
 
-
+#: The keys of an item's own id.
 _ORDER_KEYS = ("order", "id")
 _REFILL_KEYS = ("refill", "id")
 
 #: Any of these makes an object a status.
 _STATUS_FIELDS = ("status", "charge", "start_count", "remains", "orders")
 
-#: Any of these makes `"status": "Error"` the status of an order, also beside a message.
+#: Any of these makes `"status": "Error"` the status of an order, even with a message.
 _COUNTS = ("charge", "start_count", "remains")
 
 
-def read_statuses(reply: Received, asked: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+def read_statuses(reply: Received, asked: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
     return _read_items(reply, asked, _ORDER_KEYS, _order)
 
 
@@ -49,7 +49,7 @@ def read_cancels(reply: Received, asked: Sequence[str]) -> Reply[dict[str, Cance
 
 
 def only(reply: Reply[dict[str, T]], asked: str) -> Reply[T]:
-    """The one item of a reply about one id. A reply that is silent about it can't be read."""
+    """Returns the item of a reply about one id; `Unknown` if the reply says nothing of this id."""
     if not isinstance(reply, Answered):
         return reply
     item = reply.value.get(asked)
@@ -70,7 +70,7 @@ def _read_items(
 
 
 def _items(document: Any, asked: Sequence[str], id_keys: Sequence[str]) -> Iterable[tuple[str, Any]] | None:
-    """The items of a reply that names ids, those that weren't asked about left out; None if it names none."""
+    """Returns the items of a reply that names ids, without ids that nobody asked about; None if it names no id."""
     wanted = frozenset(asked)
     match document:
         case [dict() as item] if _own_id(item, id_keys) is None and len(asked) == 1:
@@ -101,7 +101,10 @@ def _own_id(item: Any, id_keys: Sequence[str]) -> str | None:
 def _read_bare(
     document: Any, asked: Sequence[str], read_item: Callable[[Any], T | ItemError | None]
 ) -> dict[str, T | ItemError] | None:
-    """An object that names no id answers the question about one. What is true of the whole panel is no item's error."""
+    """Reads an object that names no id as the answer about the one id that was asked about.
+
+    An error of the whole panel is no error of this item: None.
+    """
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if len(asked) != 1 or not isinstance(document, dict):
@@ -117,7 +120,7 @@ def _item_error(text: str) -> ItemError:
 
 
 def _error_of(item: Mapping[str, Any], key: str) -> ItemError | None:
-    """The error that an item states: by itself, nested under `key`, or as bare words there that deny the id."""
+    """Returns the error that an item states: directly, nested under `key`, or as words there that deny the id."""
     inner = item.get(key)
     text = explicit_error(item) or explicit_error(inner)
     if text is None and isinstance(inner, str) and reason_of(inner) is Reason.NOT_FOUND:
@@ -125,9 +128,9 @@ def _error_of(item: Mapping[str, Any], key: str) -> ItemError | None:
     return None if text is None else _item_error(text)
 
 
-def _order(item: Any) -> OrderReading | ItemError | None:
+def _order(item: Any) -> OrderReport | ItemError | None:
     if isinstance(item, str):
-        return _worded(item, read_order_status, OrderReading)
+        return _worded(item, read_order_status, OrderReport)
     if not isinstance(item, dict):
         return None
     error = _error_of(item, "status")
@@ -136,7 +139,7 @@ def _order(item: Any) -> OrderReading | ItemError | None:
     status = item.get("status")
     if status is None and all(item.get(field) is None for field in _STATUS_FIELDS):
         return None
-    return OrderReading(
+    return OrderReport(
         status=read_text(status),
         charge=read_money(item.get("charge")),
         currency=read_text(item.get("currency")),
@@ -147,6 +150,7 @@ def _order(item: Any) -> OrderReading | ItemError | None:
 
 
 def _tells_of_an_order(item: Mapping[str, Any]) -> bool:
+    """Says whether an item is an order's status in spite of the error in it."""
     word = read_text(item.get("status"))
     known = word is not None and read_order_status(word)[1] is Recognition.KNOWN
     return known or any(read_text(item.get(field)) is not None for field in _COUNTS)
@@ -155,7 +159,7 @@ def _tells_of_an_order(item: Mapping[str, Any]) -> bool:
 def _worded(
     text: str, read_status: Callable[[str], tuple[Any, Recognition]], make: Callable[[str], T]
 ) -> T | ItemError | None:
-    """A bare text in an item's place: a status if it is a word that is known, or else an error."""
+    """Reads a bare text in an item's place: a known word is a status, everything else an error."""
     word = read_text(text)
     if word is None:
         return None
@@ -163,6 +167,7 @@ def _worded(
 
 
 def _spawned(orders: Any) -> tuple[str, ...]:
+    """Returns the ids of child orders, from a text, a list or an object."""
     match orders:
         case None:
             return ()

@@ -1,9 +1,9 @@
-"""One POST and its reply, over httpx on aiohttp's connections, and the truth about whether it may have been sent.
+"""Sends one POST, reads its reply, and knows whether the request may have left this machine.
 
-That truth is noted where it happens, on the wire: aiohttp's trace hooks say when a request has its connection (new,
-TLS included, or kept alive). What fails before was not sent. What fails after may have been, whatever exception
-tells of it. aiohttp repeats no POST by itself on a connection that turns out stale (`IDEMPOTENT_METHODS` in its
-client.py); a test holds it to that.
+It uses httpx over aiohttp's connections. Whether a request may have left is noted on the wire: aiohttp's trace hooks
+tell when it has its connection, be it new (TLS included) or kept alive. A request that fails before was not sent. One
+that fails afterwards may have been, whatever the exception. aiohttp repeats no POST by itself on a stale connection
+(`IDEMPOTENT_METHODS` in its client.py); a test holds it to that.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from httpx_aiohttp import AiohttpTransport
 
 from worker.domain.orders.outcomes import NotSent, Unknown
 
-#: Seconds. Shorter than what web servers keep (nginx 75, Apache 5): we should be the ones to close.
+#: Seconds for which we keep an idle connection. Web servers keep it longer (nginx 75, Apache 5), so we close it first.
 KEEP_ALIVE = 4.0
 
-#: Seconds, after a deadline, in which what has arrived by then is still read.
+#: Seconds after a deadline in which we still read a reply that has arrived by then.
 GRACE = 0.1
 
-#: Bounds of `Retry-After`, in seconds: no busy loop, and no panel that is left alone for a week.
+#: Bounds of `Retry-After`, in seconds. A panel can cause neither a busy loop nor a pause of a week.
 SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 3600.0
 
@@ -53,25 +53,25 @@ class HttpReply:
 
 @dataclass(slots=True)
 class _Wire:
-    """How far one request came."""
+    """The progress of one request."""
 
     may_send: Callable[[], bool]
     connected: bool = False
     withdrawn: bool = False
-    status: int | None = None  #: of the reply, once its head has come
+    status: int | None = None  #: the HTTP status, once the head of the reply has come
 
 
 _wire: ContextVar[_Wire] = ContextVar("wire")
 
 
 class _WithdrawnError(Exception):
-    """There is a connection, and the request is not to be sent any more."""
+    """The request was withdrawn after it had its connection and before its first byte."""
 
 
 class _Request(aiohttp.ClientRequest):
-    """Asks once more, at the last instant at which a request can be withdrawn: its head and body go next.
+    """Asks `may_send` at the last instant at which a request can be withdrawn: its head and body go next.
 
-    Between the question and the first byte lies no wait, from Python 3.12 on; before, one turn of the event loop.
+    From Python 3.12 on, nothing waits between the question and the first byte; in 3.11, one turn of the event loop.
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
@@ -83,26 +83,26 @@ class _Request(aiohttp.ClientRequest):
 
 
 class _UnusableReplyError(Exception):
-    """The reply is too large, or its compression is broken. The message is fit to be shown."""
+    """The reply is too large, or its compression is broken. The message may be shown to people."""
 
 
 class Transport:
-    """Connections to one panel. It needs a running event loop from the first `post` on, not before."""
+    """Keeps connections to one panel. It needs a running event loop from the first `post` on, not before."""
 
     def __init__(self, url: httpx.URL, *, timeout: float, connections: int, user_agent: str, reply_limit: int) -> None:
-        # It logs the address of every request, at a level that is usually on.
+        # httpx logs the address of every request, at a level that is usually on.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._url = url
         self._timeout = timeout
         self._reply_limit = reply_limit
         tls = tls_context()
         self._closed = False
-        # Without httpx's client around it: redirects, cookies, authentication and proxies are what we don't want of it,
+        # We don't use httpx's own client: it adds redirects, cookies, authentication and proxies, which we don't want,
         # and it would take a quarter of the processor time of a call.
         self._http = AiohttpTransport(verify=tls, client=lambda: _session(tls, connections))
         self._headers = httpx.Headers(
             {
-                # JSON isn't asked for: a gateway that is asked words its own failures as JSON errors, like the panel's.
+                # A gateway that is asked for JSON writes its own failures as JSON errors, like a panel's refusals.
                 "Accept": "*/*",
                 "Accept-Encoding": "gzip",
                 "Connection": "keep-alive",
@@ -118,9 +118,9 @@ class Transport:
     async def post(
         self, form: Mapping[str, str], may_send: Callable[[], bool] = lambda: True
     ) -> HttpReply | NotSent | Unknown:
-        """Send one form and read the whole reply, within the timeout. Raises nothing but CancelledError.
+        """Sends one form and reads the whole reply, within the timeout. Raises nothing but CancelledError.
 
-        `may_send` is asked once there is a connection, right before the first byte.
+        It calls `may_send` once it has a connection, right before the first byte.
         """
         if self._closed:
             return NotSent("the client is closed")
@@ -135,13 +135,13 @@ class Transport:
                     body = await self._body(response)
                     wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
                     return HttpReply(response.status_code, body, wait)
-        except Exception as failure:  # noqa: BLE001  # the wire decides what it means, whatever it is
+        except Exception as failure:  # noqa: BLE001  # the wire tells what it means, whatever it is
             return self._failed(wire, failure)
         finally:
             _wire.reset(token)
 
     async def _body(self, response: httpx.Response) -> bytes:
-        """The decoded body. Both what arrives and what it unpacks to are held under the limit."""
+        """Returns the unpacked body. Neither the bytes that arrive nor the unpacked ones may exceed the limit."""
         packed = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
         unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if packed else None
         arrived = 0
@@ -178,28 +178,28 @@ class Transport:
 
 @asynccontextmanager
 async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """`asyncio.timeout`, after which what has arrived is read all the same.
+    """Works like `asyncio.timeout`, but still reads a reply that has arrived by the deadline.
 
-    To a process that was frozen, its deadline and the reply in its socket come at once, and the deadline first.
+    When a frozen process goes on, its deadline and the reply in its socket come at once, and the deadline first.
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as timeout:
-        last_look = loop.call_later(seconds, lambda: timeout.reschedule(loop.time() + GRACE))
+        deadline = loop.call_later(seconds, lambda: timeout.reschedule(loop.time() + GRACE))
         try:
             yield
         finally:
-            last_look.cancel()
+            deadline.cancel()
 
 
 def tls_context() -> ssl.SSLContext:
-    """Verifies host and chain against certifi's authorities, whatever the environment says."""
+    """Returns a context that verifies host and chain against certifi's authorities, whatever the environment says."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks to wait, within our bounds.
+    """Returns the seconds that `Retry-After` asks us to wait, within our bounds; None where it can't be read.
 
-    Seconds or a date, after RFC 9110, 10.2.3; fractions of a second are taken too.
+    RFC 9110, 10.2.3, has seconds or a date. Fractions of a second are fine, too.
     """
     if header is None:
         return None
@@ -235,7 +235,7 @@ def _trace() -> aiohttp.TraceConfig:
 
 
 def _why_not_sent(failure: BaseException, timeout: float) -> str:
-    """In words of our own: aiohttp's name the address."""
+    """Says why a request wasn't sent, in words of our own: aiohttp's words name the address."""
     for cause in _causes(failure):
         match cause:
             case aiohttp.ClientConnectorDNSError():

@@ -1,18 +1,18 @@
-"""Single values of a panel's JSON, read tolerantly: each reader takes anything, and gives None for what it can't read.
+"""Reads single values of a panel's JSON: each reader takes anything, and returns None for a value that it can't read.
 
-Numbers arrive as numbers or as texts; both are read the same way.
+Panels send numbers as numbers or as texts. Every reader takes both.
 """
 
 import re
 from decimal import Decimal
 from typing import Any
 
-#: Longer texts of a panel are cut.
+#: Characters of a panel's text that we keep.
 LONGEST_TEXT = 500
 
 _BIGINT = 2**63
 
-#: What `numeric(20,8)` holds in front of the point; nothing real comes near it.
+#: `numeric(20,8)` holds amounts below this one. No real amount comes near it.
 _MOST_MONEY = Decimal(10) ** 12
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}")
@@ -25,14 +25,14 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _WHOLE = re.compile(r"([+-]?[0-9]{1,20})(?:\.0*)?")
 _MONEY = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
 
-#: Thousands are parted by commas only where nothing else can be meant: "1,234" may be one and a bit.
+#: A comma separates thousands only where it can mean nothing else: "1,234" may be one and a bit.
 _GROUPED_MONEY = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3}){1,6}\.[0-9]{1,30}|(?:,[0-9]{3}){2,6})")
 
 
 def read_id(value: Any) -> str | None:
-    """An order, refill or service id as text: a whole number above zero, or a short text with a digit in it.
+    """Reads an order, refill or service id as text: a whole number above zero, or a short text with a digit in it.
 
-    A text without any digit is a word ("null", "pending"), not an id: None, like flags, fractions and the rest.
+    Flags, fractions and texts without a digit ("null", "pending") are no ids.
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
@@ -44,14 +44,14 @@ def read_id(value: Any) -> str | None:
 
 
 def read_text(value: Any) -> str | None:
-    """A text of at most LONGEST_TEXT characters; None for an empty one and for anything that is no text or number."""
+    """Reads a text or a number as a text of at most LONGEST_TEXT characters; an empty one is None."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return str(value).strip()[:LONGEST_TEXT] or None
 
 
 def read_whole(value: Any) -> int | None:
-    """A whole number that a bigint holds."""
+    """Reads a whole number that a bigint holds."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     match = _WHOLE.fullmatch(str(value).strip())
@@ -60,7 +60,7 @@ def read_whole(value: Any) -> int | None:
 
 
 def read_money(value: Any) -> Decimal | None:
-    """An amount, exactly as it was written."""
+    """Reads an amount, with all its decimals."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value).strip()
@@ -73,7 +73,7 @@ def read_money(value: Any) -> Decimal | None:
 
 
 def read_flag(value: Any) -> bool | None:
-    """true/false, 0/1, and their texts."""
+    """Reads true or false, 1 or 0, and their texts."""
     match value:
         case bool():
             return value

@@ -7,7 +7,8 @@ import pytest
 
 from tests.integration.cli.conftest import OrderSync, add_submission, add_unconfirmed, until_it_waits
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import Change, Declined, ResolvedAs
+from worker.domain.orders.changes import Change
+from worker.domain.orders.operator_actions import Declined, ResolvedAs
 from worker.domain.orders.states import OrderState
 from worker.store.db.engine import make_engine
 from worker.store.queue.operator_actions import Desk
@@ -68,7 +69,7 @@ def test_any_other_order_is_left_alone(
     before = database.order(order_id)
     ended = resolve(order_sync, order_id, option)
     assert (ended.code, ended.out) == (1, "")
-    assert ("taken over within a minute" in ended.err) is (state is OrderState.SUBMITTING)
+    assert ("takes over within a minute" in ended.err) is (state is OrderState.SUBMITTING)
     assert database.order(order_id) == before
     assert database.events(order_id) == []
 

@@ -15,7 +15,7 @@ from tests.unit.observe.conftest import Clock
 from worker.domain.orders.trouble import PauseScope
 from worker.jobs.machinery.gate import Gate, Pass
 from worker.jobs.machinery.runner import Runner
-from worker.observe import health as health_module
+from worker.observe import liveness as health_module
 from worker.observe.endpoints import CannotListenError, serve
 from worker.observe.liveness import EventLoopLag, Health, Hearts
 from worker.observe.metrics import Metrics

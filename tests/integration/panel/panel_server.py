@@ -1,4 +1,4 @@
-"""A panel that misbehaves on purpose: a raw socket server that plays a script for each connection."""
+"""Simulates a panel that misbehaves on purpose: a raw socket server that plays a script for each connection."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class Connection:
         self._panel = panel
 
     async def head(self) -> tuple[str, dict[str, str]]:
-        """The request line and headers, with the body left unread."""
+        """Reads the request line and the headers, and leaves the body unread."""
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.rstrip("\r\n").split("\r\n")
         pairs = (line.split(":", 1) for line in lines)
@@ -61,13 +61,13 @@ class Connection:
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def reset(self) -> None:
-        """Close with RST instead of FIN."""
+        """Closes with RST instead of FIN."""
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def gone(self) -> None:
-        """Wait until the client has closed."""
+        """Waits until the client has closed."""
         with contextlib.suppress(ConnectionError):
             while await self._reader.read(65536):
                 pass
@@ -78,7 +78,7 @@ Script = Callable[[Connection], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def serve(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Panel]:
-    """Play the script for each connection, and close it when the script ends."""
+    """Plays the script for each connection, and closes it when the script ends."""
     panel = Panel("")
     playing: set[asyncio.Task[None]] = set()
 

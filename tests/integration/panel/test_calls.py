@@ -1,4 +1,4 @@
-"""What the ten calls put on the wire, and what they keep off it."""
+"""Tests what the ten calls put on the wire, and what they keep off it."""
 
 import json
 import logging

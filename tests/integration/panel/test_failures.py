@@ -1,6 +1,6 @@
-"""Every way of failing, played against the real client by a real socket, for each of the ten calls.
+"""Tests every way in which a call can fail: a real socket plays each against the real client, for all ten calls.
 
-What counts is on which side of the line a failure falls: `NotSent` may be repeated, `Unknown` may not.
+The client must know on which side of the line a failure falls: a caller may repeat `NotSent`, but not `Unknown`.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ BALANCE = b'{"balance": "5", "currency": "USD"}'
 LIMIT = 10_000
 BOMB = gzip.compress(b" " * 30_000_000)
 
-#: Seconds. Long enough to be connected on a busy machine, for what has to be waited for to the end.
+#: Seconds. On a busy machine, a connection takes less; and tests that wait for a deadline wait no longer.
 TIMEOUT = 1.0
 
 
 async def every_call(url: str, **options):
-    """The outcomes of the ten calls, made at once."""
+    """Makes the ten calls at once, and returns their outcomes."""
     async with PanelClient(url, KEY, **{"timeout": 20.0, "reply_limit": LIMIT} | options) as client:
         outcomes = await asyncio.gather(*(call(client) for call in CALLS.values()))
     return dict(zip(CALLS, outcomes, strict=True))

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import Declined, read_news
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.orders.news import read_news
+from worker.domain.orders.operator_actions import Declined
+from worker.domain.orders.statuses import OrderReport
 from worker.domain.polling import DAY, Pace
 from worker.events import follow
 from worker.jobs import housekeeping
@@ -248,7 +249,7 @@ async def test_a_late_change_is_written_where_consumers_read_and_the_history_is_
     await put_away()
     watch(database, order_id)
     polls = Polls(engine, Pace(30, 3600, 7 * DAY), lease=90)
-    looked = Looked(await polls.claim("default", 1), {"late": OrderReading("Partial", remains=5)})
+    looked = Looked(await polls.claim("default", 1), {"late": OrderReport("Partial", remains=5)})
     await polls.record([looked], read_news)
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]

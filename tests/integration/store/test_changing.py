@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import Change, EventKind, OrderRecord, canceled_here
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import canceled_here
 from worker.store.db.pipeline import in_pipelines
 from worker.store.queue.changes import changing, changing_together
 

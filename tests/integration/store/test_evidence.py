@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.integration.store.conftest import FIRST_LOOK
 from tests.integration.store.plain_sql import Database
 from worker.domain.evidence import lookalikes
-from worker.domain.evidence.verdicts import Absent, Doubt, KnownOrder, Linked, OpenQuestion, Undecided
+from worker.domain.evidence.bounds import KnownOrder
+from worker.domain.evidence.suspects import OpenQuestion
+from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided
 from worker.domain.orders.add_request import AddRequest
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import Claimed
 from worker.store.queue.orders import Orders
 from worker.store.records import evidence as store_evidence
 from worker.store.records.evidence import Evidence

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.integration.store.conftest import send_all
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.services import Service
+from worker.domain.orders.submission import Claimed
 from worker.store.queue.orders import Decide, Hold, Orders
 
 

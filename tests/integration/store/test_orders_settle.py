@@ -12,8 +12,8 @@ import pytest
 from tests.integration.store.conftest import FIRST_LOOK, send_all
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.add_request import AddRequest
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
+from worker.domain.orders.submission import Claimed
 from worker.store.queue.orders import HeldUpError, NotInHandError, Orders, Outcomes
 from worker.store.shared.leases import Workers
 

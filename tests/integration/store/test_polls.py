@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.changes import News, OrderRecord, read_news
-from worker.domain.orders.statuses import OrderReading, Recognition
+from worker.domain.orders.changes import OrderRecord
+from worker.domain.orders.news import News, read_news
+from worker.domain.orders.statuses import OrderReport, Recognition
 from worker.domain.polling import DAY, FADING, Pace
 from worker.store.queue.polls import Look, Looked, Polls, ReadNews
 
@@ -30,7 +31,7 @@ def row_versions(database: Database) -> list[Any]:
 
 
 async def record(
-    polls: Polls, looks: list[Look], readings: dict[str, OrderReading], decide: ReadNews = read_news
+    polls: Polls, looks: list[Look], readings: dict[str, OrderReport], decide: ReadNews = read_news
 ) -> dict[Look, News]:
     return await polls.record([Looked(looks, readings)], decide)
 
@@ -85,7 +86,7 @@ async def test_news_is_written_with_its_event_and_the_order_is_seen_again_soon(
     polls: Polls, database: Database
 ) -> None:
     order_id = database.add_submitted("500")
-    reading = OrderReading("In progress", Decimal("0.27819"), "USD", 3572, 157)
+    reading = OrderReport("In progress", Decimal("0.27819"), "USD", 3572, 157)
     look = await only_look(polls)
     found = await record(polls, [look], {"500": reading})
     assert {of: news.recognition for of, news in found.items()} == {look: Recognition.KNOWN}
@@ -108,10 +109,10 @@ async def test_news_is_written_with_its_event_and_the_order_is_seen_again_soon(
 
 
 @pytest.mark.parametrize(
-    "readings", [{"500": OrderReading("In progress", remains=7)}, {}, {"501": OrderReading("Partial")}]
+    "readings", [{"500": OrderReport("In progress", remains=7)}, {}, {"501": OrderReport("Partial")}]
 )
 async def test_without_news_the_order_is_not_written(
-    polls: Polls, database: Database, readings: dict[str, OrderReading]
+    polls: Polls, database: Database, readings: dict[str, OrderReport]
 ) -> None:
     order_id = database.add_submitted("500", panel_status="In progress", remains=7)
     database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', seen_at = now() - interval '4000 s'")
@@ -135,7 +136,7 @@ async def test_news_of_an_order_that_is_locked_waits_and_that_of_others_does_not
     database.execute("UPDATE polls SET settling = (SELECT state <> 'submitted' FROM orders WHERE id = order_id)")
     looks = await polls.claim("default", 10)
     seen_at = database.poll(locked).seen_at
-    readings = {"500": OrderReading("Partial"), "501": OrderReading("Partial")}
+    readings = {"500": OrderReport("Partial"), "501": OrderReport("Partial")}
     with psycopg.connect(database.url) as somebody:
         somebody.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [locked])
         found = await record(polls, looks, readings)
@@ -156,7 +157,7 @@ async def test_an_event_says_when_its_news_was_not_there_yet(polls: Polls, datab
     for status in statuses:
         look = await only_look(polls)
         began.append(look.token - timedelta(seconds=LEASE))
-        await record(polls, [look], {"500": OrderReading(status)} if status else {})
+        await record(polls, [look], {"500": OrderReport(status)} if status else {})
         database.execute("UPDATE polls SET due_at = now()")
     first, last = database.events(order_id)
     assert "looked_before" not in first.detail
@@ -168,18 +169,18 @@ async def test_a_look_whose_lease_was_lost_overwrites_nothing(polls: Polls, data
     slow = await only_look(polls)
     database.execute("UPDATE polls SET due_at = now()")
     quick = await only_look(polls)
-    assert await record(polls, [slow], {"500": OrderReading("Completed")}) == {}
+    assert await record(polls, [slow], {"500": OrderReport("Completed")}) == {}
     assert database.order(order_id).state == "submitted"
     assert database.poll(order_id).due_at == quick.token
-    await record(polls, [quick], {"500": OrderReading("Partial")})
-    assert await record(polls, [quick], {"500": OrderReading("Completed")}) == {}
+    await record(polls, [quick], {"500": OrderReport("Partial")})
+    assert await record(polls, [quick], {"500": OrderReport("Completed")}) == {}
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
 
 
-@pytest.mark.parametrize("readings", [{"500": OrderReading("In progress")}, {}])
+@pytest.mark.parametrize("readings", [{"500": OrderReport("In progress")}, {}])
 async def test_a_look_whose_lease_was_lost_puts_off_no_other(
-    polls: Polls, database: Database, readings: dict[str, OrderReading]
+    polls: Polls, database: Database, readings: dict[str, OrderReport]
 ) -> None:
     order_id = database.add_submitted("500", panel_status="In progress")
     slow = await only_look(polls)
@@ -194,9 +195,9 @@ async def test_a_late_look_in_the_bunch_of_a_newer_one_says_nothing(
     polls: Polls, database: Database, late: str
 ) -> None:
     order_id = database.add_submitted("500", panel_status="In progress")
-    slow = Looked([await only_look(polls)], {"500": OrderReading("Completed")})
+    slow = Looked([await only_look(polls)], {"500": OrderReport("Completed")})
     database.execute("UPDATE polls SET due_at = now()")
-    quick = Looked([await only_look(polls)], {"500": OrderReading("Partial")})
+    quick = Looked([await only_look(polls)], {"500": OrderReport("Partial")})
     found = await polls.record([slow, quick] if late == "first" else [quick, slow], read_news)
     assert list(found) == quick.looks
     assert database.order(order_id).state == "partial"
@@ -206,7 +207,7 @@ async def test_news_is_decided_on_the_row_as_it_is_when_it_is_written(polls: Pol
     order_id = database.add_submitted("500", panel_status="In progress")
     look = await only_look(polls)
     database.execute("UPDATE orders SET remains = 5")
-    await record(polls, [look], {"500": OrderReading("Partial")})
+    await record(polls, [look], {"500": OrderReport("Partial")})
     order = database.order(order_id)
     assert (order.state, order.remains) == ("partial", 5)
 
@@ -214,7 +215,7 @@ async def test_news_is_decided_on_the_row_as_it_is_when_it_is_written(polls: Pol
 async def test_one_order_without_an_answer_keeps_no_other_back(polls: Polls, database: Database) -> None:
     ids = [database.add_submitted(name) for name in ("a", "b", "c")]
     looks = await polls.claim("default", 10)
-    await record(polls, looks, {"a": OrderReading("Completed"), "c": OrderReading("Canceled")})
+    await record(polls, looks, {"a": OrderReport("Completed"), "c": OrderReport("Canceled")})
     assert [database.order(order_id).state for order_id in ids] == ["completed", "submitted", "canceled"]
 
 
@@ -238,7 +239,7 @@ class TestWhatIsLearned:
             "INSERT INTO paces SELECT 'default', '1', 50, 50 * ln(900), 50 * (ln(900) ^ 2 + 0.1)",
         )
 
-    async def looked_at(self, polls: Polls, database: Database, reading: OrderReading, **columns: Any) -> Any:
+    async def looked_at(self, polls: Polls, database: Database, reading: OrderReport, **columns: Any) -> Any:
         """One look at an order that is due just now; returns what is known of its looks, and the wait in seconds."""
         order_id = database.add_submitted("500", **columns)
         database.execute("UPDATE polls SET due_at = now()")
@@ -255,7 +256,7 @@ class TestWhatIsLearned:
             )
         database.execute("UPDATE polls SET seen_at = now() - interval '200 s'")
         looks = await polls.claim("default", 10)
-        await record(polls, looks, {name: OrderReading("Completed") for name in "abc"})
+        await record(polls, looks, {name: OrderReport("Completed") for name in "abc"})
         learned = database.all("SELECT service, closes, exp(log_sum / closes) AS took FROM paces ORDER BY service")
         # In the middle between the last two looks: 500 and 700, and 400.
         assert [(row.service, row.closes, pytest.approx(row.took, 0.01)) for row in learned] == [
@@ -267,7 +268,7 @@ class TestWhatIsLearned:
         before = database.one("SELECT * FROM paces")
         database.add_submitted("500", submitted_at="2000-01-01")
         database.execute("UPDATE orders SET submitted_at = now() - interval '1 h'")
-        await record(polls, [await only_look(polls)], {"500": OrderReading("Partial")})
+        await record(polls, [await only_look(polls)], {"500": OrderReport("Partial")})
         after = database.one("SELECT * FROM paces")
         assert after.closes == pytest.approx(before.closes * FADING + 1)
         assert after.log_sum == pytest.approx(before.log_sum * FADING + math.log(3600), rel=1e-4)
@@ -276,11 +277,11 @@ class TestWhatIsLearned:
     async def test_a_close_that_nobody_looked_for_teaches_nothing(self, polls: Polls, database: Database) -> None:
         database.add_submitted("500", submitted_at="2026-01-01")
         database.execute("UPDATE polls SET seen_at = '2026-01-01'")
-        await record(polls, [await only_look(polls)], {"500": OrderReading("Completed")})
+        await record(polls, [await only_look(polls)], {"500": OrderReport("Completed")})
         assert database.all("SELECT FROM paces") == []
 
     async def test_a_closed_order_teaches_once(self, polls: Polls, database: Database, known: None) -> None:
-        poll = await self.looked_at(polls, database, OrderReading("Partial"), state="completed", submitted_at="now()")
+        poll = await self.looked_at(polls, database, OrderReport("Partial"), state="completed", submitted_at="now()")
         assert poll.settling is True
         assert database.scalar("SELECT closes FROM paces") == 50
 
@@ -295,14 +296,14 @@ class TestWhatIsLearned:
 
     async def looked_at_still(self, polls: Polls, database: Database, order_id: int) -> Any:
         database.execute("UPDATE polls SET changed_at = now() - interval '4000 s', due_at = now()")
-        await record(polls, [await only_look(polls)], {"501": OrderReading("Pending")})
+        await record(polls, [await only_look(polls)], {"501": OrderReport("Pending")})
         return database.one("SELECT extract(epoch FROM due_at - now())::float8 AS wait FROM polls")
 
     async def test_an_orders_own_progress_is_put_down_and_used(self, polls: Polls, database: Database) -> None:
-        poll = await self.looked_at(polls, database, OrderReading("In progress", remains=1000))
+        poll = await self.looked_at(polls, database, OrderReport("In progress", remains=1000))
         assert poll.begun_with == 1000
         database.execute("UPDATE polls SET begun_at = now() - interval '10 h', due_at = now()")
-        await record(polls, [await only_look(polls)], {"500": OrderReading("In progress", remains=500)})
+        await record(polls, [await only_look(polls)], {"500": OrderReport("In progress", remains=500)})
         poll = database.one("SELECT *, extract(epoch FROM due_at - now())::float8 AS wait FROM polls")
         assert (poll.begun_with, poll.begun_at < poll.changed_at) == (1000, True)
         # It has just moved, yet has ten more hours to go.
@@ -312,7 +313,7 @@ class TestWhatIsLearned:
 class TestSettlement:
     async def close(self, polls: Polls, database: Database) -> int:
         order_id = database.add_submitted("500")
-        await record(polls, [await only_look(polls)], {"500": OrderReading("Completed", Decimal(1))})
+        await record(polls, [await only_look(polls)], {"500": OrderReport("Completed", Decimal(1))})
         return order_id
 
     async def test_a_closed_order_is_looked_at_rarely(self, polls: Polls, database: Database) -> None:
@@ -323,7 +324,7 @@ class TestSettlement:
     async def test_a_later_change_is_recorded_like_any_other(self, polls: Polls, database: Database) -> None:
         closed = database.order(await self.close(polls, database))
         database.execute("UPDATE polls SET due_at = now()")
-        partial = OrderReading("Partial", Decimal("0.5"), remains=50)
+        partial = OrderReport("Partial", Decimal("0.5"), remains=50)
         await record(polls, [await only_look(polls)], {"500": partial})
         order = database.order(closed.id)
         assert (order.state, order.charge, order.finished_at) == ("partial", Decimal("0.5"), closed.finished_at)
@@ -335,15 +336,15 @@ class TestSettlement:
     async def test_an_order_that_a_panel_reopens_is_open_again(self, polls: Polls, database: Database) -> None:
         order_id = await self.close(polls, database)
         database.execute("UPDATE polls SET due_at = now()")
-        await record(polls, [await only_look(polls)], {"500": OrderReading("In progress")})
+        await record(polls, [await only_look(polls)], {"500": OrderReport("In progress")})
         order = database.order(order_id)
         assert (order.state, order.finished_at) == ("submitted", None)
         assert seen_again_soon(database.poll(order_id).due_at - order.updated_at)
         assert database.poll(order_id).settling is False
 
-    @pytest.mark.parametrize("readings", [{"500": OrderReading("Completed")}, {}])
+    @pytest.mark.parametrize("readings", [{"500": OrderReport("Completed")}, {}])
     async def test_after_the_window_it_is_let_go(
-        self, polls: Polls, database: Database, readings: dict[str, OrderReading]
+        self, polls: Polls, database: Database, readings: dict[str, OrderReport]
     ) -> None:
         await self.close(polls, database)
         database.execute("UPDATE polls SET due_at = now()")
@@ -356,11 +357,11 @@ async def test_what_can_not_be_written_leaves_the_looks_to_the_lease(polls: Poll
     order_id = database.add_submitted("500")
     look = await only_look(polls)
 
-    def broken(order_id: int, before: OrderRecord, reading: OrderReading) -> News:
+    def broken(order_id: int, before: OrderRecord, reading: OrderReport) -> News:
         raise ZeroDivisionError
 
     result = await asyncio.gather(
-        record(polls, [look], {"500": OrderReading("Completed")}, broken), return_exceptions=True
+        record(polls, [look], {"500": OrderReport("Completed")}, broken), return_exceptions=True
     )
     assert isinstance(result[0], ZeroDivisionError)
     assert database.poll(order_id).due_at == look.token

@@ -17,9 +17,9 @@ from tests.databases import new_database
 from worker import events
 from worker.domain.orders.states import OrderState
 from worker.store.queue import changes, operator_actions, orders, polls, refills_and_cancels, submissions
-from worker.store.records import archive, audit, catalogue, evidence
+from worker.store.records import archive, audit, audit_results, catalogue, evidence
 from worker.store.shared import blocking_sessions, budget, leases, periodic_work
-from worker.store.views import audit_results, catalogue_search, order_history, overview, recent, spending
+from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
 

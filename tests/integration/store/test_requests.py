@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
-from worker.domain.orders.refills_and_cancels import RequestChange
+from worker.domain.orders.refills_and_cancels import RefillOrCancelChange
 from worker.domain.orders.states import CancelState, RefillState
 from worker.store.queue.refills_and_cancels import Request, Requests
 
@@ -74,7 +74,7 @@ async def test_concurrent_claims_are_disjoint(either: Requests, table: str, data
 async def test_the_life_of_a_refill(refills: Requests, database: Database) -> None:
     refill_id = database.insert("refills", order_id=database.add_submitted("500"))
     request = await only_claim(refills)
-    taken = RequestChange(refill_id, RefillState.SUBMITTED, 30, panel_refill_id="9")
+    taken = RefillOrCancelChange(refill_id, RefillState.SUBMITTED, 30, panel_refill_id="9")
     assert await refills.record([request], [taken]) == {refill_id}
     row = database.row("refills", refill_id)
     assert (row.state, row.panel_refill_id, row.panel_status) == ("submitted", "9", None)
@@ -85,7 +85,7 @@ async def test_the_life_of_a_refill(refills: Requests, database: Database) -> No
     assert await refills.claim("default", RefillState.PENDING, 10) == []
     request = await only_claim(refills, RefillState.SUBMITTED)
     assert (request.panel_refill_id, request.panel_status) == ("9", None)
-    done = RequestChange(refill_id, RefillState.COMPLETED, 0, panel_status="Completed")
+    done = RefillOrCancelChange(refill_id, RefillState.COMPLETED, 0, panel_status="Completed")
     assert await refills.record([request], [done]) == {refill_id}
     end = database.row("refills", refill_id)
     assert (end.state, end.panel_refill_id, end.panel_status) == ("completed", "9", "Completed")
@@ -104,7 +104,7 @@ async def test_a_look_at_a_refill_without_news_is_no_change(refills: Requests, d
     )
     request = await only_claim(refills, RefillState.SUBMITTED)
     assert request.still_for > 0
-    same = RequestChange(refill_id, RefillState.SUBMITTED, 60, panel_status="Pending")
+    same = RefillOrCancelChange(refill_id, RefillState.SUBMITTED, 60, panel_status="Pending")
     assert await refills.record([request], [same]) == {refill_id}
     row = database.row("refills", refill_id)
     assert row.updated_at.date().isoformat() == "2026-01-01"
@@ -115,7 +115,7 @@ async def test_the_life_of_a_cancel(cancels: Requests, database: Database) -> No
     order_id = database.add_submitted("500")
     cancel_id = database.insert("cancels", order_id=order_id)
     request = await only_claim(cancels)
-    assert await cancels.record([request], [RequestChange(cancel_id, CancelState.ACCEPTED, 0)]) == {cancel_id}
+    assert await cancels.record([request], [RefillOrCancelChange(cancel_id, CancelState.ACCEPTED, 0)]) == {cancel_id}
     row = database.row("cancels", cancel_id)
     assert (row.state, row.finished_at) == ("accepted", row.updated_at)
     # Whether the order is canceled shows in its status, later.
@@ -127,8 +127,8 @@ async def test_a_refusal_and_another_try(either: Requests, table: str, database:
     refused, later = (database.insert(table, order_id=order_id) for _ in range(2))
     requests = await either.claim("default", RefillState.PENDING, 10)
     changes = [
-        RequestChange(refused, RefillState.REJECTED, 0, error_code="not_found", error="Incorrect order ID"),
-        RequestChange(later, RefillState.PENDING, 60, error_code="rate_limited", error="Too many requests"),
+        RefillOrCancelChange(refused, RefillState.REJECTED, 0, error_code="not_found", error="Incorrect order ID"),
+        RefillOrCancelChange(later, RefillState.PENDING, 60, error_code="rate_limited", error="Too many requests"),
     ]
     assert await either.record(requests, changes) == {refused, later}
     row = database.row(table, refused)
@@ -144,7 +144,7 @@ async def test_a_claim_that_was_lost_writes_nothing(either: Requests, table: str
     slow = await only_claim(either)
     database.execute(f"UPDATE {table} SET due_at = now()")  # noqa: S608 - a table of ours
     quick = await only_claim(either)
-    change = RequestChange(request_id, RefillState.REJECTED, 0, error_code="not_found", error="no")
+    change = RefillOrCancelChange(request_id, RefillState.REJECTED, 0, error_code="not_found", error="no")
     assert await either.record([slow], [change]) == set()
     assert database.row(table, request_id).state == "pending"
     assert await either.record([quick], [change]) == {request_id}

@@ -1,20 +1,12 @@
-"""Between which ids an order can lie, and whether a panel's ids say so."""
+"""Tests between which ids an order can lie, and whether a panel's ids increase."""
 
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence.verdicts import (
-    KnownOrder,
-    OpenQuestion,
-    Suspect,
-    bounds,
-    ids_increase,
-    number_of,
-    suspect_of,
-    weighed_together,
-)
+from worker.domain.evidence.bounds import KnownOrder, bounds, ids_increase, number_of
+from worker.domain.evidence.suspects import OpenQuestion, Suspect, suspect_of, weighed_together
 from worker.domain.orders.states import OrderState
 
 SETTLE = 300.0
@@ -155,8 +147,8 @@ def test_gaps_that_touch(one, other, touch):
     numbers = set(range(1, 999))
     both = {n for n in numbers if gap(*one).may_lie_at(n) and gap(*other).may_lie_at(n)}
     assert bool(both) is touch
-    assert gap(*one).may_lie_beside(gap(*other)) is touch
-    assert gap(*other).may_lie_beside(gap(*one)) is touch
+    assert gap(*one).shares_ids_with(gap(*other)) is touch
+    assert gap(*other).shares_ids_with(gap(*one)) is touch
 
 
 def test_what_is_weighed_together():

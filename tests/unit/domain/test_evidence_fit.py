@@ -1,11 +1,12 @@
-"""How well what a candidate shows agrees with an order that may be it."""
+"""Tests how well the panel's report on an id fits an order."""
 
 from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence.verdicts import Fit, Suspect, fit
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.evidence.fit import Fit, fit
+from worker.domain.evidence.suspects import Suspect
+from worker.domain.orders.statuses import OrderReport
 
 
 def suspect(expected="0.27819", units=157, *, is_parent=False):
@@ -13,8 +14,8 @@ def suspect(expected="0.27819", units=157, *, is_parent=False):
     return Suspect(1, charge, None if is_parent else units, is_parent, low=100, high=110)
 
 
-def reading(charge=None, status="In progress", **more):
-    return OrderReading(status, None if charge is None else Decimal(charge), **more)
+def report(charge=None, status="In progress", **more):
+    return OrderReport(status, None if charge is None else Decimal(charge), **more)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def reading(charge=None, status="In progress", **more):
     ],
 )
 def test_a_charge_is_another_one_rounded(shown, expected, agrees):
-    assert fit(suspect(expected), reading(shown)) is (Fit.YES if agrees else Fit.UNLIKE)
+    assert fit(suspect(expected), report(shown)) is (Fit.YES if agrees else Fit.UNLIKE)
 
 
 @pytest.mark.parametrize("status", ["Partial", "Canceled", "Refunded", "cancelled"])
@@ -57,12 +58,12 @@ def test_a_charge_is_another_one_rounded(shown, expected, agrees):
     ],
 )
 def test_the_charge_of_what_was_cut_short_may_have_been_rewritten(status, charge, remains, found):
-    assert fit(suspect("1.00", units=100), reading(charge, status, remains=remains)) is found
+    assert fit(suspect("1.00", units=100), report(charge, status, remains=remains)) is found
 
 
 @pytest.mark.parametrize("status", ["Pending", "In progress", "Completed", "Error", "Gibberish", None])
 def test_the_charge_of_what_was_not_cut_short_was_not_rewritten(status):
-    assert fit(suspect("1.00", units=100), reading("0.50", status, remains=50)) is Fit.UNLIKE
+    assert fit(suspect("1.00", units=100), report("0.50", status, remains=50)) is Fit.UNLIKE
 
 
 @pytest.mark.parametrize(
@@ -77,18 +78,18 @@ def test_the_charge_of_what_was_not_cut_short_was_not_rewritten(status):
     ],
 )
 def test_no_more_can_remain_than_was_asked_for(remains, units, found):
-    assert fit(suspect("1.00", units=units), reading("1.00", remains=remains)) is found
+    assert fit(suspect("1.00", units=units), report("1.00", remains=remains)) is found
 
 
 @pytest.mark.parametrize(
     ("shown", "of_parent", "of_another"),
     [
-        (reading(spawned=("103",)), Fit.YES, Fit.NO),
-        (reading("1.00", spawned=("103",)), Fit.YES, Fit.NO),
-        (reading(), Fit.YES, Fit.MAYBE),  # nothing but a status
-        (reading(remains=5), Fit.MAYBE, Fit.MAYBE),
-        (reading(start_count=5), Fit.MAYBE, Fit.MAYBE),
-        (reading("0.10", remains=5), Fit.UNLIKE, Fit.UNLIKE),
+        (report(spawned=("103",)), Fit.YES, Fit.NO),
+        (report("1.00", spawned=("103",)), Fit.YES, Fit.NO),
+        (report(), Fit.YES, Fit.MAYBE),  # nothing but a status
+        (report(remains=5), Fit.MAYBE, Fit.MAYBE),
+        (report(start_count=5), Fit.MAYBE, Fit.MAYBE),
+        (report("0.10", remains=5), Fit.UNLIKE, Fit.UNLIKE),
     ],
 )
 def test_a_parent_has_a_shape_of_its_own(shown, of_parent, of_another):
@@ -98,4 +99,4 @@ def test_a_parent_has_a_shape_of_its_own(shown, of_parent, of_another):
 
 @pytest.mark.parametrize("is_parent", [False, True])
 def test_without_an_expected_charge_no_charge_says_anything(is_parent):
-    assert fit(suspect(None, is_parent=is_parent), reading("1.00")) is Fit.MAYBE
+    assert fit(suspect(None, is_parent=is_parent), report("1.00")) is Fit.MAYBE

@@ -1,4 +1,4 @@
-"""What is decided about several orders by what was found, all weighed together."""
+"""Tests verdicts on several orders that are weighed together."""
 
 import time
 from dataclasses import replace
@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from worker.domain.evidence.assignment import forced
-from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Linked, Suspect, Undecided, decide, unread_above
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.evidence.suspects import Suspect
+from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Linked, Undecided, decide, unread_above
+from worker.domain.orders.statuses import OrderReport
 
 
 def suspect(order_id, charge="1.00", low=100, high=110, **more):
@@ -16,10 +17,10 @@ def suspect(order_id, charge="1.00", low=100, high=110, **more):
 
 
 def open_at(charge):
-    return OrderReading("In progress", Decimal(charge), remains=10, start_count=0)
+    return OrderReport("In progress", Decimal(charge), remains=10, start_count=0)
 
 
-PARENT = OrderReading("In progress")
+PARENT = OrderReport("In progress")
 
 
 def findings(found, *, silent=(), known=(), **more):
@@ -82,19 +83,19 @@ def ambiguous(*candidates):
             id="the other's charge",
         ),
         pytest.param(
-            [suspect(1), suspect(2)], findings({104: "1.00"}), [ambiguous(104)] * 2, id="twins, one candidate"
+            [suspect(1), suspect(2)], findings({104: "1.00"}), [ambiguous(104)] * 2, id="lookalikes, one candidate"
         ),
         pytest.param(
             [suspect(1), suspect(2)],
             findings({104: "1.00", 105: "1.00"}),
             [ambiguous(104, 105)] * 2,
-            id="twins, two candidates",
+            id="lookalikes, two candidates",
         ),
         pytest.param(
             [suspect(1, high=105), suspect(2, low=105)],
             findings({104: "1.00", 106: "1.00"}),
             [Linked("104"), Linked("106")],
-            id="twins kept apart by their gaps",
+            id="lookalikes kept apart by their gaps",
         ),
         pytest.param(
             [suspect(1, high=104), suspect(2, high=106), suspect(3, high=108)],
@@ -146,7 +147,7 @@ def ambiguous(*candidates):
         ),
         pytest.param(
             [suspect(1), suspect(2, is_parent=True)],
-            findings({104: OrderReading("In progress", spawned=("106",)), 105: "1.00"}),
+            findings({104: OrderReport("In progress", spawned=("106",)), 105: "1.00"}),
             [Linked("105"), Linked("104")],
             id="a parent and another",
         ),
@@ -159,7 +160,7 @@ def ambiguous(*candidates):
         ),
         pytest.param(
             [suspect(1)],
-            findings({104: OrderReading("In progress", spawned=("106",))}),
+            findings({104: OrderReport("In progress", spawned=("106",))}),
             [Absent()],
             id="a parent that no row asked for",
         ),

@@ -1,6 +1,6 @@
-"""An order's whole way, in any interleaving: calls, losses, take-overs, verdicts, news, cancels and operators.
+"""Plays the whole way of orders in any interleaving: calls, losses, take-overs, verdicts, news, cancels and operators.
 
-The model is a panel that keeps count of what it took. What the rows say must agree with it whatever happened.
+The model is a panel that counts the orders that it took. Whatever happens, the rows must agree with it.
 """
 
 from dataclasses import dataclass, field
@@ -9,36 +9,24 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
+from worker.domain.evidence.settlement import evidence_noted, reconciled
 from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
-from worker.domain.orders.changes import (
-    Change,
-    Declined,
-    EventKind,
-    OrderRecord,
-    PendingOrder,
-    ResolvedAs,
-    canceled_here,
-    evidence_noted,
-    read_news,
-    reconciled,
-    resolved,
-    retried,
-    settled,
-    too_late,
-    unconfirmed,
-)
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
+from worker.domain.orders.news import read_news
+from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved, retried
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.states import AWAITED, ON_PANEL, OrderState, may_follow
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.orders.statuses import OrderReport
+from worker.domain.orders.submission import PendingOrder, canceled_here, settled, too_late, unconfirmed
 
 REQUEST = AddRequest("1", {"link": "https://example.com/p"}, Decimal("0.9"), 100)
 
 #: What became of a request on the panel, where it took none.
 NOTHING = (NotSent("no connection"), *(Refused(reason, "the panel's words") for reason in Reason))
 
-READINGS = st.builds(
-    OrderReading,
+REPORTS = st.builds(
+    OrderReport,
     status=st.sampled_from(["Pending", "In progress", "Completed", "Partial", "Canceled", "Paused", "Gibberish", None]),
     charge=st.sampled_from([None, Decimal("0.9"), Decimal("0.45"), Decimal(0)]),
     remains=st.sampled_from([None, 100, 50, 0, -3]),
@@ -166,9 +154,9 @@ class OrdersAndTheirPanel(RuleBasedStateMachine):
                 assert reconciled(row.order_id, row.record, verdict) is None
                 row.write(evidence_noted(row.order_id, row.record, verdict))
 
-    @rule(row=rows, reading=READINGS)
-    def news(self, row, reading):
-        row.write(read_news(row.order_id, row.record, reading).change)
+    @rule(row=rows, report=REPORTS)
+    def news(self, row, report):
+        row.write(read_news(row.order_id, row.record, report).change)
 
     # What people do.
 

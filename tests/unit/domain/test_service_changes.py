@@ -1,4 +1,4 @@
-"""What is news about a catalogue (the table service_changes), and which catalogue can be believed."""
+"""Tests which changes of a catalogue are news (the table service_changes), and which catalogue is plausible."""
 
 from dataclasses import replace
 from decimal import Decimal

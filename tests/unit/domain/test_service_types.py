@@ -1,4 +1,4 @@
-"""The table of service types, written once more, from the panels' own documents."""
+"""Writes the table of service types once more, from the panels' own documents, and compares."""
 
 import pytest
 from hypothesis import given

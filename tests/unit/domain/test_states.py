@@ -1,4 +1,4 @@
-"""The README's diagram of states, edge by edge."""
+"""Tests the diagram of states (docs/reference/states.md), edge by edge."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""The panels' words (CONTRIBUTING.md, "What panels do"): those that are known, and all the others."""
+"""Tests the panels' words (docs/panels.md): those that we know, and all others."""
 
 import re
 
@@ -49,7 +49,7 @@ SPELLINGS = [
 ]
 
 
-def plain(word: str) -> str:
+def normalized(word: str) -> str:
     return re.sub(r"[\s_-]", "", word).casefold()
 
 
@@ -95,11 +95,11 @@ texts = st.text() | st.builds(
 )
 
 
-@given(texts.filter(lambda word: plain(word) not in map(plain, ORDER_WORDS)))
+@given(texts.filter(lambda word: normalized(word) not in map(normalized, ORDER_WORDS)))
 def test_a_word_that_is_not_known_leaves_an_order_open(word):
     assert read_order_status(word) == (OrderState.SUBMITTED, Recognition.UNKNOWN)
 
 
-@given(texts.filter(lambda word: plain(word) not in map(plain, REFILL_WORDS)))
+@given(texts.filter(lambda word: normalized(word) not in map(normalized, REFILL_WORDS)))
 def test_a_word_that_is_not_known_leaves_a_refill_open(word):
     assert read_refill_status(word) == (RefillState.SUBMITTED, Recognition.UNKNOWN)

@@ -1,4 +1,4 @@
-"""What pauses a panel, how far, and for how long (README, promise 5)."""
+"""Tests what pauses a panel, which calls it holds back, and for how long (docs/panel-trouble.md)."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_an_answer_ends_whatever_can_pass(outcome):
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is not Scope.PANEL])
 def test_a_refusal_of_one_order_says_nothing_of_money(reason):
-    """Panels look at the link, the service and the quantity before they look at the balance."""
+    """Panels check the link, the service and the quantity before the balance."""
     assert set(PASSING) - set(proven_over(Refused(reason, "no"))) == {PauseReason.NOT_ENOUGH_FUNDS}
 
 

@@ -1,39 +1,38 @@
-"""A world in which `add` loses its replies: one panel, its customers, and our rows, each with its true fate.
+"""Simulates a world in which `add` loses its replies: one panel, its customers, and our rows, each with its true fate.
 
-It stands in for the database and the panel of the job that settles unconfirmed orders, and knows the truth by which
-to judge every verdict. Its clock moves with every question that it is asked, so what is under way goes on meanwhile.
+The world takes the place of the database and the panel for the job that settles unconfirmed orders, and judges every
+verdict by the truth. Its clock moves with every question that the job asks, so calls in flight go on meanwhile.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from worker.domain.evidence.bounds import KnownOrder
 from worker.domain.evidence.settlement import reconciled
-from worker.domain.evidence.verdicts import Absent, KnownOrder, Linked, OpenQuestion, Undecided
+from worker.domain.evidence.suspects import OpenQuestion
+from worker.domain.evidence.verdicts import Absent, Linked, Undecided
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Answered, Reason, Unknown
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.gate import Closed
 from worker.jobs.reconcile import Reconcile, Rules
 
-T = TypeVar("T")
-
-#: Seconds. What happens in the world lasts some of them.
+#: The settling time, in seconds. Events in the world last some of them.
 SETTLE = 10.0
 
-#: By then, everything in the world has happened, and is long enough ago.
+#: Seconds after which everything in the world has happened, and is long enough ago.
 THE_END = 200.0
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a row asks for. `children` is the kind of the orders that it spawns."""
+    """A kind of order. `children` is the kind of its child orders."""
 
     price: Decimal
     units: int
@@ -45,25 +44,13 @@ def ordinary(price: str, units: int, *, rate_known: bool = True) -> Kind:
     return Kind(Decimal(price), units, Decimal(price) if rate_known else None)
 
 
+#: The usual order.
 SMALL = ordinary("0.9", 100)
-KINDS = [
-    SMALL,
-    ordinary("0.9", 1000),
-    ordinary("0.45", 50),
-    ordinary("1.8", 200),
-    ordinary("0.123455", 137),
-    ordinary("0.9", 100, rate_known=False),
-]
-PARENTS = [
-    Kind(Decimal("2.7"), 300, Decimal("2.7"), children=SMALL),
-    Kind(Decimal("1.8"), 200, Decimal("1.8"), children=SMALL),
-    Kind(Decimal(0), 0, None, children=ordinary("0.45", 50)),
-]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A close before everything was delivered: when, how much had been, and what becomes of the charge."""
+    """A close before everything was delivered: when, how much was delivered by then, and what the charge becomes."""
 
     after: float
     status: str
@@ -74,17 +61,17 @@ class Cut:
 
 @dataclass(frozen=True)
 class Show:
-    """How one order shows itself: so long it is unknown, and so its charge is told."""
+    """The way in which the panel reports one order, from `hidden` seconds after it took it."""
 
     hidden: float = 0.0
     bare: bool = False  #: a status and nothing else
-    remains: int | None = 0  #: that much is still to come; None: it isn't said
+    remains: int | None = 0  #: units still to come; None: the panel doesn't say
     cut: Cut | None = None
 
 
 @dataclass
 class Row:
-    """One of our orders: the call, its true fate, and what we know of it."""
+    """One of our orders: its call, its true fate, and our knowledge of it."""
 
     kind: Kind
     began: float
@@ -103,9 +90,14 @@ class Row:
     due_at: float = 0.0
 
 
+def landmark(at: float) -> Row:
+    """Returns an order of ours whose reply came, so that others have bounds."""
+    return Row(SMALL, at, at + 1, at, heard=True, replied=True, tie=-2)
+
+
 @dataclass(frozen=True)
 class Sold:
-    """One order on the panel; `row` is the one of ours that it came of, or that spawned it; None: a stranger's."""
+    """One order on the panel. `row` is ours that it belongs to, or its parent; None: another customer's."""
 
     at: float
     tie: int
@@ -124,9 +116,9 @@ class World:
     places: int = 5
     rounding: str = ROUND_HALF_UP
     silent: frozenset[int] = frozenset()  #: ids that the panel leaves out of its replies
-    failing: frozenset[int] = frozenset()  #: the calls, by number, that have no answer
-    leaves: int = 1000  #: so many calls are let through
-    strange_to_us: frozenset[int] = frozenset()  #: the runs, by number, in which it takes us for somebody else
+    failing: frozenset[int] = frozenset()  #: the calls, by number, that get no answer
+    leaves: int = 1000  #: the number of calls that get through
+    strange_to_us: frozenset[int] = frozenset()  #: the runs, by number, in which the panel doesn't know us
     neighbours_seen: int = 200
     max_ids: int = 1000
     child_show: Show = Show()
@@ -160,7 +152,7 @@ class World:
         self.now += next(self._ticks)
 
     def run(self, at: float) -> None:
-        """One run of the job, begun at this time."""
+        """Runs the job once, from this time on."""
         self.now = max(self.now, at)
         self._runs += 1
         job = Reconcile(self._upstream(), self, _Due(), Rules(SETTLE, self.max_ids))
@@ -182,7 +174,7 @@ class World:
         self._calls += 1
         if self._calls in self.failing:
             return Unknown("no answer")
-        answers: dict[str, OrderReading | ItemError] = {}
+        answers: dict[str, OrderReport | ItemError] = {}
         for text in numbers:
             number = int(text)
             if number in self.silent:
@@ -191,7 +183,7 @@ class World:
             if self._is_hidden(one):
                 answers[text] = ItemError(Reason.NOT_FOUND, "Incorrect order ID")
             else:
-                answers[text] = self._reading(one)
+                answers[text] = self._report(one)
         return Answered(answers)
 
     def _is_hidden(self, one: Sold | None) -> bool:
@@ -199,7 +191,7 @@ class World:
             return True
         return self.now < one.at + one.show.hidden
 
-    def _reading(self, one: Sold) -> OrderReading:
+    def _report(self, one: Sold) -> OrderReport:
         show = one.show
         if one.kind.children is not None:
             children = tuple(
@@ -207,11 +199,11 @@ class World:
                 for number, child in self.sold.items()
                 if child.is_child and child.row is one.row and child.at <= self.now
             )
-            return OrderReading("In progress", spawned=children)
+            return OrderReport("In progress", spawned=children)
         if show.bare:
-            return OrderReading("Pending")
+            return OrderReport("Pending")
         if show.cut is None or self.now < one.at + show.cut.after:
-            return OrderReading("In progress", self._rounded(one.kind.price), "USD", 7, show.remains)
+            return OrderReport("In progress", self._rounded(one.kind.price), "USD", 7, show.remains)
         delivered = int(one.kind.units * show.cut.share)
         charge = {
             "kept": one.kind.price,
@@ -219,7 +211,7 @@ class World:
             "zero": Decimal(0),
         }[show.cut.charge]
         remains = one.kind.units - delivered if show.cut.says_remains else None
-        return OrderReading(show.cut.status, self._rounded(charge), "USD", 7, remains)
+        return OrderReport(show.cut.status, self._rounded(charge), "USD", 7, remains)
 
     def _rounded(self, charge: Decimal) -> Decimal:
         return charge.quantize(Decimal(1).scaleb(-self.places), rounding=self.rounding)
@@ -279,7 +271,7 @@ class World:
         ]
 
     async def unexplained(self, question: OpenQuestion, last_at: float) -> None:
-        """Nobody reads the balance here."""
+        """Returns None: nobody reads the balance here."""
 
     async def settle(self, question: OpenQuestion, verdict: Any, *, suggest_only: bool) -> Change | None:
         self.tick()
@@ -307,7 +299,7 @@ class _Due:
 
 
 class _Upstream:
-    """The job's way to the panel: nothing holds a call back, and calls are the world's."""
+    """Takes the place of the job's way to the panel: nothing holds a call back, and the world answers it."""
 
     name = "default"
 
@@ -327,113 +319,3 @@ class _Upstream:
 
     async def __aexit__(self, *args: object) -> None:
         pass
-
-
-# What may be: strategies.
-
-
-def seconds(most: int) -> st.SearchStrategy[float]:
-    return st.integers(0, most).map(float)
-
-
-def seldom(strategy: st.SearchStrategy[T], otherwise: T) -> st.SearchStrategy[T]:
-    """What spoils a verdict is drawn in few worlds, so that there are verdicts to judge."""
-    return st.sampled_from([st.just(otherwise)] * 5 + [strategy]).flatmap(lambda chosen: chosen)
-
-
-CUTS = st.builds(
-    Cut,
-    after=seconds(20),
-    status=st.sampled_from(["Partial", "Canceled", "Refunded"]),
-    share=st.sampled_from([Decimal(0), Decimal("0.25"), Decimal("0.5"), Decimal("0.75")]),
-    charge=st.sampled_from(["kept", "proportional", "zero"]),
-    says_remains=st.booleans(),
-)
-SHOWS = st.builds(
-    Show,
-    hidden=seconds(int(SETTLE)),
-    bare=seldom(st.just(True), otherwise=False),
-    remains=st.sampled_from([None, -3, 0, 40]),
-    cut=seldom(CUTS, None),
-)
-PLAIN_SHOWS = st.builds(Show, hidden=seconds(int(SETTLE)), remains=st.sampled_from([None, -3, 0, 40]))
-
-
-@st.composite
-def rows(draw: st.DrawFn, kinds: st.SearchStrategy[Kind], shows: st.SearchStrategy[Show] = SHOWS) -> Row:
-    kind = draw(kinds)
-    began = draw(seconds(40))
-    ended = began + draw(st.sampled_from([0.0, 1.0, 2.0, 5.0, 30.0]))
-    fate = draw(st.sampled_from(["heard", "lost", "late", "never"]))
-    taken_at = {
-        "never": None,
-        "late": ended + draw(seconds(int(SETTLE))),
-    }.get(fate, min(began + draw(seconds(30)), ended))
-    spawns_at = tuple(draw(st.lists(seconds(60), max_size=3))) if kind.children is not None else ()
-    closes = kind.children is not None and taken_at is not None and draw(st.booleans())
-    return Row(
-        kind,
-        began,
-        ended,
-        taken_at,
-        heard=fate == "heard",
-        replied=fate != "late" and draw(st.booleans()),
-        show=draw(shows),
-        spawns_at=spawns_at,
-        closed_at=max(ended, (taken_at or 0) + max(spawns_at, default=0.0)) if closes else None,
-        tie=2 * draw(st.integers(0, 3)),
-    )
-
-
-def landmark(at: float) -> Row:
-    """An order of ours whose reply came, so that others have bounds."""
-    return Row(SMALL, at, at + 1, at, heard=True, replied=True, tie=-2)
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Any world: how it stands, and when the job runs in it."""
-    kinds = draw(st.sampled_from([KINDS, KINDS[:1], [*KINDS, *PARENTS], [*KINDS[:1], *PARENTS[:1]]]))
-    ours = draw(st.lists(rows(st.sampled_from(kinds)), min_size=1, max_size=5))
-    around = st.sampled_from(ours)
-    runs_at = draw(st.lists(st.builds(_after, around, st.integers(-8, 35)), min_size=1, max_size=6))
-    low = draw(seldom(st.none(), -60.0) | st.sampled_from([-90.0, -3.0]))
-    high = draw(seldom(st.none(), 70.0) | st.builds(_after, around, st.sampled_from([1, 11, 12, 15])))
-    early = draw(seldom(early_parents(), None))
-    return World(
-        [*ours, *([] if early is None else [early]), *(landmark(at) for at in (low, high) if at is not None)],
-        runs_at=tuple(sorted(runs_at)),
-        strangers=tuple(draw(st.lists(st.tuples(seconds(60), st.integers(0, 7)), max_size=2))),
-        steps=tuple(draw(st.lists(st.sampled_from([0.0, 1.0, 7.0]), min_size=1, max_size=4))),
-        places=draw(st.integers(2, 5)),
-        rounding=draw(st.sampled_from([ROUND_HALF_UP, ROUND_DOWN, ROUND_UP])),
-        silent=draw(seldom(st.frozensets(st.integers(101, 108), max_size=3), frozenset())),
-        failing=draw(seldom(st.frozensets(st.integers(1, 8), max_size=3), frozenset())),
-        leaves=draw(seldom(st.integers(0, 8), 1000)),
-        strange_to_us=draw(seldom(st.frozensets(st.integers(1, 6), max_size=2), frozenset())),
-        neighbours_seen=draw(seldom(st.sampled_from([1, 3]), 200)),
-        max_ids=draw(seldom(st.sampled_from([3, 8]), 1000)),
-        child_show=draw(seldom(SHOWS.filter(lambda show: not show.bare), Show())),
-    )
-
-
-def _after(row: Row, wait: int) -> float:
-    return row.ended + wait
-
-
-@st.composite
-def early_parents(draw: st.DrawFn) -> Row:
-    """A drip-feed or subscription of old that may still spawn orders, or may have closed."""
-    spawns_at = tuple(draw(st.lists(seconds(120), min_size=1, max_size=3)))
-    closed_at = draw(st.none() | st.just(-79.0 + max(spawns_at)))
-    return Row(
-        draw(st.sampled_from(PARENTS)),
-        -80.0,
-        -79.0,
-        -80.0,
-        heard=True,
-        replied=True,
-        spawns_at=spawns_at,
-        closed_at=closed_at,
-        tie=-6,
-    )

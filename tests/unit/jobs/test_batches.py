@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Scope, Unknown
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import ask, enter_with
 from worker.jobs.machinery.gate import Closed, Gate, Pass
 
-READING = OrderReading("Completed")
+READING = OrderReport("Completed")
 
 
 class FakePass:

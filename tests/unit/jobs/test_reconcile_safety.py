@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.jobs.evidence_world import KINDS, PLAIN_SHOWS, THE_END, World, landmark, rows, worlds
+from tests.unit.jobs.evidence_strategies import KINDS, PLAIN_SHOWS, rows, worlds
+from tests.unit.jobs.evidence_world import THE_END, World, landmark
 
 #: Kinds that are told apart by their charges, however roughly these are rounded.
 DISTINCT = [KINDS[0], *KINDS[2:5]]

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.unit.jobs.evidence_world import KINDS, PARENTS, SETTLE, SMALL, Cut, Row, Show, World, landmark, ordinary
+from tests.unit.jobs.evidence_strategies import KINDS, PARENTS
+from tests.unit.jobs.evidence_world import SETTLE, SMALL, Cut, Row, Show, World, landmark, ordinary
 from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided
 
 #: Kinds whose charges differ, and a drip-feed that spawns orders as SMALL is one.

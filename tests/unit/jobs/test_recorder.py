@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from worker.domain.orders.add_request import AddRequest
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.outcomes import Accepted
+from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery import recorder as recorder_module
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.store.queue.orders import HeldUpError, Orders, Outcomes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from worker.domain.orders.changes import News
+from worker.domain.orders.news import News
 from worker.domain.orders.outcomes import Answered, Reply
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
@@ -51,7 +51,7 @@ class Due:
 class Panel:
     """Answers at once, and says nothing of any order."""
 
-    async def statuses(self, _ids: Sequence[str]) -> Reply[dict[str, OrderReading | ItemError]]:
+    async def statuses(self, _ids: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
         await asyncio.sleep(0)
         return Answered({})
 

@@ -10,9 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from worker.domain.orders.add_request import AddRequest
-from worker.domain.orders.changes import Change, Claimed, OrderRecord, settled
+from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Reason, Refused
 from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import Claimed, settled
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.recorder import Recorder

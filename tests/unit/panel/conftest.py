@@ -1,11 +1,13 @@
+"""Makes replies for the readers."""
+
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from worker.domain.redaction import Redactor
 from worker.panel.document import read_document
-from worker.panel.redaction import redaction_of
 from worker.panel.replies import Received
 
 KEY = "k3y/secret+0123456789"
@@ -17,6 +19,6 @@ def received() -> Callable[..., Received]:
 
     def make(body: Any, status: int = 200, retry_after: float | None = None) -> Received:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Received(status, read_document(raw, redaction_of(KEY)), retry_after)
+        return Received(status, read_document(raw, Redactor([KEY]).text), retry_after)
 
     return make

@@ -1,3 +1,5 @@
+"""Tests the client's settings, and how it reads Retry-After."""
+
 from datetime import UTC, datetime
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests which reason each error text stands for."""
+
 import pytest
 
 from worker.domain.orders.outcomes import Reason

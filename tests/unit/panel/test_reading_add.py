@@ -1,4 +1,4 @@
-"""`add`: acceptance needs an order id, refusal an explicit error, and everything else tells nothing."""
+"""Tests replies to `add`: an acceptance needs an order id, a refusal an explicit error; all else tells nothing."""
 
 import json
 

@@ -1,3 +1,5 @@
+"""Tests how lists of services and balances are read."""
+
 from decimal import Decimal
 
 import pytest

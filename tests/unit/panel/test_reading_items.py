@@ -1,13 +1,15 @@
+"""Tests how replies about orders, refills and cancels are read, item by item."""
+
 from decimal import Decimal
 
 import pytest
 
 from worker.domain.orders.outcomes import Answered, Reason, Refused, Unknown
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.panel.items import CancelTaken, only, read_cancels, read_refill_statuses, read_refills, read_statuses
 
 PARTIAL = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
-PARTIAL_READ = OrderReading("Partial", Decimal("0.27819"), "USD", 3572, 157)
+PARTIAL_READ = OrderReport("Partial", Decimal("0.27819"), "USD", 3572, 157)
 NO_ORDER = ItemError(Reason.NOT_FOUND, "Incorrect order ID")
 NO_REFILL = ItemError(Reason.NOT_FOUND, "Refill not found")
 
@@ -31,7 +33,7 @@ NO_REFILL = ItemError(Reason.NOT_FOUND, "Refill not found")
         ({"1": PARTIAL, "2": " "}, {"1": PARTIAL_READ}),
         ({"1": PARTIAL, "error": ""}, {"1": PARTIAL_READ}),
         ([{"order": 1} | PARTIAL, "garbage", None, 5, {}], {"1": PARTIAL_READ}),
-        ({"1": "Completed"}, {"1": OrderReading("Completed")}),
+        ({"1": "Completed"}, {"1": OrderReport("Completed")}),
         ([], {}),
         ({}, {}),
     ],
@@ -64,9 +66,9 @@ def test_a_reply_that_is_silent_about_the_one_id_is_unknown(received, body):
 @pytest.mark.parametrize(
     ("item", "reading"),
     [
-        ({"status": "Error"}, OrderReading("Error")),
-        ({"status": "error", "charge": "0.2"}, OrderReading("error", Decimal("0.2"))),
-        ({"status": "error", "charge": 0, "msg": "x"}, OrderReading("error", Decimal(0))),
+        ({"status": "Error"}, OrderReport("Error")),
+        ({"status": "error", "charge": "0.2"}, OrderReport("error", Decimal("0.2"))),
+        ({"status": "error", "charge": 0, "msg": "x"}, OrderReport("error", Decimal(0))),
         ({"status": "error", "msg": "Incorrect order ID"}, NO_ORDER),
         ({"status": "fail", "message": "Incorrect order ID"}, NO_ORDER),
         ({"status": "fail", "error": "Incorrect order ID"}, NO_ORDER),
@@ -75,16 +77,16 @@ def test_a_reply_that_is_silent_about_the_one_id_is_unknown(received, body):
         ({"status": "Incorrect order ID"}, NO_ORDER),
         ({"error": {"message": "Incorrect order ID"}}, NO_ORDER),
         ({"success": False, "message": "Incorrect order ID"}, NO_ORDER),
-        ({"status": "Canceled", "error": "private account"}, OrderReading("Canceled")),
-        ({"status": "Completed", "message": "thanks"}, OrderReading("Completed")),
-        ({"status": "Doing things", "charge": 1}, OrderReading("Doing things", Decimal(1))),
-        ({"status": None, "charge": "1.5"}, OrderReading(None, Decimal("1.5"))),
-        ({"status": True, "charge": "1.5"}, OrderReading(None, Decimal("1.5"))),
-        ({"charge": "x", "status": "Pending"}, OrderReading("Pending")),
-        ({"status": "Pending", "start_count": "", "remains": None}, OrderReading("Pending")),
-        ({"status": "Pending", "start_count": "n/a", "remains": "-5"}, OrderReading("Pending", remains=-5)),
-        ({"status": "Pending", "start_count": 12.0, "remains": "7.0"}, OrderReading("Pending", None, None, 12, 7)),
-        ({"status": "Pending", "start_count": 2**63, "remains": 1.5}, OrderReading("Pending")),
+        ({"status": "Canceled", "error": "private account"}, OrderReport("Canceled")),
+        ({"status": "Completed", "message": "thanks"}, OrderReport("Completed")),
+        ({"status": "Doing things", "charge": 1}, OrderReport("Doing things", Decimal(1))),
+        ({"status": None, "charge": "1.5"}, OrderReport(None, Decimal("1.5"))),
+        ({"status": True, "charge": "1.5"}, OrderReport(None, Decimal("1.5"))),
+        ({"charge": "x", "status": "Pending"}, OrderReport("Pending")),
+        ({"status": "Pending", "start_count": "", "remains": None}, OrderReport("Pending")),
+        ({"status": "Pending", "start_count": "n/a", "remains": "-5"}, OrderReport("Pending", remains=-5)),
+        ({"status": "Pending", "start_count": 12.0, "remains": "7.0"}, OrderReport("Pending", None, None, 12, 7)),
+        ({"status": "Pending", "start_count": 2**63, "remains": 1.5}, OrderReport("Pending")),
         ({"status": "Active", "orders": [11, "12", {"order": 13}, None, "x"]}, ("11", "12", "13")),
         ({"status": "Active", "runs": 3, "orders": "11, 12,,12"}, ("11", "12")),
         ({"status": "Active", "orders": {"0": 11, "1": "12"}}, ("11", "12")),
@@ -95,7 +97,7 @@ def test_a_reply_that_is_silent_about_the_one_id_is_unknown(received, body):
 )
 @pytest.mark.parametrize("batched", [True, False])
 def test_one_order(received, item, reading, batched):
-    expected = OrderReading("Active", spawned=reading) if isinstance(reading, tuple) else reading
+    expected = OrderReport("Active", spawned=reading) if isinstance(reading, tuple) else reading
 
     body = {"1": item, "2": PARTIAL} if batched else item
     reply = read_statuses(received(body), ["1", "2"] if batched else ["1"])
@@ -107,7 +109,7 @@ def test_one_order(received, item, reading, batched):
 def test_a_fraction_that_is_a_json_number_keeps_its_digits(received):
     body = b'{"1": {"status": "Partial", "charge": 0.10000000000000000001, "remains": NaN, "start_count": 1e400}}'
 
-    expected = OrderReading("Partial", Decimal("0.10000000000000000001"))
+    expected = OrderReport("Partial", Decimal("0.10000000000000000001"))
     assert read_statuses(received(body), ["1"]) == Answered({"1": expected})
 
 

@@ -1,3 +1,5 @@
+"""Tests the readers of single values."""
+
 from decimal import Decimal
 
 import pytest

@@ -14,7 +14,7 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from worker.cli.draw.folding import fitting
-from worker.observe.redaction import Redactor
+from worker.domain.redaction import Redactor
 from worker.settings.model import Settings
 
 #: Of a table's columns, in cells: the longest state, and seven columns in eighty.

@@ -13,7 +13,8 @@ from worker.cli.draw.progress import progress_bar, tell
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import FAILED, complain
 from worker.cli.orders.operator import confirm, must_be_able_to_ask
-from worker.domain.orders.changes import Change, Declined
+from worker.domain.orders.changes import Change
+from worker.domain.orders.operator_actions import Declined
 from worker.settings.model import load
 from worker.store.queue.operator_actions import Desk
 from worker.store.views.order_search import Finder, Search

@@ -11,7 +11,8 @@ from worker.cli.frame.parameters import ORDER_ID
 from worker.cli.orders.bulk import Bulk, change_found, change_named
 from worker.cli.orders.operator import ask_first, who, why
 from worker.cli.orders.selection import filters, selected
-from worker.domain.orders.changes import Change, Declined
+from worker.domain.orders.changes import Change
+from worker.domain.orders.operator_actions import Declined
 from worker.domain.orders.states import OrderState
 from worker.store.queue.operator_actions import Desk
 from worker.store.views.order_search import Search

@@ -12,10 +12,10 @@ from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID, words
 from worker.cli.orders.history import dossier_of
 from worker.cli.orders.operator import ask_first, confirm, must_be_able_to_ask, who, why
-from worker.domain.orders.changes import Declined, ResolvedAs, resolved
+from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.statuses import ItemError, OrderReading
+from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.panel import PanelClient
 from worker.settings.model import PanelSettings, Settings, load
 from worker.settings.sources import PANELS
@@ -122,12 +122,12 @@ def _check_ours(settings: Settings, dossier: Dossier, panel_order_id: str) -> st
             )
 
 
-def _told(reading: OrderReading) -> str:
+def _told(reading: OrderReport) -> str:
     said = {"status": reading.status, "charge": money(reading.charge, reading.currency), "remains": reading.remains}
     return ", ".join(f"{name} {value}" for name, value in said.items() if value not in (None, ""))
 
 
-async def _ask(panel: PanelSettings, panel_order_id: str) -> Reply[OrderReading | ItemError]:
+async def _ask(panel: PanelSettings, panel_order_id: str) -> Reply[OrderReport | ItemError]:
     async with PanelClient(
         panel.url, panel.key.get_secret_value(), timeout=panel.timeout, user_agent=panel.user_agent
     ) as client:

@@ -1,1 +1,1 @@
-"""Lost answers: what the ids on a panel prove about them."""
+"""Decides what the ids on a panel prove about orders whose answers were lost."""

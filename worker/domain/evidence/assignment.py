@@ -1,6 +1,7 @@
-"""Whose is what: where all ways of giving each thing an owner of its own agree on one.
+"""Finds the owners that are certain: those that every assignment of things to owners has in common.
 
-Bipartite matching by augmenting paths (Berge); an edge is in every matching where taking it away leaves no path.
+An assignment gives each thing an owner of its own, which is a bipartite matching by augmenting paths (Berge). A pair
+is in every assignment if there is no augmenting path without it.
 """
 
 from collections import deque
@@ -8,9 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 
 def forced(owners: Mapping[int, Collection[int]]) -> dict[int, int]:
-    """For each thing, its owner, where all ways of giving each thing an owner of its own agree on it.
+    """Returns, by thing, the owners on which all assignments agree.
 
-    `owners` has for each thing those whose it may be. Nothing is forced among those for whom there is no such way.
+    `owners` has for each thing its possible owners. Of things that can't all have an owner of their own, none is
+    forced.
     """
     agreed: dict[int, int] = {}
     for component in _components(owners):
@@ -25,7 +27,7 @@ def forced(owners: Mapping[int, Collection[int]]) -> dict[int, int]:
 
 
 def _components(owners: Mapping[int, Collection[int]]) -> Iterator[dict[int, set[int]]]:
-    """The things in groups that have no owner in common."""
+    """Yields the things in groups, so that no two groups share a possible owner."""
     things_of: dict[int, list[int]] = {}
     for thing, possible in owners.items():
         for owner in possible:
@@ -34,7 +36,7 @@ def _components(owners: Mapping[int, Collection[int]]) -> Iterator[dict[int, set
     while left:
         group = [next(iter(left))]
         del left[group[0]]
-        for thing in group:  # it grows while it is walked
+        for thing in group:  # it grows during the loop
             for owner in owners[thing]:
                 for other in things_of.pop(owner, ()):
                     if other in left:
@@ -44,7 +46,7 @@ def _components(owners: Mapping[int, Collection[int]]) -> Iterator[dict[int, set
 
 
 def _matching(owners: Mapping[int, Collection[int]]) -> dict[int, int] | None:
-    """An owner for each thing, none owning two; None where that can't be."""
+    """Returns an owner for each thing, so that nobody owns two; None where that is impossible."""
     owner_of: dict[int, int] = {}
     for thing in owners:
         path = _path(owners, owner_of, thing)
@@ -55,7 +57,7 @@ def _matching(owners: Mapping[int, Collection[int]]) -> dict[int, int] | None:
 
 
 def _path(owners: Mapping[int, Collection[int]], owner_of: Mapping[int, int], thing: int) -> dict[int, int] | None:
-    """Who takes whom, so that this thing too has an owner; None where that can't be."""
+    """Returns which things get which new owners so that this thing has one, too; None where that is impossible."""
     thing_of = {owner: owned for owned, owner in owner_of.items()}
     taker: dict[int, int] = {}
     waiting = deque([thing])
@@ -72,6 +74,7 @@ def _path(owners: Mapping[int, Collection[int]], owner_of: Mapping[int, int], th
 
 
 def _walked_back(taker: Mapping[int, int], owner_of: Mapping[int, int], thing: int, owner: int) -> dict[int, int]:
+    """Returns the path that ended at this free owner, back to the thing at which it began."""
     path: dict[int, int] = {}
     while (current := taker[owner]) != thing:
         path[current] = owner

@@ -1,4 +1,4 @@
-"""Turns a verdict into what it does to an unconfirmed order."""
+"""Turns a verdict into the change of an unconfirmed order, and into what its events say."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from worker.domain.orders.states import OrderState
 
 
 def verdict_detail(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as an event tells it."""
+    """Returns a verdict as the detail of an event or the fields of a log line."""
     match verdict:
         case Linked(panel_order_id):
             return {"verdict": "linked", "panel_order_id": panel_order_id}
@@ -19,7 +19,7 @@ def verdict_detail(verdict: Verdict) -> dict[str, Any]:
 
 
 def reconciled(order_id: int, before: OrderRecord, verdict: Verdict) -> Change | None:
-    """What a verdict makes of an unconfirmed order; None where it isn't proof."""
+    """Returns the change that a verdict makes to an unconfirmed order; None where the verdict is no proof."""
     match verdict:
         case Linked(panel_order_id):
             after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
@@ -31,4 +31,5 @@ def reconciled(order_id: int, before: OrderRecord, verdict: Verdict) -> Change |
 
 
 def evidence_noted(order_id: int, record: OrderRecord, verdict: Verdict) -> Change:
+    """Records a verdict in the order's events, and leaves the order as it is."""
     return Change(order_id, EventKind.EVIDENCE, record, record, detail=verdict_detail(verdict))

@@ -1,1 +1,1 @@
-"""An order: its states and changes, the request that buys it, and the words that panels have for it."""
+"""Decides about orders: their states and changes, the `add` that buys them, and the meaning of panels' answers."""

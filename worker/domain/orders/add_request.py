@@ -1,6 +1,6 @@
-"""From a row to what `add` is sent: everything that the catalogue can tell is told here, before any call.
+"""Turns an order's row into the parameters of an `add`, or refuses it for what the catalogue can tell before any call.
 
-Follows the panels' own documents. Codes of refusals are part of the interface: producers rely on them.
+The rules follow the panels' own documents. The codes of refusals are part of the interface: producers rely on them.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from typing import Any
 
 from worker.domain.orders.services import CHOICES, LISTS, TRAFFIC_NEEDS, Billing, Service, TypeRule, rule_of
 
-#: Parameters with a column of their own, and the two that are the client's.
+#: Parameters that `params` may not hold: they have a column of their own, or the client sets them.
 RESERVED = frozenset({"key", "action", "service", "link", "quantity", "runs", "interval"})
 
 _THOUSAND = Decimal(1000)
 
-#: Numbers in params that are larger are nobody's intention.
+#: Nobody means a number in `params` that isn't below this one.
 _MOST = 10**30
 
 #: What a panel's 64 bits hold.
@@ -24,7 +24,7 @@ _MOST_DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a producer asked for: the columns of a row that are theirs. `params` is None where it can't be read."""
+    """A producer's order: the columns of a row that a producer sets. `params` is None where it can't be read."""
 
     service: str
     link: str | None = None
@@ -37,10 +37,10 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class AddRequest:
-    """One `add`, ready for the wire. `parameters` are form fields beside key, action and service, in order.
+    """One `add`, ready to send. `parameters` are the form fields in addition to key, action and service, in order.
 
-    `expected_charge` is in the account's currency; None where the type's bill can't be known beforehand. `units` are
-    those that `remains` counts down from, None where it may count something else. `is_parent`: it spawns other orders.
+    `expected_charge` is in the account's currency; None where nobody can know it beforehand. `units` are those that
+    `remains` counts down from; None where `remains` may count something else. `is_parent`: it spawns child orders.
     """
 
     service: str
@@ -52,7 +52,7 @@ class AddRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Our own no, said without a call. `code` is stable; `text` names what is wrong."""
+    """Our own refusal, without a call. `code` is stable; `text` names what is wrong."""
 
     code: str
     text: str
@@ -65,9 +65,9 @@ class _RefusedError(Exception):
 
 
 def check(order: OrderRequest, service: Service | None, *, removed: bool = False) -> AddRequest | Refusal:
-    """What to send for this order, or why nothing may be sent.
+    """Checks an order against its service. Returns what to send, or why nothing may be sent.
 
-    `service` is the catalogue's entry, None where the catalogue has none; `removed` says that it is gone by now.
+    `service` is the catalogue's entry; None where the catalogue has none. `removed`: the panel lists it no more.
     """
     try:
         return _request(order, service, removed=removed)
@@ -107,7 +107,7 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
 
 
 def clean_list(value: str) -> str:
-    """One entry a line, without blank lines and stray spaces."""
+    """Returns a list of one entry a line, without blank lines and without spaces around entries."""
     return "\n".join(_lines(value))
 
 
@@ -116,12 +116,12 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Without stray spaces around it, and with line feeds for whatever else ends a line."""
+    """Removes white space around a text, and ends all its lines with line feeds."""
     return "\n".join(text.strip().splitlines())
 
 
 def _parameters(params: Mapping[str, Any] | None) -> dict[str, str]:
-    """Every parameter as the form field that it becomes. What is null, or empty once cleaned, is left out."""
+    """Returns the form field of each parameter, without those that are null, or empty once cleaned."""
     if params is None:
         raise _RefusedError("bad_parameter", "params can't be read: a number too long, or nested too deep")
     extra: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _parameters(params: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _is_reserved(name: str) -> bool:
-    """Also `key[]` and ` key`: PHP, which panels are written in, takes these for the field itself."""
+    """Says whether a name is reserved. `key[]` and ` key` are, too: PHP takes them for the field itself."""
     return name.partition("[")[0].strip() in RESERVED
 
 
@@ -150,7 +150,7 @@ def _form_value(name: str, value: object) -> str:
 
 
 def _scalar(name: str, value: object) -> str:
-    """One value of JSON as text. A number is written out as people write it: 100.0 and 1e2 are both 100."""
+    """Returns one JSON value as text. It writes numbers as people do: 100.0 and 1e2 are both 100."""
     match value:
         case None:
             return ""
@@ -193,7 +193,7 @@ def _whole(extra: Mapping[str, str], name: str, *, lowest: int) -> int:
 
 
 def _billed_per_run(rule: TypeRule, quantity: int | None, extra: Mapping[str, str]) -> int:
-    """Units of one run; 0 for a subscription, whose bill is that of the orders that it spawns."""
+    """Returns the units that the panel bills for one run; 0 for a subscription, whose child orders are billed."""
     match rule.billing:
         case Billing.QUANTITY:
             return quantity or 0
@@ -228,11 +228,11 @@ def _check_drip_feed(rule: TypeRule, service: Service, order: OrderRequest) -> N
     if order.runs is None:
         return
     if not rule.takes_drip_feed or service.dripfeed is False:
-        raise _RefusedError("dripfeed_not_offered", f"service {order.service} offers no drip-feed: leave runs null")
+        raise _RefusedError("dripfeed_not_offered", f"service {order.service} has no drip-feed: leave runs null")
 
 
 def expected_charge(rate: Decimal | None, rule: TypeRule, billed_per_run: int, runs: int) -> Decimal | None:
-    """What the panel should take for it, unrounded; None where the rate or the bill can't be known beforehand."""
+    """Returns what the panel should charge, unrounded; None where the rate or the bill can't be known beforehand."""
     if rate is None:
         return None
     match rule.billing:
@@ -249,11 +249,14 @@ def expected_charge(rate: Decimal | None, rule: TypeRule, billed_per_run: int, r
 def _most_it_can_cost(
     rule: TypeRule, rate: Decimal | None, extra: Mapping[str, str], expected: Decimal | None
 ) -> Decimal | None:
-    """The expected charge, or what a subscription limited to a number of posts can come to; None: no limit known."""
+    """Returns the highest possible charge: the expected one, or that of a subscription with a number of posts.
+
+    None where there is no known limit.
+    """
     if rule.billing is not Billing.SPAWNED or rate is None or "posts" not in extra:
         return expected
     posts = _whole(extra, "posts", lowest=0)
-    if posts == 0:  # panels take it for no limit
+    if posts == 0:  # no limit, to panels
         return expected
     old_posts = _whole(extra, "old_posts", lowest=0) if "old_posts" in extra else 0
     return rate * _whole(extra, "max", lowest=1) * (posts + old_posts) / _THOUSAND

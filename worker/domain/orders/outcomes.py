@@ -1,7 +1,7 @@
-"""What a call to a panel came to.
+"""Names the outcomes of a call to a panel.
 
-`Accepted`, `Refused`, `NotSent` and `Unknown` are the whole truth about an `add`; the other calls end in `Answered`
-instead of `Accepted`. No exception stands for any of them.
+Every `add` ends in one of `Accepted`, `Refused`, `NotSent` and `Unknown`. The other calls end in `Answered` instead of
+`Accepted`. No exception stands for an outcome.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class Scope(StrEnum):
-    """How far a refusal reaches."""
+    """The requests that a refusal is about."""
 
     ITEM = "item"  #: this request, for good
     LATER = "later"  #: this request, for now
-    PANEL = "panel"  #: every request to this panel, until somebody mends it
+    PANEL = "panel"  #: every request to this panel, until its trouble is over
 
 
 class Reason(StrEnum):
-    """Why a panel refused: stable codes of ours, written to `error_code` (the README has them all)."""
+    """The reasons why a panel refuses: our own stable codes, written to `error_code` (docs/reference/states.md)."""
 
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"
@@ -31,7 +31,7 @@ class Reason(StrEnum):
     LINK_REFUSED = "link_refused"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"  #: the order or refill id means nothing to this panel, or isn't ours
-    REFUSED = "refused"  #: an explicit error that we have no word for; its text says more
+    REFUSED = "refused"  #: an explicit error in words that we don't know
 
     @property
     def scope(self) -> Scope:
@@ -46,23 +46,23 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The panel took the order, and said under which id."""
+    """The panel took the order, and told its id."""
 
     panel_order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[T]):
-    """The panel answered, and the answer could be read."""
+    """The panel answered, and we could read the answer."""
 
     value: T
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The panel said no, in JSON (or with HTTP 429): nothing was bought.
+    """The panel refused, in JSON or with HTTP 429: nothing was bought.
 
-    `retry_after` is in seconds, as the panel asked for, where it did.
+    `retry_after` is the number of seconds that the panel asked us to wait, if it did.
     """
 
     reason: Reason
@@ -72,17 +72,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No byte of the request can have left: no connection was had, or the request was never begun."""
+    """No byte of the request can have left: there was no connection, or the request never began."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request may have reached the panel, and nothing that came back says what became of it.
+    """The request may have reached the panel, and no usable answer says what became of it.
 
-    `replied`: a reply of the panel's own came (HTTP 200), if an unreadable one. Whatever it did, it has done by now;
-    without a reply it may still do it.
+    `replied`: the panel itself replied (HTTP 200), though unreadably. It has done by now whatever it did; without a
+    reply, it may still do it.
     """
 
     text: str

@@ -1,6 +1,6 @@
-"""Refills and cancels: what a panel's answer makes of a request about an order.
+"""Decides what a panel's answer makes of a refill or a cancel.
 
-A refill asked for twice costs nothing and a cancel neither, so what isn't known is simply asked again.
+Neither costs anything if a panel gets it twice. So after an unknown outcome, the worker asks again.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from worker.domain.orders.states import CancelState, RefillState
 from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition, read_refill_status
 from worker.domain.polling import Pace
 
-#: A request about an order that never came to be on the panel.
+#: The code and the text for a refill or cancel of an order that never reached the panel.
 NO_PANEL_ORDER = "no_panel_order"
 NO_PANEL_ORDER_TEXT = "the order never reached the panel"
 
-#: Seconds. A panel may not know an order of its own for some minutes after it took it.
+#: Seconds after a cancel was asked for in which the panel may not know the order yet, though it took it.
 UNKNOWN_YET = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class RequestChange:
-    """What becomes of one refill or cancel. It is seen to again after `due_in` seconds, unless it is at its end."""
+class RefillOrCancelChange:
+    """The change of one refill or cancel. Unless its state is final, it is due again in `due_in` seconds."""
 
     request_id: int
     state: RefillState | CancelState
@@ -32,29 +32,39 @@ class RequestChange:
     recognition: Recognition = Recognition.KNOWN  #: of `panel_status`
 
 
-def refill_answered(request_id: int, answer: str | ItemError | None, waited: float, pace: Pace) -> RequestChange:
-    """`answer` is the panel's refill id; None where the reply left it out. `waited`: seconds since it was asked for."""
+def refill_answered(request_id: int, answer: str | ItemError | None, waited: float, pace: Pace) -> RefillOrCancelChange:
+    """Decides what the answer to `refill` makes of a refill that was asked for `waited` seconds ago.
+
+    `answer` is the panel's refill id; None where the reply left it out.
+    """
     match answer:
         case str():
-            return RequestChange(request_id, RefillState.SUBMITTED, pace.fastest, panel_refill_id=answer)
+            return RefillOrCancelChange(request_id, RefillState.SUBMITTED, pace.fastest, panel_refill_id=answer)
         case ItemError(reason, text) if reason.scope is Scope.ITEM:
-            return RequestChange(request_id, RefillState.REJECTED, 0, error_code=reason, error=text)
+            return RefillOrCancelChange(request_id, RefillState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
-            return RequestChange(request_id, RefillState.PENDING, pace.next_look(waited), error_code=reason, error=text)
+            return RefillOrCancelChange(
+                request_id, RefillState.PENDING, pace.next_look(waited), error_code=reason, error=text
+            )
         case None:
-            return RequestChange(request_id, RefillState.PENDING, pace.next_look(waited))
+            return RefillOrCancelChange(request_id, RefillState.PENDING, pace.next_look(waited))
 
 
 def refill_news(
     request_id: int, known_status: str | None, answer: str | ItemError | None, still_for: float, pace: Pace
-) -> RequestChange:
-    """`answer` is the panel's word; None, or an item's error, is no news. `still_for`: seconds since the last."""
+) -> RefillOrCancelChange:
+    """Decides what the answer to `refill_status` makes of a refill whose last news is `still_for` seconds old.
+
+    `answer` is the panel's word; None, or the error of an item, is no news.
+    """
     if not isinstance(answer, str):
-        return RequestChange(request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status)
+        return RefillOrCancelChange(
+            request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status
+        )
     state, recognition = read_refill_status(answer)
     still_for = still_for if answer == known_status else 0.0
     refusal = ("refill_rejected", f"the panel answered {answer}") if state is RefillState.REJECTED else (None, None)
-    return RequestChange(
+    return RefillOrCancelChange(
         request_id,
         state,
         pace.next_look(still_for),
@@ -67,19 +77,24 @@ def refill_news(
 
 def cancel_answered(
     request_id: int, answer: CancelTaken | ItemError | None, waited: float, pace: Pace
-) -> RequestChange:
-    """`answer` is None where the reply left it out. A cancel that was taken shows in the order's status later."""
+) -> RefillOrCancelChange:
+    """Decides what the answer to `cancel` makes of a cancel that was asked for `waited` seconds ago.
+
+    `answer` is None where the reply left it out. Whether the panel cancels the order shows in its status.
+    """
     match answer:
         case CancelTaken():
-            return RequestChange(request_id, CancelState.ACCEPTED, 0)
+            return RefillOrCancelChange(request_id, CancelState.ACCEPTED, 0)
         case None:
-            return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited))
+            return RefillOrCancelChange(request_id, CancelState.PENDING, pace.next_look(waited))
         case ItemError(reason, text) if reason.scope is Scope.ITEM and not _unknown_yet(reason, waited):
-            return RequestChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
+            return RefillOrCancelChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
-            return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text)
+            return RefillOrCancelChange(
+                request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text
+            )
 
 
 def _unknown_yet(reason: Reason, waited: float) -> bool:
-    """Whether the order may simply be too new: a cancel often follows its order at once."""
+    """Says whether the order may just be too new for the panel to know it: a cancel often follows its order at once."""
     return reason is Reason.NOT_FOUND and waited < UNKNOWN_YET

@@ -1,4 +1,4 @@
-"""The 17 service types of the panel API: what `add` takes for each, and what it bills."""
+"""Describes services: what `add` takes for each of the 17 types and what it bills, and how a catalogue changes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from worker.domain.words import plain
+from worker.domain.words import normalized
 
 
 class Billing(StrEnum):
-    """What a panel multiplies the rate by."""
+    """The number that a panel multiplies the rate by."""
 
     QUANTITY = "quantity"  #: units, priced per 1,000; times runs when dripped
     LINES = "lines"  #: entries of the type's list, priced per 1,000
     PACKAGE = "package"  #: one package, priced per package
-    SPAWNED = "spawned"  #: whatever the orders that it spawns cost: not known beforehand
+    SPAWNED = "spawned"  #: the sum of its child orders: not known beforehand
 
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """What one service type asks for. `required` names parameters beside link and quantity."""
+    """The parameters and the bill of one service type. `required` names parameters in addition to link and quantity."""
 
     name: str
     billing: Billing = Billing.QUANTITY
@@ -40,7 +40,7 @@ LISTS = frozenset({"comments", "usernames", "hashtags", "groups", "keywords"})
 #: Parameters that are one of a few whole numbers, with their lowest and highest.
 CHOICES: Mapping[str, tuple[int, int]] = {"device": (1, 5), "type_of_traffic": (1, 3)}
 
-#: What Web Traffic asks for beyond its required parameters, by `type_of_traffic`.
+#: What Web Traffic asks for in addition to its required parameters, by `type_of_traffic`.
 TRAFFIC_NEEDS: Mapping[str, str] = {"1": "google_keyword", "2": "referring_url"}
 
 TYPES: tuple[TypeRule, ...] = (
@@ -63,6 +63,7 @@ TYPES: tuple[TypeRule, ...] = (
     TypeRule("Subscriptions", Billing.SPAWNED, ("username", "min", "max"), takes_link=False),
 )
 
+#: Other spellings of types, and the usual ones, normalized.
 _SPELLINGS = {
     "mentionsusersfollowers": "mentionsuserfollowers",
     "websitetraffic": "webtraffic",
@@ -71,23 +72,22 @@ _SPELLINGS = {
     "commentreply": "commentreplies",
 }
 
-
-_BY_PLAIN_NAME = {plain(rule.name): rule for rule in TYPES}
+_BY_NAME = {normalized(rule.name): rule for rule in TYPES}
 
 
 def rule_of(type_name: str | None) -> TypeRule | None:
-    """The rule of a type as a panel spells it; None for one that isn't known, which is never guessed at."""
+    """Returns the rule of a type, however the panel spells it; None for an unknown type: nobody guesses."""
     if type_name is None:
         return None
-    said = plain(type_name)
-    return _BY_PLAIN_NAME.get(_SPELLINGS.get(said, said))
+    name = normalized(type_name)
+    return _BY_NAME.get(_SPELLINGS.get(name, name))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One entry of a panel's catalogue. `rate` is the price of 1,000 units in the account's currency.
 
-    What the panel didn't say, or said in no readable way, is None. `raw` is the entry as it came.
+    A value that the panel left out, or that can't be read, is None. `raw` is the entry as it came.
     """
 
     service: str
@@ -103,13 +103,13 @@ class Service:
     raw: Mapping[str, Any] | None = None
 
 
-#: The fields whose change is news to a reseller (the table service_changes).
+#: The fields whose changes a reseller wants to know (the table service_changes).
 WATCHED = ("rate", "min", "max", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """One thing that changed about a service. `kind` is one of WATCHED, or `removed` or `returned`."""
+    """One change of a service. `kind` is one of WATCHED, or `removed` or `returned`."""
 
     service: str
     kind: str
@@ -118,7 +118,7 @@ class ServiceChange:
 
 
 def changes_between(known: Mapping[str, tuple[Service, bool]], listed: Iterable[Service]) -> list[ServiceChange]:
-    """What is different in a panel's list, beside the services that are known, each with whether it had been removed.
+    """Returns how a panel's list differs from the services that we know, each with whether it had been removed.
 
     A service that is listed for the first time is no change.
     """
@@ -146,14 +146,14 @@ def _text(value: Decimal | int | str | None) -> str | None:
         case None:
             return None
         case Decimal():
-            return f"{value:f}"  # never in powers of ten
+            return f"{value:f}"  # without an exponent
         case _:
             return str(value)
 
 
 def is_plausible(known: int, listed: int) -> bool:
-    """Whether a list of `listed` services can be believed where `known` are on record.
+    """Says whether to believe a list of `listed` services from a panel of which we know `known`.
 
-    An empty or much shrunken list is a panel's fault, not news: believing it would reject a shop's whole queue.
+    An empty or much shorter list is a fault of the panel. To believe it would reject a shop's whole queue.
     """
     return listed > 0 and listed * 2 >= known

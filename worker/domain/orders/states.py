@@ -1,4 +1,4 @@
-"""The states of an order, a refill and a cancel, and which may follow which (README, "States")."""
+"""Names the states of orders, refills and cancels, and which may follow which (docs/reference/states.md)."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Closed on the panel; looked at again only during the settlement window."""
+        """The order is closed on the panel. The worker polls it, rarely, until its settlement window is over."""
         return self in FINAL
 
 
@@ -34,14 +34,14 @@ class CancelState(StrEnum):
 
 FINAL = frozenset({OrderState.COMPLETED, OrderState.PARTIAL, OrderState.CANCELED})
 
-#: The states that a panel's word moves an order among.
+#: The states between which a panel's word moves an order.
 ON_PANEL = frozenset({OrderState.SUBMITTED, *FINAL})
 
-#: A call is out, or its answer was never had: what it came to may still be told.
+#: The states in which an outcome may still come: a call is in flight, or ended without an answer.
 AWAITED = frozenset({OrderState.SUBMITTING, OrderState.UNCONFIRMED})
 
-#: Which state may follow which. The panel's word moves an order freely among the states that it has on the panel,
-#: backwards too: panels reopen closed orders, and what they say of their own order is true.
+#: Which states may follow which. The panel's word moves an order freely between the states that it has on the panel,
+#: backwards too: panels reopen closed orders, and what a panel says of its own order is true.
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.PENDING: frozenset({OrderState.SUBMITTING, OrderState.REJECTED, OrderState.CANCELED}),
     OrderState.SUBMITTING: frozenset(

@@ -1,4 +1,4 @@
-"""What a panel says of an order or a refill, and what its words mean (CONTRIBUTING.md, "What panels do")."""
+"""Holds what a panel says of an order, a refill or a balance, and translates its status words (docs/panels.md)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,14 +6,14 @@ from enum import StrEnum
 
 from worker.domain.orders.outcomes import Reason
 from worker.domain.orders.states import OrderState, RefillState
-from worker.domain.words import plain
+from worker.domain.words import normalized
 
 
 @dataclass(frozen=True, slots=True)
-class OrderReading:
-    """What a panel said of one order. What it didn't say, or said in no readable way, is None.
+class OrderReport:
+    """A panel's report on one order. A value that the panel left out, or that can't be read, is None.
 
-    `spawned` are the orders that a drip-feed or subscription made; such a parent carries no charge and no remains.
+    `spawned` are the child orders of a drip-feed or subscription. Their parent has neither charge nor remains.
     """
 
     status: str | None
@@ -26,7 +26,7 @@ class OrderReading:
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """One item of a batch that the panel answered with an error."""
+    """The panel's error about one item of a batch."""
 
     reason: Reason
     text: str
@@ -34,7 +34,7 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class CancelTaken:
-    """A panel's `1` to a cancel: the request was taken, which says nothing yet of what comes of it."""
+    """A panel's `1` to a cancel: it took the request. Whether it cancels the order shows in the order's status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,14 @@ class Balance:
 
 
 class Recognition(StrEnum):
+    """A grade of how well we know the panel's word for a status."""
+
     KNOWN = "known"
-    TROUBLED = "troubled"  #: Error, Fail, Paused: open, and an operator should hear of it
-    UNKNOWN = "unknown"  #: not a word that we know: open, kept as it came, and reported
+    TROUBLED = "troubled"  #: Error, Fail, Paused: the order is open, and an operator should hear of it
+    UNKNOWN = "unknown"  #: the order is open; we keep the word as it came, and report it
 
 
+#: The words of panels, normalized. A new word is one more entry here.
 _OPEN = frozenset({"pending", "inprogress", "processing", "progress", "awaiting", "running", "active", "queued"})
 _TROUBLED = frozenset({"error", "fail", "failed", "paused"})
 _CLOSED = {
@@ -63,11 +66,20 @@ _CLOSED = {
     "refunded": OrderState.CANCELED,
     "refund": OrderState.CANCELED,
 }
+_CLOSED_REFILLS = {
+    "completed": RefillState.COMPLETED,
+    "complete": RefillState.COMPLETED,
+    "rejected": RefillState.REJECTED,
+    "reject": RefillState.REJECTED,
+    "canceled": RefillState.REJECTED,
+    "cancelled": RefillState.REJECTED,
+    "refunded": RefillState.REJECTED,
+}
 
 
 def read_order_status(word: str) -> tuple[OrderState, Recognition]:
-    """The state that a panel's word stands for. Only a word that is known closes an order."""
-    said = plain(word)
+    """Returns the state that a panel's word for an order stands for. Only a known word closes an order."""
+    said = normalized(word)
     if said in _CLOSED:
         return _CLOSED[said], Recognition.KNOWN
     if said in _OPEN:
@@ -78,11 +90,10 @@ def read_order_status(word: str) -> tuple[OrderState, Recognition]:
 
 
 def read_refill_status(word: str) -> tuple[RefillState, Recognition]:
-    said = plain(word)
-    if said in {"completed", "complete"}:
-        return RefillState.COMPLETED, Recognition.KNOWN
-    if said in {"rejected", "reject", "canceled", "cancelled", "refunded"}:
-        return RefillState.REJECTED, Recognition.KNOWN
+    """Returns the state that a panel's word for a refill stands for. Only a known word closes a refill."""
+    said = normalized(word)
+    if said in _CLOSED_REFILLS:
+        return _CLOSED_REFILLS[said], Recognition.KNOWN
     if said in _OPEN:
         return RefillState.SUBMITTED, Recognition.KNOWN
     if said in _TROUBLED:

@@ -3,8 +3,8 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from worker.domain.orders.changes import Claimed
 from worker.domain.orders.outcomes import AddOutcome
+from worker.domain.orders.submission import Claimed
 
 
 class JobObserver(Protocol):

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from worker.domain.orders.changes import Change, Claimed, EventKind
+from worker.domain.orders.changes import Change, EventKind
 from worker.domain.orders.outcomes import AddOutcome
+from worker.domain.orders.submission import Claimed
 from worker.domain.polling import back_off
 from worker.jobs.machinery.observer import JobObserver, Tracer
 from worker.observe.liveness import at_rest, beat

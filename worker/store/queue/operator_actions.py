@@ -12,8 +12,18 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders.add_request import OrderRequest
-from worker.domain.orders.changes import Change, Declined, ResolvedAs, resolved, retried
-from worker.domain.orders.operator_actions import added, cancel_asked, declined_cancel, declined_refill, refill_asked
+from worker.domain.orders.changes import Change
+from worker.domain.orders.operator_actions import (
+    Declined,
+    ResolvedAs,
+    added,
+    cancel_asked,
+    declined_cancel,
+    declined_refill,
+    refill_asked,
+    resolved,
+    retried,
+)
 from worker.domain.orders.states import OrderState
 from worker.store.queue.changes import RECORD_COLUMNS, Changing, changing, record_of
 from worker.store.queue.polls import watch

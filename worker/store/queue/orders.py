@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence import lookalikes
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
-from worker.domain.orders.changes import Change, Claimed, OrderRecord, PendingOrder, settled, too_late, unconfirmed
+from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import AddOutcome, Unknown
 from worker.domain.orders.services import Service
 from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import Claimed, PendingOrder, settled, too_late, unconfirmed
 from worker.store.db.arrays import literal
 from worker.store.db.pipeline import Pipeline, Rows, in_pipelines
 from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing, changing_together, record_of

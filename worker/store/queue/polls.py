@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.orders.changes import Change, News, OrderRecord
+from worker.domain.orders.changes import Change, OrderRecord
+from worker.domain.orders.news import News
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.orders.statuses import OrderReport
 from worker.domain.polling import FADING, Closes, Pace, Progress
 from worker.store.db.arrays import literal
 from worker.store.db.pipeline import Pipeline, in_pipelines, transaction
@@ -142,7 +143,7 @@ class Looked:
     """What the panel said of some orders, by its own ids of them. Of one that is missing it said nothing."""
 
     looks: Sequence[Look]
-    readings: Mapping[str, OrderReading]
+    readings: Mapping[str, OrderReport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class _Next:
     remains: int | None
 
 
-ReadNews = Callable[[int, OrderRecord, OrderReading], News]
+ReadNews = Callable[[int, OrderRecord, OrderReport], News]
 
 
 class Polls:
@@ -187,7 +188,7 @@ class Polls:
         An order without a reading is looked at again at its pace, and otherwise left alone. One that somebody else has
         locked is left alone, too. Returns the news of those that changed.
         """
-        told: dict[tuple[int, datetime], tuple[Look, OrderReading]] = {}
+        told: dict[tuple[int, datetime], tuple[Look, OrderReport]] = {}
         following: list[_Next] = []
         for batch in looked:
             for look in batch.looks:
@@ -234,7 +235,7 @@ class Polls:
             await pipe.execute(_FORGET, _claims(settled))
 
     def _next(
-        self, look: Look, row: Any, reading: OrderReading | None, record: OrderRecord, change: Change | None = None
+        self, look: Look, row: Any, reading: OrderReport | None, record: OrderRecord, change: Change | None = None
     ) -> _Next:
         after = record if change is None else change.after
         seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.domain.orders.changes import canceled_here
-from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RequestChange
+from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RefillOrCancelChange
 from worker.domain.orders.states import CancelState, RefillState
+from worker.domain.orders.submission import canceled_here
 from worker.store.db.arrays import floats, texts
 from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing, record_of
 
@@ -155,7 +155,7 @@ class Requests:
             )
             return [_request(row) for row in rows]
 
-    async def record(self, requests: Sequence[Request], changes: Sequence[RequestChange]) -> set[int]:
+    async def record(self, requests: Sequence[Request], changes: Sequence[RefillOrCancelChange]) -> set[int]:
         """Write what became of claimed requests; returns the ids of those whose claim still held."""
         tokens = {request.request_id: request.token for request in requests}
         if not changes:

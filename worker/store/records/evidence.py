@@ -8,8 +8,10 @@ from psycopg import IntegrityError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.domain.evidence.bounds import KnownOrder
 from worker.domain.evidence.settlement import evidence_noted, reconciled, verdict_detail
-from worker.domain.evidence.verdicts import Absent, KnownOrder, OpenQuestion, Verdict
+from worker.domain.evidence.suspects import OpenQuestion
+from worker.domain.evidence.verdicts import Absent, Verdict
 from worker.domain.orders.changes import Change
 from worker.domain.orders.states import OrderState
 from worker.store.db.pipeline import Rows, pipeline

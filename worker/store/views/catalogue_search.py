@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.words import plain
+from worker.domain.words import normalized
 from worker.store.db.clock import now_of
 from worker.store.views.order_search import Columns
 
@@ -130,7 +130,7 @@ def _conditions(search: ServiceSearch) -> tuple[str, dict[str, Any]]:
         values["panel"] = search.panel
     if search.type is not None:
         conditions.append("regexp_replace(lower(s.type), '[\\s_-]', '', 'g') = :type")
-        values["type"] = plain(search.type)
+        values["type"] = normalized(search.type)
     for number, word in enumerate(search.words):
         conditions.append(
             f"strpos(lower(concat_ws(' ', s.service, s.name, s.category)), lower(CAST(:word{number} AS text))) > 0"

@@ -1,4 +1,4 @@
-"""Each service type: taken with all that it needs, refused without any of it, billed by its rule."""
+"""Tests each service type: accepted with all that it needs, refused without any of it, billed by its rule."""
 
 from dataclasses import replace
 from decimal import Decimal

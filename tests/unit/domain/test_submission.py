@@ -1,4 +1,4 @@
-"""What an `add` came to, over every outcome and every state that an order may be in by then."""
+"""Tests what becomes of an order after its `add`: every outcome, in every state that the order may be in by then."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
-from worker.domain.orders.changes import (
-    Change,
-    EventKind,
-    OrderRecord,
-    PendingOrder,
-    canceled_here,
-    settled,
-    too_late,
-    unconfirmed,
-)
+from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import PendingOrder, canceled_here, settled, too_late, unconfirmed
 
 OUTCOMES = [
     pytest.param(Accepted("23501"), id="accepted"),

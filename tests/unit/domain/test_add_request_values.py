@@ -1,4 +1,4 @@
-"""From a row's params to form fields: what a producer may write, and what the panel is sent for it."""
+"""Tests the way from a row's params to form fields: what a producer may write, and what the panel gets for it."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""How far a refusal reaches (README, "Bad rows and error codes", and promise 5)."""
+"""Tests which requests a refusal is about (docs/reference/states.md)."""
 
 import pytest
 
