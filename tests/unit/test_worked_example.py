@@ -6,19 +6,11 @@ from decimal import Decimal
 import pytest
 
 from tests.tables_of import Page
-from worker.domain.evidence.verdicts import (
-    Absent,
-    Findings,
-    KnownOrder,
-    Linked,
-    OpenQuestion,
-    Undecided,
-    Verdict,
-    decide,
-    suspect_of,
-)
+from worker.domain.evidence.bounds import KnownOrder
+from worker.domain.evidence.suspects import OpenQuestion, suspect_of
+from worker.domain.evidence.verdicts import Absent, Findings, Linked, Undecided, Verdict, decide
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.statuses import OrderReading
+from worker.domain.orders.statuses import OrderReport
 from worker.settings.model import ReconcileSettings
 
 PAGE = Page("docs/lost-answers.md")
@@ -42,11 +34,11 @@ def known(before: float) -> list[KnownOrder]:
     ]
 
 
-def found() -> dict[int, OrderReading]:
+def found() -> dict[int, OrderReport]:
     """Returns the answers of the panel that aren't known orders."""
     told = [(number, re.match(r"(\w+), charge (\S+), remains (\d+)", answer)) for number, answer in PAGE.table("id")]
     return {
-        int(number): OrderReading(said[1], Decimal(said[2]), "USD", None, int(said[3])) for number, said in told if said
+        int(number): OrderReport(said[1], Decimal(said[2]), "USD", None, int(said[3])) for number, said in told if said
     }
 
 
