@@ -1,4 +1,4 @@
-"""`python -m worker`, and the console script: from the first import on, an interrupt ends it without a word."""
+"""Runs the command, for `python -m worker` and the console script. An interrupt ends it silently."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Which jobs there are, and what each is made of. `worker.daemon` gives it life."""
+"""Builds the jobs from the settings, with all that each needs. `worker.daemon` runs them."""
 
 import os
 import socket
@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker import __version__
 from worker.domain.polling import Pace
 from worker.jobs.audit import Audit
-from worker.jobs.balance import Balance
-from worker.jobs.blocking_sessions import Abandoned
+from worker.jobs.balance import ReadBalance
+from worker.jobs.blocking_sessions import EndBlockingSessions
 from worker.jobs.cancels import Cancels
 from worker.jobs.housekeeping import Housekeeping
+from worker.jobs.machinery.breaker import Breaker
+from worker.jobs.machinery.freshness import Freshness
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.lease import Lease
@@ -24,15 +26,15 @@ from worker.jobs.machinery.observer import Tracer
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.runner import Runner, Work
 from worker.jobs.machinery.upstream import Upstream
-from worker.jobs.readiness import Readiness
+from worker.jobs.readiness import AskSchema
 from worker.jobs.reconcile import Reconcile, Rules
 from worker.jobs.refills import Refills
 from worker.jobs.services import Services
-from worker.jobs.snapshot import Snapshot
+from worker.jobs.snapshot import TakeSnapshot
 from worker.jobs.statuses import Statuses
 from worker.jobs.submit import Submit
 from worker.jobs.sweep import Sweep
-from worker.observe.liveness import Health
+from worker.observe.liveness import Liveness, Readiness
 from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
@@ -53,32 +55,33 @@ from worker.store.shared.leases import Workers
 from worker.store.shared.periodic_work import PeriodicJob
 from worker.store.views.overview import overview
 
-#: Seconds. How often a job that one worker does for all is offered; whether it is due stands in the database.
-OFFER_EVERY = 15.0
+#: Seconds between two runs of a job that one worker does for all. The database says whether it is due.
+SHARED_EVERY = 15.0
 
-#: The same for the balance, which a pause may call for at any time.
-OFFER_BALANCE_EVERY = 2.0
+#: Seconds between two runs of the job that reads the balance. A pause may make it due at any time.
+BALANCE_EVERY = 2.0
 
 SWEEP_EVERY = 10.0
-CHECK_EVERY = 5.0
+READINESS_EVERY = 5.0
 SNAPSHOT_EVERY = 15.0
 
-#: Seconds for which a claimed look or request is held, beyond the panel's own timeout.
+#: Seconds for which claims of polls, refills and cancels hold, beyond the panel's timeout.
 LEASE_MARGIN = 20.0
 
-#: Seconds without a sign of life, beyond its own waits, after which a loop stands still: every statement on the way to
-#: the next sign may run into its timeout.
+#: Seconds without a sign of life, beyond its own waits, after which a loop stands still. They are enough for every
+#: statement on the way to the next sign to run into its timeout.
 STANDS_STILL = 300.0
 
 
 @dataclass
 class Works:
-    """Everything that runs while the daemon does. `turns` are the runners' loops, watched."""
+    """Everything that the daemon runs. `turns` are the runners' loops, watched for signs of life."""
 
     lease: Lease
     in_flight: InFlight
     scheduler: AsyncIOScheduler
-    health: Health
+    liveness: Liveness
+    readiness: Readiness
     metrics: Metrics
     supervisor: Supervisor
     runners: list[Runner] = field(default_factory=list)
@@ -86,7 +89,7 @@ class Works:
     upstreams: list[Upstream] = field(default_factory=list)
     recorders: list[Recorder] = field(default_factory=list)
     tracer: Tracer | None = None
-    listening: bool = False  #: whether inserts are announced to us
+    listening: bool = False  #: whether notifications of inserts arrive
 
     def add(
         self,
@@ -98,30 +101,32 @@ class Works:
         timeout: float = 0.0,
         at_end: Work | None = None,
     ) -> None:
-        """Have a job run at once, then every so many seconds, and whenever its runner is woken.
+        """Adds a job that runs at once, then every so many seconds, and whenever its runner is woken.
 
-        `timeout` is that of its calls, in seconds. `at_end`: what the drain has to do when all runs are over.
+        `timeout` is that of its calls, in seconds. `at_end` is work that the drain does after the last run.
         """
         runner = Runner(job, run, self.metrics, panel=panel, at_end=at_end)
         self.runners.append(runner)
         longest = every + timeout + STANDS_STILL
-        self.turns.append(partial(self.health.hearts.watch, f"{job} {panel}".strip(), longest, runner.turn))
+        self.turns.append(partial(self.liveness.hearts.watch, f"{job} {panel}".strip(), longest, runner.turn))
         self.scheduler.add_job(runner.tick, "interval", seconds=every, jitter=min(every * 0.1, 5))
         self.metrics.job_known(job, panel)
         runner.wake()
 
     @property
     def unwritten(self) -> list[Result]:
-        """What calls came to, and isn't written yet."""
+        """The results of calls that aren't written yet."""
         return [result for recorder in self.recorders for result in recorder.unwritten]
 
     def wake(self, job: str) -> None:
+        """Wakes the runners of a job, or all of them if `job` is empty."""
         for runner in self.runners:
             if job in ("", runner.job):
                 runner.wake()
 
 
 def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: Tracer | None = None) -> Works:
+    """Builds all that a worker runs. `vital` is a small pool of connections for leases and budgets."""
     metrics = Metrics(__version__, settings.panels.keys())
     orders = Orders(
         work, first_look=settings.polling.fastest, settle=settings.reconcile.settle, on_change=metrics.change
@@ -130,56 +135,67 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
         InFlight(metrics, tracer),
         AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}),
-        Health(),
+        Liveness(),
+        Readiness(),
         metrics,
         Supervisor(os.environ),
         tracer=tracer,
     )
     _measure(works, {"work": work, "vital": vital})
-    works.add(CHECK_EVERY, "readiness", Readiness(partial(schema_of, vital), head(), works.health.readiness).run)
+    works.add(READINESS_EVERY, "readiness", AskSchema(partial(schema_of, vital), head(), works.readiness).run)
     read = partial(overview, work, settings.panels.keys())
-    works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
-    works.add(SWEEP_EVERY, "abandoned", Abandoned(partial(end_abandoned, vital)).run)
+    works.add(SNAPSHOT_EVERY, "snapshot", TakeSnapshot(read, metrics, works.supervisor.status).run)
+    works.add(SWEEP_EVERY, "blocking_sessions", EndBlockingSessions(partial(end_abandoned, vital)).run)
     works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
-        upstream = _upstream(name, panel, budget, works)
+        breaker = Breaker(name, budget)
+        upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
         _add_own_jobs(works, upstream, orders, work, settings)
-        _add_shared_jobs(works, upstream, budget, work, settings)
+        _add_shared_jobs(works, upstream, breaker, work, settings)
     return works
 
 
 def _measure(works: Works, pools: Mapping[str, AsyncEngine]) -> None:
-    """What is read off this worker whenever somebody asks."""
-    gauge, health = works.metrics.gauge, works.health
-    gauge("ready", "Whether /readyz says so.", lambda: health.readiness.obstacle is None)
-    gauge("loops_standing_still", "Loops without a sign of life.", lambda: len(health.hearts.standing_still()))
-    gauge("event_loop_lag_seconds", "The worst of the last minute.", lambda: health.lag.worst)
-    gauge("lease_held", "Whether orders may be claimed.", lambda: works.lease.current() is not None)
-    gauge("notifications_listening", "Whether inserts are announced to this worker.", lambda: works.listening)
-    gauge("calls_in_flight", "Calls that jobs have begun.", lambda: len(works.in_flight))
-    gauge("results_waiting", "What calls came to, and isn't written yet.", lambda: len(works.unwritten))
+    """Adds the numbers that each scrape reads from this worker."""
+    gauge, liveness = works.metrics.gauge, works.liveness
+    gauge("ready", "Whether /readyz answers 200.", lambda: works.readiness.obstacle is None)
+    gauge("loops_standing_still", "Loops without a sign of life.", lambda: len(liveness.hearts.standing_still()))
+    gauge(
+        "event_loop_lag_seconds",
+        "By how much the event loop was late, at worst in the last minute.",
+        lambda: liveness.lag.worst,
+    )
+    gauge("lease_held", "Whether this worker may claim orders.", lambda: works.lease.current() is not None)
+    gauge("notifications_listening", "Whether notifications of inserts wake this worker.", lambda: works.listening)
+    gauge(
+        "calls_in_flight",
+        "Calls that jobs have started, including those whose results aren't written yet.",
+        lambda: len(works.in_flight),
+    )
+    gauge("results_waiting", "Results of calls that aren't written yet.", lambda: len(works.unwritten))
     for name, engine in pools.items():
         works.metrics.pool(name, partial(connections_in_use, engine), most_connections(engine))
 
 
-def _upstream(name: str, panel: PanelSettings, budget: Budget, works: Works) -> Upstream:
+def _upstream(name: str, panel: PanelSettings, gate: Gate, works: Works) -> Upstream:
     client = PanelClient(
         panel.url,
         panel.key.get_secret_value(),
         timeout=panel.timeout,
         connections=panel.concurrency,
         user_agent=panel.user_agent,
-        on_request=_told_of_requests(name, works),
+        on_request=_request_observer(name, works),
     )
     works.metrics.limit(name, panel.requests_per_second)
-    upstream = Upstream(name, client, Gate(name, budget, panel.concurrency), works.in_flight)
+    upstream = Upstream(name, client, gate, works.in_flight)
     works.upstreams.append(upstream)
     return upstream
 
 
-def _told_of_requests(panel: str, works: Works) -> Observer:
+def _request_observer(panel: str, works: Works) -> Observer:
+    """Returns a function that tells each request to the metrics, and to the tracer if there is one."""
     measure, tracer = partial(works.metrics.request, panel), works.tracer
     if tracer is None:
         return measure
@@ -192,7 +208,7 @@ def _told_of_requests(panel: str, works: Works) -> Observer:
 
 
 def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:
-    """The jobs that every worker does, on rows that it claims."""
+    """Adds the jobs that every worker does, each on rows that it claims."""
     name, schedule, polling = upstream.name, settings.schedule, settings.polling
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
@@ -205,8 +221,9 @@ def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncE
         orders=orders,
         lease=works.lease,
         recorder=recorder,
-        catalogue=PeriodicJob(work, name, "services", schedule.services),
-        fetch_catalogue=partial(works.wake, "services"),
+        freshness=Freshness(
+            PeriodicJob(work, name, "services", schedule.services), fetch=partial(works.wake, "services")
+        ),
         wake=partial(works.wake, "submit"),
     )
     statuses = Statuses(upstream, Polls(work, pace, lease=lease, on_change=on_change))
@@ -218,8 +235,8 @@ def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncE
     works.add(schedule.cancels, "cancels", cancels.run, panel=name, timeout=timeout)
 
 
-def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: AsyncEngine, settings: Settings) -> None:
-    """The jobs that one worker does for all, when they are due."""
+def _add_shared_jobs(works: Works, upstream: Upstream, breaker: Breaker, work: AsyncEngine, settings: Settings) -> None:
+    """Adds the jobs that one worker does for all, when they are due."""
     name, schedule = upstream.name, settings.schedule
     timeout = settings.panels[name].timeout
     services = Services(
@@ -228,16 +245,16 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
         job=PeriodicJob(work, name, "services", schedule.services),
         mirrored=partial(works.wake, "submit"),
     )
-    balance = Balance(
+    balance = ReadBalance(
         upstream,
         balances=Balances(work, name),
-        budget=budget,
+        breaker=breaker,
         job=PeriodicJob(work, name, "balance", schedule.balance),
         lowest=settings.panels[name].low_balance,
     )
     if settings.reconcile.mode is not ReconcileMode.OFF:
         reconcile = _reconcile(works, upstream, work, settings)
-        works.add(min(schedule.reconcile, OFFER_EVERY), "reconcile", reconcile.run, panel=name, timeout=timeout)
+        works.add(min(schedule.reconcile, SHARED_EVERY), "reconcile", reconcile.run, panel=name, timeout=timeout)
     works.metrics.threshold(settings.audit.threshold)
     audit = Audit(
         name,
@@ -247,15 +264,15 @@ def _add_shared_jobs(works: Works, upstream: Upstream, budget: Budget, work: Asy
         lag=settings.polling.slowest,
         unexplained=partial(works.metrics.unexplained, name),
     )
-    works.add(min(schedule.audit, OFFER_EVERY), "audit", audit.run, panel=name)
-    works.add(min(schedule.services, OFFER_EVERY), "services", services.run, panel=name, timeout=timeout)
-    works.add(min(schedule.balance, OFFER_BALANCE_EVERY), "balance", balance.run, panel=name, timeout=timeout)
+    works.add(min(schedule.audit, SHARED_EVERY), "audit", audit.run, panel=name)
+    works.add(min(schedule.services, SHARED_EVERY), "services", services.run, panel=name, timeout=timeout)
+    works.add(min(schedule.balance, BALANCE_EVERY), "balance", balance.run, panel=name, timeout=timeout)
 
 
 def _add_housekeeping(works: Works, work: AsyncEngine, settings: Settings) -> None:
     every = settings.schedule.housekeeping
     housekeeping = Housekeeping(Archive(work, settings.retention.days), PeriodicJob(work, "", "housekeeping", every))
-    works.add(min(every, OFFER_EVERY), "housekeeping", housekeeping.run)
+    works.add(min(every, SHARED_EVERY), "housekeeping", housekeeping.run)
 
 
 def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:

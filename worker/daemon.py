@@ -1,4 +1,4 @@
-"""Start, schedule, drain: the life of the daemon. What it is made of is put together in `worker.assembly`."""
+"""Starts the daemon, runs its jobs, and drains them when it stops. `worker.assembly` builds the jobs."""
 
 import asyncio
 import gc
@@ -26,31 +26,30 @@ from worker.store.db.listen import PooledError, notifications
 
 _log = structlog.get_logger()
 
-#: Connections for the work, and a few apart for leases and budgets, so that a busy worker isn't taken for a dead one.
+#: Connections of the two pools. Leases and budgets have a small one of their own: a busy worker must not pass for dead.
 WORK_POOL = 8
 VITAL_POOL = 3
 
-#: So many new objects make the garbage collector look through the young ones. At its usual 700 it takes a tenth of a
-#: busy worker's time, and finds next to nothing: what an order leaves behind has no cycles.
+#: New objects after which the garbage collector examines the young ones. With Python's default of 700 it takes a tenth
+#: of a busy worker's time and finds next to nothing, since orders leave no cycles behind.
 COLLECT_AFTER = 20_000
 
-#: Seconds for which what is cancelled may take to end, before it is cancelled once more.
+#: Seconds that a cancelled task gets to end before it is cancelled again.
 ENDING = 0.5
 
-#: Which jobs a row that a producer inserts is for.
+#: The job that a producer's insert wakes, by table.
 WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
 
-#: Seconds after which a job that was woken looks once more: of many inserts at a time only the first is announced
+#: Seconds after which a woken job is woken again. Of many inserts at a time, the database announces only the first
 #: (`order_sync_wake_up_for_orders`), and the others may be committed a little later.
-LOOK_AGAIN = 0.02
+WAKE_AGAIN = 0.02
 
 
 async def run(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT, then drain. A second signal ends the process at once.
+    """Works until SIGTERM or SIGINT, then drains. A second signal ends the process at once.
 
-    A database that goes away, at any time, is waited for; when draining, for as long as that may take. Returns how many
-    results could not be written. Raises SettingsError if nobody can listen where LISTEN says, or for variables of
-    OpenTelemetry's that it can't use.
+    Waits for a database that is away, while it drains no longer than the drain time. Returns the number of results that
+    it could not write. Raises SettingsError if it can't listen at LISTEN, or if OpenTelemetry can't use its variables.
     """
     url = settings.database_url.get_secret_value()
     work, vital = make_engine(url, pool_size=WORK_POOL), make_engine(url, pool_size=VITAL_POOL)
@@ -67,12 +66,12 @@ async def run(settings: Settings) -> int:
 
 @asynccontextmanager
 async def _traced(how: Tracing) -> AsyncIterator[Tracer | None]:
-    """What follows calls, until all that it has seen is told. None: nothing does."""
+    """Yields a tracer, or None if tracing is off. At the end the tracer sends its remaining spans."""
     if how is Tracing.OFF:
         yield None
         return
     try:
-        from worker.observe.tracing import Spans  # noqa: PLC0415 - its packages are an extra, and take a while
+        from worker.observe.tracing import Spans  # noqa: PLC0415 - its packages are an extra, and slow to import
 
         spans = Spans(__version__)
     except (ValueError, RuntimeError) as error:
@@ -85,12 +84,18 @@ async def _traced(how: Tracing) -> AsyncIterator[Tracer | None]:
 
 @asynccontextmanager
 async def _served(address: Address | None, works: Works) -> AsyncIterator[None]:
-    """Tell of health and metrics, from before the first to after the last that there is to tell."""
+    """Serves `/healthz`, `/readyz` and `/metrics` meanwhile, if there is an address."""
     if address is None:
         yield
         return
     try:
-        async with serve(address.host, address.port, works.health, works.metrics) as addresses:
+        async with serve(
+            address.host,
+            address.port,
+            liveness=works.liveness,
+            readiness=works.readiness,
+            metrics=works.metrics,
+        ) as addresses:
             _log.info("health_served", addresses=addresses)
             yield
     except CannotListenError as error:
@@ -101,17 +106,17 @@ async def _served(address: Address | None, works: Works) -> AsyncIterator[None]:
 
 async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
     stop = _stop_signal()
-    watch = works.health.hearts.watch
+    watch = works.liveness.hearts.watch
     await _renew_once(works.lease)
-    # What is there by now stays: the collector need not go through it again with every order.
+    # The objects so far stay for good: the collector needn't examine them again with every order.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     _log.info("worker_started", version=__version__, pid=os.getpid(), panels=sorted(settings.panels))
     works.scheduler.start()
-    supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.health.hearts.standing_still)
+    supervised = Supervised(works.supervisor, works=works.lease.current, stuck=works.liveness.hearts.standing_still)
     vital_tasks = [
-        asyncio.create_task(watch("event loop", STANDS_STILL, works.health.lag.measure)),
+        asyncio.create_task(watch("event loop", STANDS_STILL, works.liveness.lag.measure)),
         asyncio.create_task(watch("lease", STANDS_STILL, partial(_renew, works.lease))),
         asyncio.create_task(_listen(works, vital)),
         asyncio.create_task(supervised.run()),
@@ -131,14 +136,17 @@ async def _work(works: Works, vital: AsyncEngine, settings: Settings) -> int:
         await _end(works, [*turning, *vital_tasks])
         for upstream in works.upstreams:
             await upstream.client.aclose()
-    unwritten = _tell_unwritten(works)
+    unwritten = _log_unwritten(works)
     _log.info("worker_stopped")
     return unwritten
 
 
 async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float) -> asyncio.Task[None]:
-    """Begin nothing new, finish what is in flight, and write it: within so many seconds. Returns what may go on."""
-    works.health.readiness.drain()
+    """Begins nothing new, and finishes and writes what is in flight, within so many seconds.
+
+    Returns the task that does so; it may go on after that.
+    """
+    works.readiness.drain()
     works.scheduler.pause()
     for upstream in works.upstreams:
         upstream.gate.close()
@@ -148,7 +156,7 @@ async def _drain(works: Works, turning: list[asyncio.Task[None]], seconds: float
     await asyncio.wait([finishing], timeout=seconds)
     if not finishing.done():
         _log.warning("drain_ran_out", in_flight=len(works.in_flight), unwritten=len(works.unwritten))
-    elif (error := finishing.exception()) is not None:  # what stays open is taken over
+    elif (error := finishing.exception()) is not None:  # other workers take over what stays open
         _log.error("drain_failed", exc_info=error)
     return finishing
 
@@ -160,11 +168,11 @@ async def _finish(works: Works, turning: list[asyncio.Task[None]]) -> None:
 
 
 async def _end(works: Works, tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel these, and what is in flight: as often as each waits for something once more as it ends.
+    """Cancels these tasks and the calls in flight, again and again until all have ended.
 
-    A database that stands still ends no statement, and what a statement's end needs may be the next one. SQLAlchemy
-    gives a connection back in a task of its own, which no other task's cancellation reaches: so what goes on after a
-    while has everything cancelled.
+    While it ends, a cancelled task may wait for the next statement, which a database that stands still never answers.
+    SQLAlchemy returns connections in tasks of its own, which the first cancellation doesn't reach. So if tasks go on
+    after a while, every task of the process is cancelled.
     """
     patient = True
     while going_on := [task for task in (*tasks, *works.in_flight.tasks) if not task.done()]:
@@ -174,10 +182,10 @@ async def _end(works: Works, tasks: list[asyncio.Task[None]]) -> None:
         patient = False
 
 
-def _tell_unwritten(works: Works) -> int:
-    """Tell each result that couldn't be written, in full: nobody else may know of that order. Returns their number.
+def _log_unwritten(works: Works) -> int:
+    """Logs each result that couldn't be written, in full, since it may exist nowhere else. Returns their number.
 
-    Once nothing goes on, so that none comes after.
+    To be called once all tasks have ended, so that no result comes later.
     """
     for result in works.unwritten:
         _log.error(
@@ -191,6 +199,7 @@ def _tell_unwritten(works: Works) -> int:
 
 
 def _stop_signal() -> asyncio.Event:
+    """Returns an event that the first SIGTERM or SIGINT sets. The second signal ends the process."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -214,11 +223,12 @@ async def _renew(lease: Lease) -> None:
 async def _renew_once(lease: Lease) -> None:
     try:
         await lease.renew()
-    except Exception:  # noqa: BLE001 - it is tried again, and the lease itself says when it is too late
+    except Exception:  # noqa: BLE001 - the next renewal may succeed, and the lease itself knows when it is too late
         _log.exception("lease_not_renewed")
 
 
 async def _listen(works: Works, vital: AsyncEngine) -> None:
+    """Wakes jobs when producers insert rows; tries again if it loses the connection."""
     failures = 0
     while True:
         try:
@@ -227,11 +237,11 @@ async def _listen(works: Works, vital: AsyncEngine) -> None:
                 works.listening = True
                 job = WOKEN_BY.get(table, "")
                 works.wake(job)
-                asyncio.get_running_loop().call_later(LOOK_AGAIN, works.wake, job)
+                asyncio.get_running_loop().call_later(WAKE_AGAIN, works.wake, job)
         except PooledError:
             _log.warning("listening_impossible")
             return
-        except Exception as error:  # noqa: BLE001 - the ticks do without it meanwhile
+        except Exception as error:  # noqa: BLE001 - meanwhile the schedule wakes the jobs
             failures += 1
             _log.warning("listening_ended", error=str(error))
         works.listening = False

@@ -209,10 +209,10 @@ async def test_where_sessions_may_not_be_ended_all_else_is_done(laid_out: LaidOu
             await killed.kill()
         tables.rows("UPDATE workers SET lease_until = now()")
         async with worker(settings, tmp_path / "log") as daemon:
-            assert (await daemon.said("job_failed"))["job"] == "abandoned"
+            assert (await daemon.said("job_failed"))["job"] == "blocking_sessions"
             await tables.until("SELECT state = 'unconfirmed' FROM orders")
             assert await daemon.stop() == 0
-            assert {line["job"] for line in daemon.events("job_failed")} == {"abandoned"}
+            assert {line["job"] for line in daemon.events("job_failed")} == {"blocking_sessions"}
 
 
 def test_again_does_no_harm(laid_out: LaidOut) -> None:

@@ -1,4 +1,4 @@
-"""One module for each scheduled job.
+"""The scheduled jobs, one module each.
 
-A job reads like the way of an order: the store claims, the domain decides, the panel is called, the store records.
+A job reads like the way of an order: the store claims, the domain decides, the panel answers, the store records.
 """

@@ -1,4 +1,4 @@
-"""The nightly audit: whether money went that nothing explains, by one worker for all."""
+"""Audits a panel's balance, one worker for all: finds money that is gone and that nothing explains."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,27 +14,29 @@ from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 
-#: An audit begins so long before the end of the last one: what was in the air then is seen from both sides.
+#: An audit begins so long before the end of the last one, so that it sees orders that were open then from both sides.
 OVERLAP = timedelta(days=1)
 
-#: It goes back so far at the most, should the last one be longer ago.
+#: An audit goes back no further than this, even if the last one is longer ago.
 FARTHEST_BACK = timedelta(days=7)
 
-#: It ends at the reading at which the least was in the air, within so long of the last.
+#: An audit ends at the reading at which the fewest orders were open, of the last ones within this time.
 CLOSING_WITHIN = timedelta(hours=1)
 
-#: Takes a currency, and what nothing explains of it: below 0 where money is missing.
+#: Takes a currency, and the amount that nothing explains: below 0 if money is missing.
 Unexplained = Callable[[str | None, Decimal], None]
 
 
 class Audit:
+    """Compares the balance with what orders cost and gave back, when the audit is due."""
+
     def __init__(
         self, panel: str, *, audits: Audits, job: PeriodicJob, threshold: Decimal, lag: float, unexplained: Unexplained
     ) -> None:
-        """`threshold`: what may be missing without a word, in the account's currency.
+        """`threshold`: smallest missing amount that raises a warning, in the account's currency.
 
-        `lag`: the last so many seconds are left for the next audit, since what happened in them may not have been seen
-        yet. `unexplained` is told of the last audit, whichever worker made it.
+        `lag`: the audit leaves the last so many seconds to the next one, since the worker may not have seen yet what
+        happened in them. `unexplained` gets the result of the last audit, whichever worker made it.
         """
         self._panel = panel
         self._audits = audits
@@ -55,18 +57,18 @@ class Audit:
         report = await self._report(last)
         if report is not None:
             await self._audits.record(report)
-            self._tell(report, last)
+            self._log_report(report, last)
         await self._job.succeeded()
 
     async def _report(self, last: datetime | None) -> Report | None:
         until = await self._audits.now() - self._lag
         since = until - FARTHEST_BACK
         material = await self._audits.material(since if last is None else max(last - OVERLAP, since), until)
-        # In a thread: a day of a busy account is some moments of computing, and calls are under way meanwhile.
+        # In a thread: the day of a busy account takes seconds to compute, and calls are in flight meanwhile.
         return await asyncio.to_thread(audit, material.readings, material.histories, closing_within=CLOSING_WITHIN)
 
-    def _tell(self, report: Report, last: datetime | None) -> None:
-        """What the last audit has told of already isn't told again."""
+    def _log_report(self, report: Report, last: datetime | None) -> None:
+        """Logs the audit, and warns of missing money that the audit before (which ended at `last`) didn't report."""
         about = {
             "panel": self._panel,
             "currency": report.currency,

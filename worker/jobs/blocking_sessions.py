@@ -1,4 +1,4 @@
-"""What frozen and lost workers hold is taken from them: a job of its own, as all others may be waiting for that."""
+"""Ends the database sessions of frozen or lost workers. It is a job of its own, since all others may wait for it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,9 +7,11 @@ import structlog
 _log = structlog.get_logger()
 
 
-class Abandoned:
+class EndBlockingSessions:
+    """Ends the sessions that hold locks for too long, and logs how many."""
+
     def __init__(self, end: Callable[[], Awaitable[int]]) -> None:
-        """`end` tells how many sessions it ended."""
+        """`end` ends the sessions and returns their number."""
         self._end = end
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Cancels: of what wasn't sent yet, carried out here; of what the panel has, asked for there."""
+"""Carries out cancels: of orders that weren't sent, here; of orders that the panel has, by asking the panel."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RefillOrCan
 from worker.domain.orders.states import CancelState
 from worker.domain.polling import Pace
 from worker.jobs.machinery.batches import BATCH, ask, enter_with
-from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.queue.refills_and_cancels import Request, Requests
 
@@ -16,6 +16,8 @@ _log = structlog.get_logger()
 
 
 class Cancels:
+    """Asks the panel for all cancels that are due. The calls go on after a run has ended."""
+
     def __init__(self, upstream: Upstream, cancels: Requests, pace: Pace) -> None:
         self._upstream = upstream
         self._cancels = cancels
@@ -32,14 +34,14 @@ class Cancels:
             entered = await enter_with(self._upstream.gate, claim)
             if entered is None:
                 return
-            leave, batch = entered
+            permit, batch = entered
             self._upstream.in_flight.launch(
-                self._cancel(leave, batch), panel=self._upstream.name, job="cancels", items=len(batch)
+                self._cancel(permit, batch), panel=self._upstream.name, job="cancels", items=len(batch)
             )
 
-    async def _cancel(self, leave: Pass, batch: list[Request]) -> None:
+    async def _cancel(self, permit: Permit, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.cancels)
+        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.cancels)
         changes = [
             cancel_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch
@@ -47,9 +49,9 @@ class Cancels:
         recorded = await self._cancels.record(batch, changes)
         for request, change in zip(batch, changes, strict=True):
             if request.request_id in recorded:
-                self._tell(request, change)
+                self._log_change(request, change)
 
-    def _tell(self, request: Request, change: RefillOrCancelChange) -> None:
+    def _log_change(self, request: Request, change: RefillOrCancelChange) -> None:
         about = {
             "cancel_id": request.request_id,
             "order_id": request.order_id,

@@ -1,4 +1,4 @@
-"""What is closed and settled for long is put away: a little at a time, by one worker for all."""
+"""Moves the history of orders that are settled for long to the archive: a little at a time, one worker for all."""
 
 import structlog
 
@@ -8,18 +8,20 @@ from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 
-#: Most steps of one run: some seconds, well within the drain time. What is left is gone on with soon.
+#: Most steps of one run, which take some seconds: far less than the drain time. A later run does the rest.
 MOST_STEPS = 100
 
-#: Seconds until a walk that isn't over is gone on with.
+#: Seconds until the next run if this one left something.
 GO_ON = 15.0
 
 
 class Housekeeping:
+    """Walks through the events of settled orders, and goes on in the next run where the last one stopped."""
+
     def __init__(self, archive: Archive, job: PeriodicJob) -> None:
         self._archive = archive
         self._job = job
-        self._after = 0  #: the event at which the last run stopped; a worker that knows of none begins anew
+        self._after = 0  #: id of the event at which the last run stopped; a new worker begins at the first
 
     async def run(self) -> None:
         if not await self._job.claim():
@@ -35,10 +37,10 @@ class Housekeeping:
         else:
             await self._job.hasten(GO_ON)
         await self._job.succeeded()
-        _tell(tidied)
+        _log_tidied(tidied)
 
 
-def _tell(tidied: Tidied) -> None:
+def _log_tidied(tidied: Tidied) -> None:
     if tidied:
         _log.info(
             "history_archived",

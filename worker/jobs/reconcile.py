@@ -1,4 +1,4 @@
-"""Unconfirmed orders, settled by evidence: the ids around each are asked about, and all are weighed together."""
+"""Settles unconfirmed orders by evidence: asks the panel about the ids around each, and weighs all of them together."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +20,17 @@ from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 
-
-#: How many orders are examined in one run, those that wait longest first.
+#: Most orders that are examined together, those that wait longest first.
 MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`settle`: seconds before an order is examined; as long may a panel take for a request that it left unanswered,
-    and for an order to come to light. `max_ids`: the most that are asked about for one gap. `suggest_only`: verdicts
-    are told, and not acted upon.
+    """The bounds of an examination.
+
+    `settle`: seconds before an order is examined. A panel may take as long for a request that it left unanswered, and
+    until an order shows up. `max_ids`: most ids that are asked about for one gap. `suggest_only`: verdicts are recorded
+    and not acted upon.
     """
 
     settle: float
@@ -37,7 +38,7 @@ class Rules:
     suggest_only: bool = False
 
 
-#: What an open question is about: a call, and whether it had ended.
+#: Identifies an open question: the token of its call, and when the call ended.
 _Key = tuple[int, float | None]
 
 
@@ -47,24 +48,27 @@ def _key(question: OpenQuestion) -> _Key:
 
 @dataclass(slots=True)
 class _Inquiry:
-    """What one examination asks of the panel. `cut_short`: not all of it could be asked."""
+    """The calls of one examination. `cut_short`: the gate closed, or the panel was paused, before all were made."""
 
     upstream: Upstream
     cut_short: bool = False
 
     async def statuses(self, numbers: list[str]) -> dict[str, OrderReport | ItemError]:
+        """Returns the panel's answer for each id, as far as it answered."""
         answers: dict[str, OrderReport | ItemError] = {}
         for start in range(0, len(numbers), BATCH):
-            passes = await self.upstream.gate.enter()
-            if not isinstance(passes, list):
+            permits = await self.upstream.gate.enter()
+            if not isinstance(permits, list):
                 self.cut_short = True
                 break
             batch = numbers[start : start + BATCH]
-            answers |= await ask(self.upstream.gate, passes[0], batch, self.upstream.client.statuses)
+            answers |= await ask(self.upstream.gate, permits[0], batch, self.upstream.client.statuses)
         return answers
 
 
 class Reconcile:
+    """Examines the unconfirmed orders of one panel that are due, one worker for all."""
+
     def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicJob, rules: Rules) -> None:
         self._upstream = upstream
         self._evidence = evidence
@@ -79,7 +83,7 @@ class Reconcile:
             seen |= examined
 
     async def _examine(self, seen: Collection[int]) -> set[int]:
-        """Look into those that are due and weren't seen; returns which these were."""
+        """Examines the orders that are due and not in `seen`, and others with them. Returns the ids of all."""
         questions = await self._evidence.questions()
         settle = self._rules.settle
         due = [one.order_id for one in questions if one.due and one.is_settled(settle, one.now)]
@@ -91,20 +95,20 @@ class Reconcile:
         asked = weighed_together(suspects.values(), due)
         inquiry = _Inquiry(self._upstream)
         findings = await self._ask(inquiry, asked)
-        # What was under way while we asked may have ended, and be the owner of what we found.
+        # A call that was in flight while we asked may have ended, and may have placed an order that we found.
         examined = {suspect.order_id for suspect in asked}
         questions = await self._evidence.questions()
         suspects = await self._suspects(questions, asked_at, suspects)
         if findings.found:
             since = min(suspect.since for suspect in asked)
-            findings = await self._without_spawned(inquiry, findings, [*suspects.values()], since=since)
+            findings = await self._without_children(inquiry, findings, [*suspects.values()], since=since)
             findings = await self._without_known(findings)
         questions = [question for question in questions if question.order_id in examined]
         verdicts = await self._verdicts([*suspects.values()], findings, questions)
         for question in questions:
             if question.order_id in verdicts:
                 verdict = self._widened(verdicts[question.order_id], suspects[_key(question)])
-                # Where not all was asked, only proof counts: doubts stay as the last whole examination left them.
+                # Cut short, an examination counts for proof alone. Doubts stay as the last whole one left them.
                 if not (inquiry.cut_short and isinstance(verdict, Undecided)):
                     await self._settle(question, verdict)
         return examined | set(due)
@@ -112,7 +116,10 @@ class Reconcile:
     async def _suspects(
         self, questions: Iterable[OpenQuestion], asked_at: float, known: Mapping[_Key, Suspect] = MappingProxyType({})
     ) -> dict[_Key, Suspect]:
-        """By question. Those that are `known` stay: what was sent since could only narrow their gaps."""
+        """Returns the suspect of each question.
+
+        Those that are `known` stay as they are: orders that were sent since could only narrow their gaps.
+        """
         settle = self._rules.settle
         new = [question for question in questions if _key(question) not in known]
         neighbours = await self._evidence.neighbours([(one.began_at, one.last_at(settle)) for one in new])
@@ -126,7 +133,10 @@ class Reconcile:
         return {number for suspect in suspects for number in suspect.numbers(self._rules.max_ids)}
 
     async def _ask(self, inquiry: _Inquiry, suspects: Sequence[Suspect]) -> Findings:
-        """Ask about the ids at which these orders could lie, and, to see whether it knows us, about their bounds."""
+        """Asks the panel about the ids at which these orders can lie.
+
+        It asks about their bounds too, which are orders of ours: a panel that doesn't know them proves nothing.
+        """
         numbers = self._numbers(suspects)
         landmarks = frozenset[int]().union(*(suspect.bounds for suspect in suspects))
         known = frozenset(map(int, await self._evidence.known(_texts(numbers))))
@@ -140,12 +150,13 @@ class Reconcile:
             unanswered=landmarks - set(map(int, answers)),
         )
 
-    async def _without_spawned(
+    async def _without_children(
         self, inquiry: _Inquiry, findings: Findings, suspects: Sequence[Suspect], since: float
     ) -> Findings:
-        """Without the orders that drip-feeds and subscriptions made: ours, and no row's.
+        """Returns the findings without child orders, which drip-feeds and subscriptions placed.
 
-        Parents are read after what was found, so that they know of it; those among the suspects, wherever they may lie.
+        Reads the parents after the findings, so that they know of all children found. Parents among the suspects are
+        read at each id at which they can lie.
         """
         parents = await self._evidence.parents(since)
         listed = await inquiry.statuses(parents)
@@ -157,12 +168,13 @@ class Reconcile:
         return replace(_with_known(findings, spawned), unread_above=unread_above(suspects, said, unread))
 
     async def _without_known(self, findings: Findings) -> Findings:
+        """Returns the findings without orders that rows have got meanwhile."""
         return _with_known(findings, await self._evidence.known(_texts(findings.found)))
 
     async def _verdicts(
         self, suspects: Sequence[Suspect], findings: Findings, questions: Sequence[OpenQuestion]
     ) -> dict[int, Verdict]:
-        """By order. Where the ids say that nothing was bought, the money is asked too."""
+        """Returns the verdict on each order. Where the ids say that nothing was bought, the balance has to agree."""
         verdicts = decide(suspects, findings)
         unexplained = {}
         for question in questions:
@@ -172,7 +184,7 @@ class Reconcile:
         return decide(suspects, replace(findings, unexplained=unexplained)) if unexplained else verdicts
 
     def _widened(self, verdict: Verdict, suspect: Suspect) -> Verdict:
-        """The doubt by its true name, where the gap is wider than may be asked about."""
+        """Names the doubt GAP_TOO_WIDE if the gap has more ids than may be asked about."""
         if verdict != Undecided(Doubt.NOT_ALL_ANSWERED):
             return verdict
         return (
@@ -184,9 +196,9 @@ class Reconcile:
     async def _settle(self, question: OpenQuestion, verdict: Verdict) -> None:
         change = await self._evidence.settle(question, verdict, suggest_only=self._rules.suggest_only)
         if change is not None:
-            self._tell(change, verdict)
+            self._log_verdict(change, verdict)
 
-    def _tell(self, change: Change, verdict: Verdict) -> None:
+    def _log_verdict(self, change: Change, verdict: Verdict) -> None:
         about = {
             "order_id": change.order_id,
             "panel": self._upstream.name,
@@ -200,7 +212,7 @@ class Reconcile:
 
 
 def _sorted_out(answers: Mapping[str, OrderReport | ItemError]) -> Findings:
-    """Only "not an order of yours", in so many words, is a denial: any other error is no proof of it."""
+    """Sorts answers into orders and denials. Only the error "not found" denies an order: no other error proves it."""
     return Findings(
         {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReport)},
         frozenset(

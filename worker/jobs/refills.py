@@ -1,4 +1,4 @@
-"""Refills: asked for, and followed to their end."""
+"""Asks panels for refills, and follows each refill to its end."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from worker.domain.orders.states import RefillState
 from worker.domain.orders.statuses import ItemError, Recognition
 from worker.domain.polling import Pace
 from worker.jobs.machinery.batches import BATCH, ask, enter_with
-from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.queue.refills_and_cancels import Request, Requests
 
@@ -18,6 +18,8 @@ _log = structlog.get_logger()
 
 
 class Refills:
+    """Sends new refills, and polls those that the panel has. The calls go on after a run has ended."""
+
     def __init__(self, upstream: Upstream, refills: Requests, pace: Pace) -> None:
         self._upstream = upstream
         self._refills = refills
@@ -38,24 +40,24 @@ class Refills:
             if entered is None:
                 return
             work = self._create if state is RefillState.PENDING else self._follow
-            leave, batch = entered
+            permit, batch = entered
             self._upstream.in_flight.launch(
-                work(leave, batch), panel=self._upstream.name, job="refills", items=len(batch)
+                work(permit, batch), panel=self._upstream.name, job="refills", items=len(batch)
             )
 
-    async def _create(self, leave: Pass, batch: list[Request]) -> None:
+    async def _create(self, permit: Permit, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refills)
+        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.refills)
         changes = [
             refill_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch
         ]
         await self._record(batch, changes)
 
-    async def _follow(self, leave: Pass, batch: list[Request]) -> None:
-        # Several requests may have become one refill on the panel.
+    async def _follow(self, permit: Permit, batch: list[Request]) -> None:
+        # The panel may have made one refill of several requests.
         ids = list(dict.fromkeys(request.panel_refill_id or "" for request in batch))
-        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.refill_statuses)
+        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.refill_statuses)
         await self._record(batch, [self._news(request, answers) for request in batch])
 
     def _news(self, request: Request, answers: Mapping[str, str | ItemError]) -> RefillOrCancelChange:
@@ -67,9 +69,9 @@ class Refills:
         recorded = await self._refills.record(batch, changes)
         for change in changes:
             if change.request_id in recorded:
-                self._tell(requests[change.request_id], change)
+                self._log_change(requests[change.request_id], change)
 
-    def _tell(self, request: Request, change: RefillOrCancelChange) -> None:
+    def _log_change(self, request: Request, change: RefillOrCancelChange) -> None:
         about = {
             "refill_id": request.request_id,
             "order_id": request.order_id,

@@ -1,4 +1,4 @@
-"""The mirror of a panel's catalogue: made anew on a schedule, by one worker for all."""
+"""Mirrors a panel's catalogue on a schedule, one worker for all."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,8 @@ _log = structlog.get_logger()
 
 
 class Services:
+    """Reads the panel's list of services when it is due, and records every change."""
+
     def __init__(
         self,
         upstream: Upstream,
@@ -23,7 +25,7 @@ class Services:
         job: PeriodicJob,
         mirrored: Callable[[], None],
     ) -> None:
-        """`mirrored` is called after each success: orders may be waiting for it."""
+        """`mirrored` is called after each success, since orders may wait for it."""
         self._upstream = upstream
         self._catalogue = catalogue
         self._job = job
@@ -46,10 +48,10 @@ class Services:
             await self._job.hasten(RETRY)
             return
         await self._job.succeeded()
-        self._tell(len(listed), changes)
+        self._log_changes(len(listed), changes)
         self._mirrored()
 
-    def _tell(self, listed: int, changes: list[ServiceChange]) -> None:
+    def _log_changes(self, listed: int, changes: list[ServiceChange]) -> None:
         for change in changes:
             _log.info(
                 "service_changed",

@@ -1,4 +1,4 @@
-"""The panel's word on the orders that it has: asked in batches, at each order's own pace."""
+"""Polls the status of orders that the panel has: in batches, each order at its own pace."""
 
 from functools import partial
 
@@ -7,8 +7,8 @@ import structlog
 from worker.domain.orders.news import News, read_news
 from worker.domain.orders.statuses import ItemError, OrderReport, Recognition
 from worker.jobs.machinery.batches import BATCH, ask
-from worker.jobs.machinery.gate import Pass
-from worker.jobs.machinery.group_commit import Bunches
+from worker.jobs.machinery.gate import Permit
+from worker.jobs.machinery.group_commit import GroupWriter
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
 from worker.store.queue.polls import Look, Looked, Polls
@@ -16,54 +16,57 @@ from worker.store.queue.polls import Look, Looked, Polls
 _log = structlog.get_logger()
 
 
-#: Batches that are claimed together, as far as there are passes for so many calls, and written together.
+#: Most batches of one claim, and of one group commit.
 TOGETHER = 16
 
-#: Batches that may wait to be written while more are claimed. With none to wait, looks would take a sixth longer; with
-#: no end to it, memory would fill with what a slow database hasn't taken yet.
+#: Most batches that may wait to be written while the job claims more. Without any waiting, polls would take a sixth
+#: longer; without a limit, answers that a slow database hasn't taken yet would fill the memory.
 AHEAD = 4 * TOGETHER
 
 
 class Statuses:
+    """Polls all orders that are due. The calls go on after a run has ended."""
+
     def __init__(self, upstream: Upstream, polls: Polls) -> None:
         self._upstream = upstream
         self._polls = polls
-        self._bunches = Bunches(partial(polls.record, read_news=read_news), TOGETHER)
+        self._writer = GroupWriter(partial(polls.record, read_news=read_news), TOGETHER)
 
     async def run(self) -> None:
         due = await self._polls.any_due(self._upstream.name)
         while due:
             with at_rest():
-                await self._bunches.caught_up(AHEAD)
-            passes = await self._upstream.gate.enter(TOGETHER)
-            if not isinstance(passes, list):
+                await self._writer.caught_up(AHEAD)
+            permits = await self._upstream.gate.enter(TOGETHER)
+            if not isinstance(permits, list):
                 return
-            found = await self._claim_and_look(passes)
-            # Where a claim was filled, there is more: that needn't be asked again.
-            due = found == BATCH * len(passes) or (found > 0 and await self._polls.any_due(self._upstream.name))
+            found = await self._claim_and_poll(permits)
+            # A full claim means that more polls are due: no need to ask again.
+            due = found == BATCH * len(permits) or (found > 0 and await self._polls.any_due(self._upstream.name))
 
-    async def _claim_and_look(self, passes: list[Pass]) -> int:
-        """How many looks there were to claim."""
+    async def _claim_and_poll(self, permits: list[Permit]) -> int:
+        """Claims polls that are due and starts a call for each batch. Returns how many polls it claimed."""
         used = 0
         try:
-            looks = await self._polls.claim(self._upstream.name, BATCH * len(passes))
-            for start in range(0, len(looks), BATCH):
-                look = self._look(passes[used], looks[start : start + BATCH])
-                items = min(BATCH, len(looks) - start)
-                self._upstream.in_flight.launch(look, panel=self._upstream.name, job="statuses", items=items)
+            polls = await self._polls.claim(self._upstream.name, BATCH * len(permits))
+            for start in range(0, len(polls), BATCH):
+                batch = polls[start : start + BATCH]
+                self._upstream.in_flight.launch(
+                    self._poll(permits[used], batch), panel=self._upstream.name, job="statuses", items=len(batch)
+                )
                 used += 1
         finally:
-            await self._upstream.gate.give_back(passes[used:])
-        return len(looks)
+            await self._upstream.gate.give_back(permits[used:])
+        return len(polls)
 
-    async def _look(self, leave: Pass, looks: list[Look]) -> None:
-        ids = [look.panel_order_id for look in looks]
-        answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.statuses)
+    async def _poll(self, permit: Permit, batch: list[Look]) -> None:
+        ids = [poll.panel_order_id for poll in batch]
+        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.statuses)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReport)}
-        found = await self._bunches.put(Looked(looks, readings))
-        news = [found[look] for look in looks if look in found]
+        found = await self._writer.write(Looked(batch, readings))
+        news = [found[poll] for poll in batch if poll in found]
         for item in news:
-            self._tell(item)
+            self._log_change(item)
         _log.info(
             "batch_polled",
             panel=self._upstream.name,
@@ -73,7 +76,7 @@ class Statuses:
             changed=len(news),
         )
 
-    def _tell(self, news: News) -> None:
+    def _log_change(self, news: News) -> None:
         change = news.change
         if change is None:
             return

@@ -1,4 +1,4 @@
-"""Pending orders, out to the panel: claimed with their intent, sent, and settled with their outcome."""
+"""Sends pending orders to the panel: claims them with their intent, sends them, and records their outcomes."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,31 +12,25 @@ from worker.domain.orders.add_request import OrderRequest, check
 from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
 from worker.domain.orders.services import Service
 from worker.domain.orders.submission import Claimed
-from worker.jobs.machinery.gate import Pass
+from worker.jobs.machinery.freshness import Freshness
+from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
 from worker.store.queue.orders import Claim, Decision, Hold, NotInHandError, Orders
-from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
 
-#: Most rows that are claimed at once.
-BUNCH = 500
+#: Most rows of one claim.
+MOST_CLAIMED = 500
 
-#: Seconds. A service that isn't in the mirror may be new: only a mirror younger than this can deny it.
-FRESH = 60.0
-
-#: Seconds until a row that waits for the catalogue is looked at again.
+#: Seconds until a row that waits for the catalogue is claimed again.
 HOLD = 1.0
-
-#: Seconds after which the panel is asked for its catalogue again, should it not have given it.
-ASK_AGAIN = 5.0
 
 
 class Submit:
-    """Sends what may be sent, as long as there is any; the calls go on after a run has ended."""
+    """Sends orders as long as any may be sent. The calls go on after a run has ended."""
 
     def __init__(
         self,
@@ -45,59 +39,55 @@ class Submit:
         orders: Orders,
         lease: Lease,
         recorder: Recorder,
-        catalogue: PeriodicJob,
-        fetch_catalogue: Callable[[], None],
+        freshness: Freshness,
         wake: Callable[[], None],
     ) -> None:
-        """`fetch_catalogue` has the mirror made anew; `wake` has this job run again."""
+        """`freshness` is that of the panel's mirrored catalogue; `wake` makes this job run again."""
         self._upstream = upstream
         self._orders = orders
         self._lease = lease
         self._recorder = recorder
-        self._catalogue = catalogue
-        self._fetch_catalogue = fetch_catalogue
+        self._freshness = freshness
         self._wake = wake
-        self._catalogue_fresh_until = 0.0
-        self._ask_again_at = 0.0
-        self._queue_behind = False  # orders that have to wait were before those that could go
-        self._sending: set[int] = set()  # tokens
-        self._doubtful: UUID | None = None  # a claim under this id may have been committed without our knowing
+        self._queue_behind = False  #: the last claim found orders that have to wait in front of those that may go
+        self._sending: set[int] = set()  #: tokens of the claims whose calls are in flight
+        self._doubtful: UUID | None = None  #: the worker id of a claim that may have been committed without an answer
 
     async def run(self) -> None:
         await self.return_unsent()
-        while want := await self._orders.runnable(self._upstream.name, BUNCH):
+        while want := await self._orders.runnable(self._upstream.name, MOST_CLAIMED):
             while want:
                 with self._recorder.claim_to_come():
-                    passes = await self._upstream.gate.enter(want, adding=True)
-                    if not isinstance(passes, list):
+                    permits = await self._upstream.gate.enter(want, adding=True)
+                    if not isinstance(permits, list):
                         return
-                    found = await self._claim_and_send(passes)
+                    found = await self._claim_and_send(permits)
                 if not found:
                     return
-                # Where a claim was filled, there is more: that needn't be counted again.
-                want = BUNCH if found >= len(passes) else 0
+                # A full claim means that more orders wait: no need to count them again.
+                want = MOST_CLAIMED if found >= len(permits) else 0
 
-    async def _claim_and_send(self, passes: list[Pass]) -> int:
-        """How many rows there were to claim."""
+    async def _claim_and_send(self, permits: list[Permit]) -> int:
+        """Claims orders and starts a call for each that may be sent. Returns how many rows the claim found."""
         sent = 0
         try:
             worker_id = self._lease.current()
             if worker_id is None or self._upstream.gate.closed:
                 return 0
             self._doubtful = worker_id
-            claim = await self._claim(worker_id, len(passes))
+            claim = await self._claim(worker_id, len(permits))
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
                 self._upstream.in_flight.launch(
-                    self._send(passes[sent], claimed, worker_id), panel=self._upstream.name, job="submit"
+                    self._send(permits[sent], claimed, worker_id), panel=self._upstream.name, job="submit"
                 )
                 sent += 1
         finally:
-            await self._upstream.gate.give_back(passes[sent:])
-        self._tell_refused(claim)
+            await self._upstream.gate.give_back(permits[sent:])
+        self._log_refused(claim)
         if claim.held:
-            await self._see_to_catalogue()
+            await self._freshness.refresh()
         self._queue_behind = claim.held + claim.alike > 0
         if claim.alike or claim.crowded:
             asyncio.get_running_loop().call_later(lookalikes.HOLD, self._wake)
@@ -106,39 +96,39 @@ class Submit:
         return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
 
     async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
-        """With what calls came to meanwhile, in one commit; or after it, where it can't be written together."""
+        """Claims orders, and writes the outcomes that wait in the same commit; or before it, if they need more care."""
         claim = partial(
             self._orders.claim,
             self._upstream.name,
             worker_id,
             at_most,
             self._decide,
-            look_at=BUNCH if self._queue_behind else 0,
+            look_at=MOST_CLAIMED if self._queue_behind else 0,
         )
         try:
-            async with self._recorder.bunch() as bunch:
-                claimed = await claim(outcomes=bunch.outcomes)
-                bunch.changes = claimed.settled
+            async with self._recorder.group() as group:
+                claimed = await claim(outcomes=group.outcomes)
+                group.changes = claimed.settled
         except NotInHandError:
             await self._recorder.write()
             return await claim()
         return claimed
 
-    async def _send(self, leave: Pass, claimed: Claimed, worker_id: UUID) -> None:
-        """Make one call, and end once its outcome is written.
+    async def _send(self, permit: Permit, claimed: Claimed, worker_id: UUID) -> None:
+        """Makes one call, and returns once its outcome is written.
 
-        The slot is free before that, as soon as the outcome is known: the claim that takes it writes all that waits to
-        be written in the same commit, so no more rows are open than calls can be.
+        The permit is left before that, as soon as the outcome is known. The claim that takes the place writes all
+        waiting outcomes in its commit, so never more rows are open than calls are allowed.
         """
         clock = asyncio.get_running_loop().time
         trouble = None
-        async with leave:
+        async with permit:
             began = clock()
             outcome = await self._outcome(claimed, worker_id)
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
-            written = self._recorder.put(result)  # before all else: from here on it can't be lost unseen
+            written = self._recorder.put(result)  # first of all: from here on, the outcome can't get lost unseen
             try:
-                await leave.report(outcome)  # a pause holds back who takes the slot
+                await permit.report(outcome)  # before the place is free: a pause holds back whoever takes it
             except Exception as error:  # noqa: BLE001 - raised below
                 trouble = error
         await written
@@ -148,17 +138,17 @@ class Submit:
 
     async def _outcome(self, claimed: Claimed, worker_id: UUID) -> AddOutcome:
         try:
-            # Asked when the connection is there: a worker may be frozen while it waits for that.
+            # The client asks about the lease once it is connected: a worker may be frozen while it waits for that.
             return await self._upstream.client.add(claimed.request, may_send=partial(self._lease.holds, worker_id))
-        except Exception:  # noqa: BLE001 - whatever it is, the order must not be lost by it
-            # The client has no such way out. Should it have one after all, the order must not be taken for unsent.
+        except Exception:  # noqa: BLE001 - no error may lose the order
+            # The client raises nothing. Should it do so after all, the order may have been sent.
             _log.exception("add_failed", order_id=claimed.order_id, panel=self._upstream.name)
             return Unknown("the call broke off inside the worker")
 
     async def return_unsent(self) -> None:
-        """After a claim whose commit wasn't answered: what it put down as intended was certainly never sent.
+        """Returns the orders of a claim whose commit wasn't answered: they were certainly never sent.
 
-        Nobody but this worker can know, so it has to be done before its end, too.
+        Only this worker can know that, so it does this before it ends, too.
         """
         if self._doubtful is None:
             return
@@ -170,21 +160,11 @@ class Submit:
         self._doubtful = None
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
-        if service is None and asyncio.get_running_loop().time() >= self._catalogue_fresh_until:
+        if service is None and not self._freshness.is_fresh():
             return Hold(HOLD)
         return check(order, service, removed=removed)
 
-    async def _see_to_catalogue(self) -> None:
-        """A row names a service that isn't mirrored: see to a mirror that is young enough to say that there is none."""
-        age, now = await self._catalogue.age(), asyncio.get_running_loop().time()
-        if age is not None and age < FRESH:
-            self._catalogue_fresh_until = now + FRESH - age
-        elif now >= self._ask_again_at:
-            self._ask_again_at = now + ASK_AGAIN
-            await self._catalogue.hasten(0)
-            self._fetch_catalogue()
-
-    def _tell_refused(self, claim: Claim) -> None:
+    def _log_refused(self, claim: Claim) -> None:
         for change in claim.refused:
             _log.warning(
                 "order_rejected",

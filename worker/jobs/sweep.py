@@ -1,4 +1,4 @@
-"""What the schedule alone brings to light: what dead workers left, and rows for panels that nobody configured."""
+"""Takes over the orders of dead workers, and reports rows for panels that aren't configured."""
 
 from collections.abc import Collection
 
@@ -10,6 +10,8 @@ _log = structlog.get_logger()
 
 
 class Sweep:
+    """Finds what no insert announces, so that only the schedule brings it to light."""
+
     def __init__(self, orders: Orders, panels: Collection[str]) -> None:
         """`panels` are the configured ones."""
         self._orders = orders

@@ -1,1 +1,1 @@
-"""What an operator sees of a running worker: its logs."""
+"""Shows operators a running worker: logs, metrics, signs of life, traces."""

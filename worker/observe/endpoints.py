@@ -1,4 +1,4 @@
-"""Health and metrics over HTTP (README, "Health and metrics")."""
+"""Answers `/healthz`, `/readyz` and `/metrics` over HTTP (docs/reference/metrics.md)."""
 
 import errno
 import json
@@ -11,35 +11,37 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from worker.observe.liveness import Health
+from worker.observe.liveness import Liveness, Readiness
 from worker.observe.metrics import Metrics
 
-#: Seconds for answers that are under way when the worker ends.
+#: Seconds that answers in flight get when the worker ends.
 SHUTDOWN = 1.0
 
 
 class CannotListenError(Exception):
-    """Nobody can listen there. The text is the system's reason."""
+    """Raised if the worker can't listen at an address. The text is the system's reason."""
 
 
 @asynccontextmanager
-async def serve(host: str | None, port: int, health: Health, metrics: Metrics) -> AsyncIterator[list[str]]:
-    """Answer at `/healthz`, `/readyz` and `/metrics`; what is yielded are the addresses, `host:port`.
+async def serve(
+    host: str | None, port: int, *, liveness: Liveness, readiness: Readiness, metrics: Metrics
+) -> AsyncIterator[list[str]]:
+    """Serves the endpoints meanwhile, and yields their addresses, `host:port`.
 
-    Without a host: on every interface; port 0: any free one. Raises CannotListenError.
+    Without a host it listens on every interface, with port 0 on any free one. Raises CannotListenError.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        stuck = health.hearts.standing_still()
+        stuck = liveness.hearts.standing_still()
         return _json(
             ok=not stuck,
             stuck=stuck,
-            event_loop_lag_seconds=_rounded(health.lag.worst),
-            seconds_since_sign_of_life={name: _rounded(age) for name, age in health.hearts.silences().items()},
+            event_loop_lag_seconds=_rounded(liveness.lag.worst),
+            seconds_since_sign_of_life={name: _rounded(age) for name, age in liveness.hearts.silences().items()},
         )
 
     async def readyz(_: web.Request) -> web.Response:
-        obstacle = health.readiness.obstacle
+        obstacle = readiness.obstacle
         return _json(ok=obstacle is None, why=obstacle)
 
     async def scrape(_: web.Request) -> web.Response:
@@ -66,10 +68,10 @@ def _json(*, ok: bool, **more: Any) -> web.Response:
 
 
 def _reason(error: OSError) -> str:
-    """Without the address, which asyncio puts around it.
+    """Returns the system's reason without the address, which asyncio adds.
 
-    Names that can't be resolved have no number of the system. Since Python 3.13, an address that isn't this machine's
-    has neither a number nor a text.
+    Where a name can't be resolved, the error has no number of the system. Since Python 3.13 it has neither a number nor
+    a text where the address is another machine's.
     """
     if error.errno is None:
         return os.strerror(errno.EADDRNOTAVAIL).lower()
@@ -81,6 +83,6 @@ def _rounded(seconds: float) -> float:
 
 
 def _address(address: Any) -> str:
-    """A socket's name as a person writes it."""
+    """Returns a socket's name as a person writes it."""
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

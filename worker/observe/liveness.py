@@ -1,7 +1,7 @@
-"""Whether this worker lives, and whether it is ready for work. Who asks is answered from memory: no database, no panel.
+"""Knows whether this worker lives and whether it is ready for work, without asking the database or a panel.
 
-It lives as long as its loops give signs of life. One that has given none for longer than it can take stands still, and
-only a new start helps. A loop says where it waits for something that may take any time: there it rests.
+A worker lives as long as its loops give signs of life. A loop that has given none for longer than it may take stands
+still, and only a restart helps. A loop rests while it waits for something that may take any time.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 
 Clock = Callable[[], float]
 
-#: Seconds between two measurements of the event loop's lag, and how many of them are kept: a minute's.
+#: Seconds between two measurements of the event loop's lag, and how many are kept: those of the last minute.
 MEASURE_EVERY = 1.0
 MEASUREMENTS = 60
 
-#: Seconds for which a check of the database counts.
-CHECK_COUNTS = 20.0
+#: Seconds for which an answer of the database counts.
+ANSWER_COUNTS = 20.0
 
 
 class _Heart:
-    """The sign of life of one loop."""
+    """The last sign of life of one loop."""
 
     def __init__(self, name: str, longest: float, clock: Clock) -> None:
         self.name = name
@@ -58,20 +58,20 @@ _heart: ContextVar[_Heart] = ContextVar("heart")
 
 
 def _own_heart() -> _Heart | None:
-    """That of this very task. Tasks that a loop begins are not the loop, and yet inherit what it has set."""
+    """Returns the heart of the current task. A task that a loop starts inherits the variable, but isn't the loop."""
     heart = _heart.get(None)
     return heart if heart is not None and heart.task is asyncio.current_task() else None
 
 
 def beat() -> None:
-    """A sign of life of the loop that this is called in, if it is a watched one."""
+    """Gives a sign of life of the loop that calls it, if that is a watched one."""
     if heart := _own_heart():
         heart.beat()
 
 
 @contextmanager
 def at_rest() -> Iterator[None]:
-    """The loop waits meanwhile for something that may take any time: its silence means nothing."""
+    """Marks a wait of the loop that may take any time: meanwhile its silence means nothing."""
     heart = _own_heart()
     if heart is None:
         yield
@@ -81,16 +81,16 @@ def at_rest() -> Iterator[None]:
 
 
 class Hearts:
-    """The loops that are watched."""
+    """The watched loops."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._hearts: list[_Heart] = []
 
     async def watch(self, name: str, longest: float, loop: Callable[[], Awaitable[None]]) -> None:
-        """Run a loop that gives a sign of life at least every `longest` seconds, or rests.
+        """Runs a loop that gives a sign of life at least every `longest` seconds, or rests.
 
-        One that returns has come to its end in order. One that throws is seen to stand still.
+        A loop that returns is watched no longer. A loop that raises an error stands still from then on.
         """
         heart = _Heart(name, longest, self._clock)
         self._hearts.append(heart)
@@ -99,20 +99,22 @@ class Hearts:
         self._hearts.remove(heart)
 
     def silences(self) -> dict[str, float]:
-        """For each loop, the seconds since its last sign of life; 0 while it rests."""
+        """Returns the seconds since the last sign of life of each loop; 0 while it rests."""
         return {heart.name: heart.silent_for for heart in self._hearts}
 
     def standing_still(self) -> list[str]:
+        """Returns the names of the loops that stand still."""
         return [heart.name for heart in self._hearts if heart.stands_still]
 
 
 class EventLoopLag:
-    """By how much the event loop is late. What blocks it holds up everything, answers about its health included."""
+    """Measures by how much the event loop is late. Code that blocks it holds up everything, `/healthz` included."""
 
     def __init__(self) -> None:
         self._lags: deque[float] = deque(maxlen=MEASUREMENTS)
 
     async def measure(self) -> None:
+        """Measures the lag every second, until it is cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
             due = clock() + MEASURE_EVERY
@@ -122,42 +124,44 @@ class EventLoopLag:
 
     @property
     def worst(self) -> float:
-        """Seconds: the longest lag of the last minute."""
+        """The longest lag of the last minute, in seconds."""
         return max(self._lags, default=0.0)
 
 
 class Readiness:
-    """Whether work can be done: the last check of the database, and whether the worker is on its way out."""
+    """Whether the worker can work: the database answers with a schema that serves it, and it isn't stopping."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._checked_at: float | None = None
+        self._noted_at: float | None = None
         self._obstacle: str | None = None
         self._draining = False
 
-    def checked(self, obstacle: str | None) -> None:
-        """What a check has come to. None: all is well."""
-        self._checked_at = self._clock()
+    def note(self, obstacle: str | None) -> None:
+        """Notes what keeps the worker from working, by what the database has just answered; None: nothing."""
+        self._noted_at = self._clock()
         self._obstacle = obstacle
 
     def drain(self) -> None:
+        """Notes that the worker is stopping: it isn't ready any more."""
         self._draining = True
 
     @property
     def obstacle(self) -> str | None:
-        """Why it isn't ready; None: it is."""
+        """Why the worker isn't ready; None if it is."""
         if self._draining:
             return "the worker is stopping"
-        if self._checked_at is None:
-            return "the database hasn't been looked at yet"
-        age = self._clock() - self._checked_at
-        if self._obstacle is None and age > CHECK_COUNTS:
+        if self._noted_at is None:
+            return "the database hasn't answered yet"
+        age = self._clock() - self._noted_at
+        if self._obstacle is None and age > ANSWER_COUNTS:
             return f"the database was last seen {age:.0f} s ago"
         return self._obstacle
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Liveness:
+    """The signs of life of one worker."""
+
     hearts: Hearts = field(default_factory=Hearts)
     lag: EventLoopLag = field(default_factory=EventLoopLag)
-    readiness: Readiness = field(default_factory=Readiness)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, or a line for a person; secrets taken out of either (README, "Logs")."""
+"""Writes logs to stderr, as JSON or as lines for a person, without secrets (docs/reference/log-events.md)."""
 
 import json
 import logging
@@ -20,31 +20,31 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from worker.domain.redaction import Redactor
 
-#: The logger of all our events. Everyone else's are heard from a warning on.
+#: The logger of all our events. Other loggers are heard from `warning` on.
 _OURS = "worker"
 
-#: What is in a line whatever it says: a password that happens to be one of these words doesn't change it.
+#: Names and values that are the same in every line. A password that equals one of these words doesn't spoil the line.
 _OUR_NAMES = frozenset({"timestamp", "level", "event", "logger", "exception"})
 _OUR_VALUES = frozenset({"timestamp", "level"})
 
 _DEEPEST = 20
 
-#: Through whose frames a call of ours passes on its way here.
+#: Modules whose frames lie between a call that logs and this module.
 _LOGGING = ("structlog.", __name__)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
-    """Sends all logs of the process to `stream` (stderr).
+    """Sends all logs of the process to `stream` (stderr). May be called again.
 
-    `format` is `json`, `console` or `auto`, which is console on a terminal; `level` one of logging's names in any case.
-    Texts of `secrets` appear in no line. May be called again.
+    `format` is `json`, `console` or `auto`, which is console on a terminal. `level` is one of logging's names, in upper
+    or lower case. No line shows a text of `secrets`.
     """
     stream = stream or sys.stderr
     console = format == "console" or (format == "auto" and _is_terminal(stream))
     redactor = Redactor(secrets)
-    name_of = lru_cache(maxsize=512)(redactor.text)  # names of fields are few, and come again and again
+    name_of = lru_cache(maxsize=512)(redactor.text)  # the same few names of fields come again and again
 
     def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {
@@ -90,7 +90,7 @@ def configure(format: str, level: str, secrets: Iterable[str], *, stream: TextIO
 
 
 class _Lines:
-    """Where structlog takes our lines: written as they are, without a LogRecord that nobody would look at."""
+    """Writes our lines as structlog made them, without a LogRecord that nobody would read."""
 
     disabled = False
     getEffectiveLevel = logging.getLogger(_OURS).getEffectiveLevel  # noqa: N815 - logging's name
@@ -105,7 +105,7 @@ class _Lines:
 
 _lines = _Lines()
 
-#: One list for good: loggers that were used before a second `configure` keep it.
+#: Always the same list: loggers that were used before a second `configure` keep it.
 _OUR_CHAIN: list[Processor] = []
 
 
@@ -115,7 +115,7 @@ def _unfailing(processors: Sequence[Processor]) -> Processor:
         try:
             for processor in processors:
                 line = processor(logger, name, line)
-        except Exception:  # noqa: BLE001 - a mistake of ours in a call must not fail the work
+        except Exception:  # noqa: BLE001 - a mistake in a log call must not fail the work
             caller = _caller()
             return _failed(caller.f_code.co_filename, caller.f_lineno)
         return str(line)
@@ -124,31 +124,32 @@ def _unfailing(processors: Sequence[Processor]) -> Processor:
 
 
 def _caller() -> FrameType:
-    """Who logs."""
-    frame = sys._getframe(1)  # noqa: SLF001 - as logging itself looks for it
+    """Returns the frame that logs."""
+    frame = sys._getframe(1)  # noqa: SLF001 - logging itself finds it like this
     while frame.f_back is not None and frame.f_globals["__name__"].startswith(_LOGGING):
         frame = frame.f_back
     return frame
 
 
 def _failed(file: str, line: int) -> str:
-    """Without the values, which haven't been through the redaction."""
+    """Returns the line for a log call that failed, without its values: they weren't redacted."""
     return f'{{"level": "error", "event": "log_failed", "line": "{Path(file).name}:{line}"}}'
 
 
 def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """`timestamp`, `level`, `event`, then the rest, all of it plain: what JSON has, and Decimals and times as text."""
+    """Puts `timestamp`, `level` and `event` first, and turns all values into types of JSON."""
     level, name = event.pop("level"), event.pop("event")
     head = {"timestamp": datetime.now(UTC), "level": level, "event": name}
-    return {key: _plain(value) for key, value in {**head, **event}.items()}
+    return {key: _json_value(value) for key, value in {**head, **event}.items()}
 
 
-def _plain(value: object, depth: int = 0) -> object:
+def _json_value(value: object, depth: int = 0) -> object:
+    """Returns the value in types of JSON; Decimals and times become text."""
     match value:
         case None | bool() | int() | str() if not isinstance(value, Enum):
             return value
         case Enum():
-            return _plain(value.value, depth)
+            return _json_value(value.value, depth)
         case float():
             return value if math.isfinite(value) else str(value)
         case Decimal():
@@ -158,9 +159,9 @@ def _plain(value: object, depth: int = 0) -> object:
         case _ if depth == _DEEPEST:
             return "..."
         case Mapping():
-            return {str(key): _plain(one, depth + 1) for key, one in value.items()}
+            return {str(key): _json_value(one, depth + 1) for key, one in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(one, depth + 1) for one in value]
+            return [_json_value(one, depth + 1) for one in value]
         case bytes():
             return value.decode("utf-8", "backslashreplace")
         case _:
@@ -170,7 +171,7 @@ def _plain(value: object, depth: int = 0) -> object:
 def _text_of(value: object) -> str:
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 - a log line must not fail for what it is about
+    except Exception as error:  # noqa: BLE001 - no value may fail its log line
         return f"<{type(value).__name__} that can't be shown: {type(error).__name__}>"
 
 
@@ -186,7 +187,7 @@ def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def _without_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """A panel's words are printed as they came, and must not steer the terminal."""
+    """Escapes control characters: a panel's words must not steer the terminal."""
     return {
         key: "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in value)
         if isinstance(value, str)
@@ -203,7 +204,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 class _QuietHandler(logging.StreamHandler[TextIO]):
-    """A log that nobody can take any more must not end the work."""
+    """Ignores that a line can't be written: a broken log must not end the work."""
 
     def write(self, line: str) -> None:
         self.acquire()
@@ -219,7 +220,7 @@ class _QuietHandler(logging.StreamHandler[TextIO]):
         error = sys.exc_info()[1]
         if isinstance(error, OSError | ValueError):
             self._not_taken(error)
-        else:  # a mistake of whoever logs
+        else:  # a mistake in the log call
             self.write(_failed(record.pathname, record.lineno))
 
     def _not_taken(self, error: OSError | ValueError) -> None:
@@ -227,7 +228,7 @@ class _QuietHandler(logging.StreamHandler[TextIO]):
             self._give_up()
 
     def _give_up(self) -> None:
-        """Nobody will ever read it: what is still in the buffer must not fail the end of the process either."""
+        """Sends the stream to nowhere, so that flushing its buffer doesn't fail the end of the process."""
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())

@@ -1,7 +1,7 @@
-"""What is measured (README, "Metrics"). Each daemon has a registry of its own; a scrape reads memory, and no database.
+"""Counts and measures what the worker does (docs/reference/metrics.md). A scrape reads memory, and no database.
 
-What one worker does is counted here as it happens. How all orders stand is the same for all workers: a job reads it now
-and then, and it is shown for as long as it is true enough.
+Each daemon has a registry of its own, and counts what it does as it happens. A job reads from the database now and then
+how all orders stand, which is the same for all workers; a scrape shows that as long as it is young enough.
 """
 
 import platform
@@ -19,10 +19,10 @@ from worker.domain.orders.states import OrderState
 
 PREFIX = "order_sync_"
 
-#: The label of all panels that rows name and the settings don't: there may be any number of them.
+#: The one label of all panels that rows name and the settings don't, since there may be any number of them.
 NOT_CONFIGURED = "(not configured)"
 
-#: Seconds for which a snapshot is shown. Older ones would pass for the present.
+#: Seconds for which a scrape shows a snapshot. An older one would pass for the present.
 SNAPSHOT_COUNTS = 60.0
 
 ACTIONS = ("add", "status", "refill", "refill_status", "cancel", "services", "balance")
@@ -35,27 +35,29 @@ _CURRENCY = re.compile(r"[A-Z]{3,5}")
 
 
 class Snapshot:
-    """How all orders stood at one moment. A panel of which there is nothing more to tell isn't in the next one."""
+    """How all orders stood when a job read them. Each one is new, so that panels without orders disappear."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         gauge = partial(_gauge, self.registry)
         self.orders = gauge("orders", "Open orders.", "panel", "state")
-        self.oldest_pending = gauge("oldest_pending_seconds", "How long the oldest waits to be sent.", "panel")
+        self.oldest_pending = gauge(
+            "oldest_pending_seconds", "How long the oldest order has waited to be sent.", "panel"
+        )
         self.unconfirmed = gauge("unconfirmed", "Orders of which nobody knows whether the panel has them.", "panel")
         self.oldest_unconfirmed = gauge(
-            "oldest_unconfirmed_seconds", "How long the oldest of them has been unconfirmed.", "panel"
+            "oldest_unconfirmed_seconds", "How long the oldest unconfirmed order has been so.", "panel"
         )
         self.status_age = gauge(
             "status_age_seconds",
-            "Since the panel last said anything of the open order whose next look is due first.",
+            "Since the panel last told the status of the open order whose next poll is due first.",
             "panel",
         )
         self.status_overdue = gauge(
-            "status_overdue_seconds", "By how much the look that is due first is late.", "panel"
+            "status_overdue_seconds", "By how much the poll that is due first is late.", "panel"
         )
         self.currencies: set[tuple[str, str]] = set()
-        self._balance = gauge("balance", "The balance as it was last read.", "panel", "currency")
+        self._balance = gauge("balance", "The balance at its last reading.", "panel", "currency")
         self.balance_read = gauge("balance_read_timestamp_seconds", "When the balance was last read.", "panel")
         self.services_read = gauge("services_read_timestamp_seconds", "When the services were last mirrored.", "panel")
         self.paused = gauge("paused", "1 for each pause in force.", "panel", "reason", "scope")
@@ -68,7 +70,7 @@ class Snapshot:
 
 
 class Metrics:
-    """What this worker has measured. All methods are cheap, and none raises."""
+    """The numbers that this worker counts and measures. All methods are cheap, and none raises."""
 
     def __init__(self, version: str, panels: Collection[str], clock: Callable[[], float] = time.monotonic) -> None:
         """`panels` are the configured ones."""
@@ -91,34 +93,40 @@ class Metrics:
         self._order_errors = counter("order_errors_total", "Changes of orders with an error code.", "panel", "code")
         self._charged = counter("charged_total", "By how much charges of orders rose.", "panel", "currency")
         self._refunded = counter("refunded_total", "By how much charges of orders fell.", "panel", "currency")
-        # Not `job`: Prometheus has a label of that name for what it scrapes.
+        # Not `job`: Prometheus gives each target a label of that name.
         self._job_succeeded = gauge(
-            "job_last_success_timestamp_seconds", "When it last ended well; 0: never.", "job_name", "panel"
+            "job_last_success_timestamp_seconds",
+            "When a run of the job last ended without an error; 0: never.",
+            "job_name",
+            "panel",
         )
-        self._job_failures = counter("job_failures_total", "Runs and calls that failed.", "job_name", "panel")
+        self._job_failures = counter(
+            "job_failures_total", "Failed runs of the job, and failed calls that it started.", "job_name", "panel"
+        )
         self._limit = gauge("requests_per_second_limit", "REQUESTS_PER_SECOND, for all workers together.", "panel")
         self._pool_in_use = gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
         self._pool_limit = gauge("pool_connections_limit", "Most connections of the pool.", "pool")
         self._unexplained = gauge(
-            "audit_unexplained", "What the last audit couldn't explain of the balance.", "panel", "currency"
+            "audit_unexplained", "The part of the balance that the last audit couldn't explain.", "panel", "currency"
         )
         self._audited_in: dict[str, str] = {}
-        self._threshold = gauge("audit_threshold", "AUDIT__THRESHOLD: from so much on, what is missing is told of.")
+        self._threshold = gauge("audit_threshold", "AUDIT__THRESHOLD: smallest missing amount that raises a warning.")
         gauge("build_info", "1.", "version", "python").labels(version, platform.python_version()).set(1)
-        gauge("snapshot_age_seconds", "How old what is told of all orders is.").set_function(self._snapshot_age)
+        gauge("snapshot_age_seconds", "Age of the snapshot of all orders.").set_function(self._snapshot_age)
         ProcessCollector(namespace=PREFIX.rstrip("_"), registry=self._registry)
         self._begin_at_zero()
 
     def label(self, panel: str) -> str:
+        """Returns the label of a panel that a row names."""
         return panel if panel in self._panels else NOT_CONFIGURED
 
     def request(self, panel: str, action: str, outcome: str, seconds: float) -> None:
-        """One request to a configured panel; `action` and `outcome` as the client's observer has them."""
+        """Counts a request to a configured panel. `action` and `outcome` are those of the client's observer."""
         self._requests.labels(panel, action, outcome).inc()
         self._request_seconds.labels(panel, action).observe(seconds)
 
     def change(self, panel: str, change: Change) -> None:
-        """One change of an order, committed."""
+        """Counts a committed change of an order."""
         label, before, after = self.label(panel), change.before, change.after
         if change.changes_state:
             self._transitions.labels(label, after.state).inc()
@@ -135,10 +143,10 @@ class Metrics:
     def _charge(self, label: str, currency: str | None, amount: Decimal) -> None:
         if amount:
             sums = self._charged if amount > 0 else self._refunded
-            sums.labels(label, _currency(currency)).inc(float(abs(amount)))  # a scrape has no other numbers
+            sums.labels(label, _currency(currency)).inc(float(abs(amount)))  # Prometheus has no other numbers
 
     def job_known(self, job: str, panel: str) -> None:
-        """There is this job; `panel` is empty for one that is for all panels."""
+        """Begins to show a job; `panel` is empty for a job of all panels."""
         self._job_succeeded.labels(job, panel)
         self._job_failures.labels(job, panel)
 
@@ -156,11 +164,11 @@ class Metrics:
         self._pool_limit.labels(name).set(limit)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """A number that is read when it is asked for."""
+        """Adds a number that each scrape reads."""
         _gauge(self._registry, name, text).set_function(read)
 
     def unexplained(self, panel: str, currency: str | None, amount: Decimal) -> None:
-        """What an audit couldn't explain; negative: money is missing."""
+        """Sets the amount that an audit couldn't explain; below 0, money is missing."""
         label = self.label(panel)
         before, now = self._audited_in.get(label), _currency(currency)
         if before is not None and before != now:
@@ -169,17 +177,18 @@ class Metrics:
         self._unexplained.labels(label, now).set(float(amount))
 
     def threshold(self, amount: Decimal) -> None:
-        """What has to be missing for a warning."""
+        """Sets the smallest missing amount that raises a warning."""
         self._threshold.set(float(amount))
 
     def show(self, snapshot: Snapshot) -> None:
+        """Shows this snapshot from now on."""
         self._snapshot, self._snapshot_at = snapshot, self._clock()
         for labels in snapshot.currencies:
             self._charged.labels(*labels)
             self._refunded.labels(*labels)
 
     def collect(self) -> Iterator[Metric]:
-        """As Prometheus' client collects: without the times at which each counter was made, which nobody asked for."""
+        """Collects like a registry of Prometheus' client, without the time at which each counter was made."""
         registries = [self._registry]
         if self._snapshot is not None and self._snapshot_age() <= SNAPSHOT_COUNTS:
             registries.append(self._snapshot.registry)
@@ -189,14 +198,14 @@ class Metrics:
                 yield metric
 
     def text(self) -> bytes:
-        """Prometheus' text format, version 0.0.4."""
+        """Returns all metrics in Prometheus' text format, version 0.0.4."""
         return generate_latest(self)
 
     def _snapshot_age(self) -> float:
         return self._clock() - self._snapshot_at
 
     def _begin_at_zero(self) -> None:
-        """What may happen is there before it happens: to Prometheus, from nothing to 1 is no increase."""
+        """Sets counters to 0 before anything happens: to Prometheus, from nothing to 1 is no increase."""
         for panel in self._panels:
             for state in OrderState:
                 self._transitions.labels(panel, state)
@@ -213,9 +222,9 @@ def _counter(registry: CollectorRegistry, name: str, text: str, *labels: str) ->
     return Counter(PREFIX + name, text, labels, registry=registry)
 
 
-def _currency(told: str | None) -> str:
-    """A panel may tell anything: what looks like no currency isn't repeated."""
-    code = (told or "").strip().upper()
+def _currency(given: str | None) -> str:
+    """Returns the label of a currency. A panel may give any text for one: only codes are shown."""
+    code = (given or "").strip().upper()
     if not code:
         return "(not told)"
     return code if _CURRENCY.fullmatch(code) else "(other)"

@@ -1,4 +1,4 @@
-"""What is said to the supervisor that started this process: sd_notify(3), over the socket that it names."""
+"""Speaks to the supervisor that started this process: sd_notify(3), over the socket that the supervisor names."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ _MICROSECONDS = 1_000_000
 
 
 class Supervisor:
-    """systemd, or whoever speaks like it. Nobody, and every word is lost, where the environment names none."""
+    """systemd, or a program that speaks like it. Without one in the environment, every message is dropped."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """`environ` may hold NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID."""
@@ -29,28 +29,28 @@ class Supervisor:
         self._say("READY=1")
 
     def alive(self) -> None:
-        """Feed the watchdog. It wants to be fed more often than every `watchdog` seconds (None: there is none)."""
+        """Feeds the watchdog, which expects that more often than every `watchdog` seconds (None: there is none)."""
         self._say("WATCHDOG=1")
 
     def status(self, text: str) -> None:
-        """One line for whoever asks how the service is."""
+        """Sets the line that the supervisor shows as the service's status."""
         self._say(f"STATUS={' '.join(text.split())}")
 
     def stopping(self) -> None:
         self._say("STOPPING=1")
 
     def extend(self, seconds: float) -> None:
-        """Ask for so many seconds more, from now, before a start or a stop is taken to hang."""
+        """Asks for so many seconds from now before the supervisor takes a start or a stop to hang."""
         self._say(f"EXTEND_TIMEOUT_USEC={round(seconds * _MICROSECONDS)}")
 
-    def _say(self, word: str) -> None:
+    def _say(self, message: str) -> None:
         if not self._address:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-                channel.setblocking(False)  # a supervisor that doesn't read must not hold up the work
+                channel.setblocking(False)  # a supervisor that doesn't read must not hold up the worker
                 channel.connect(self._address)
-                channel.send(word.encode())
+                channel.send(message.encode())
         except OSError as error:
             if not self._failing:
                 _log.warning("supervisor_not_told", error=str(error))
@@ -60,7 +60,7 @@ class Supervisor:
 
 
 def _watchdog(environ: Mapping[str, str]) -> float | None:
-    """Seconds; None where there is no watchdog, or it watches another process (sd_watchdog_enabled(3))."""
+    """Returns the watchdog's interval in seconds; None if there is none for this process (sd_watchdog_enabled(3))."""
     pid = environ.get("WATCHDOG_PID") or str(os.getpid())
     microseconds = environ.get("WATCHDOG_USEC", "")
     if pid != str(os.getpid()) or not (microseconds.isascii() and microseconds.isdigit()):

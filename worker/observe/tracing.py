@@ -1,8 +1,7 @@
-"""Spans of what jobs begin, for OpenTelemetry (README, "Tracing"). Imported only where it is switched on: its packages
-are an extra.
+"""Sends spans of the calls that jobs start to OpenTelemetry (docs/reference/metrics.md).
 
-Where spans go, how many, and what else there is to set is OpenTelemetry's own: the variables OTEL_... . They are sent
-by a thread of its own; what can't be sent is dropped, and holds up nothing.
+The daemon imports it only if tracing is switched on, since the packages are an extra. OpenTelemetry's own variables,
+OTEL_..., say where spans go and how many. A thread sends them, and drops those that it can't send.
 """
 
 import asyncio
@@ -24,18 +23,18 @@ from worker.domain.orders.submission import Claimed, outcome_detail
 
 PREFIX = "order_sync."
 
-#: What a call came to that was no answer: such a span is an error.
+#: Outcomes without an answer, which make a span an error.
 UNANSWERED = ("not_sent", "unknown")
 
-#: Seconds for which the end of the worker is held up by spans that are still to be sent.
+#: Most seconds for which unsent spans hold up the end of the worker.
 PATIENCE = 3.0
 
 
 class Spans:
-    """One for each call that a job begins. Nothing of what a panel or a producer says is in them: no link, no text."""
+    """Makes a span for each call that a job starts, without any words of panels or producers: no link, no text."""
 
     def __init__(self, version: str) -> None:
-        """Raises ValueError or RuntimeError for variables OTEL_... that make no sense."""
+        """Raises ValueError or RuntimeError for variables OTEL_... that OpenTelemetry can't use."""
         ours = Resource.create({SERVICE_NAME: "order-sync", SERVICE_VERSION: version})
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -50,7 +49,7 @@ class Spans:
     async def _follow(
         self, work: Coroutine[Any, Any, None], name: str, attributes: dict[str, str | int], began: int
     ) -> None:
-        # What an exception says isn't ours to tell: it may have a row's values in it.
+        # The text of an exception stays out: it may hold values of a row.
         with self._tracer.start_as_current_span(
             name, attributes=attributes, start_time=began, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -79,16 +78,16 @@ class Spans:
             span.set_status(StatusCode.ERROR, word)
 
     async def aclose(self) -> None:
-        """Send what there is left, as far as it can be done in a few seconds."""
+        """Sends the remaining spans, as far as that takes a few seconds."""
         closed = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def close() -> None:
             self._provider.shutdown()
-            with suppress(RuntimeError):  # it took longer, and the loop is closed
+            with suppress(RuntimeError):  # it took longer, and the event loop is closed
                 loop.call_soon_threadsafe(closed.set)
 
-        # A thread that nobody waits for: one of the loop's own would be waited for when that is closed.
+        # A daemon thread: asyncio would wait for a thread of its own when the loop closes.
         threading.Thread(target=close, name="spans", daemon=True).start()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):

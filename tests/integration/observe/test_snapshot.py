@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.store.plain_sql import Database
-from worker.jobs.snapshot import OPEN, Snapshot
+from worker.jobs.snapshot import OPEN, TakeSnapshot
 from worker.observe.metrics import Metrics
 from worker.store.db.engine import make_engine
 from worker.store.views.overview import overview
@@ -33,7 +33,7 @@ async def snapshot(database_url: str, lines: list[str]) -> Any:
     """A function that takes one, and tells its samples by name and labels."""
     engine = make_engine(database_url, pool_size=1)
     metrics = Metrics("1.2.3", PANELS)
-    job = Snapshot(partial(overview, engine, PANELS), metrics, lines.append)
+    job = TakeSnapshot(partial(overview, engine, PANELS), metrics, lines.append)
 
     async def take() -> dict[tuple[str, ...], float]:
         await job.run()

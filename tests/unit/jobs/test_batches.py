@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from worker.domain.orders.outcomes import Answered, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import ask, enter_with
-from worker.jobs.machinery.gate import Closed, Gate, Pass
+from worker.jobs.machinery.gate import Closed, Gate, Permit
 
 READING = OrderReport("Completed")
 
 
-class FakePass:
+class FakePermit:
     def __init__(self, gate):
         self._gate = gate
 
@@ -38,7 +38,7 @@ class FakeGate:
 
     async def enter(self):
         self.leaves -= 1
-        return [FakePass(self)] if self.leaves >= 0 else Closed()
+        return [FakePermit(self)] if self.leaves >= 0 else Closed()
 
 
 async def _ask(ids, bad, *, refusal=Reason.NOT_FOUND, leaves=1000):
@@ -49,7 +49,7 @@ async def _ask(ids, bad, *, refusal=Reason.NOT_FOUND, leaves=1000):
             return Refused(refusal, "no")
         return Answered(dict.fromkeys(asked, READING))
 
-    return gate, await ask(cast("Gate", gate), cast("Pass", FakePass(gate)), ids, call)
+    return gate, await ask(cast("Gate", gate), cast("Permit", FakePermit(gate)), ids, call)
 
 
 @given(st.sets(st.integers(1, 100)), st.sets(st.integers(1, 100)))
@@ -80,7 +80,7 @@ async def test_silence_is_no_news(failure):
     async def call(asked):
         return failure
 
-    assert await ask(cast("Gate", gate), cast("Pass", FakePass(gate)), ["1", "2"], call) == {}
+    assert await ask(cast("Gate", gate), cast("Permit", FakePermit(gate)), ["1", "2"], call) == {}
     assert gate.reported == [failure]
 
 
@@ -89,18 +89,18 @@ async def test_what_was_learnt_before_the_gate_closed_is_kept():
     assert answers == {"1": READING, "2": READING}
 
 
-class GateWithOnePass:
+class GateWithOnePermit:
     def __init__(self):
         self.given_back = []
 
     async def enter(self):
-        return ["the pass"]
+        return ["the permit"]
 
-    async def give_back(self, passes):
-        self.given_back += passes
+    async def give_back(self, permits):
+        self.given_back += permits
 
 
-async def test_a_pass_is_kept_only_for_what_was_claimed():
+async def test_a_permit_is_kept_only_for_what_was_claimed():
     async def claim():
         return ["an order"]
 
@@ -110,10 +110,10 @@ async def test_a_pass_is_kept_only_for_what_was_claimed():
     async def broken():
         raise RuntimeError("the database is away")
 
-    gate = GateWithOnePass()
-    assert await enter_with(cast("Gate", gate), claim) == ("the pass", ["an order"])
+    gate = GateWithOnePermit()
+    assert await enter_with(cast("Gate", gate), claim) == ("the permit", ["an order"])
     assert gate.given_back == []
     assert await enter_with(cast("Gate", gate), nothing) is None
     with pytest.raises(RuntimeError):
         await enter_with(cast("Gate", gate), broken)
-    assert gate.given_back == ["the pass"] * 2
+    assert gate.given_back == ["the permit"] * 2

@@ -1,4 +1,4 @@
-"""Calls at once: orders take every place while they are quick, and leave one to the others' news otherwise."""
+"""Calls at once: orders take every place while they are quick, and otherwise leave one to all other calls."""
 
 import asyncio
 import time
@@ -8,20 +8,34 @@ from typing import cast
 import pytest
 
 from worker.domain.orders.outcomes import Accepted
+from worker.domain.orders.trouble import PauseScope
 from worker.jobs.machinery import gate as gate_module
-from worker.jobs.machinery.gate import LATE, Gate
-from worker.store.shared.budget import Budget, Slots
+from worker.jobs.machinery.breaker import Breaker
+from worker.jobs.machinery.gate import LATE, Closed, Gate
+from worker.store.shared.budget import Budget, Paused, Slots
 
 
 class OpenBudget:
-    """As much as anybody wants."""
+    """Gives as much as anybody wants, in slots or, while the panel is paused, as a probe."""
 
     def __init__(self):
         self.taken = 0
+        self.given_back = []
+        self.probing = False
 
     async def take(self, want, scopes):
         self.taken += want
-        return Slots(want, 0.0, 0.0, next_at=datetime.now(UTC))
+        return Slots(1, 0.0, 0.0, next_at=None) if self.probing else Slots(want, 0.0, 0.0, next_at=datetime.now(UTC))
+
+    async def give_back(self, slots, next_at):
+        self.given_back.append(slots)
+
+    async def give_back_probe(self, scope, failed):
+        self.given_back.append(scope)
+
+
+def gate_of(budget, concurrency):
+    return Gate("shop", cast("Budget", budget), Breaker("shop", cast("Budget", budget)), concurrency)
 
 
 @pytest.fixture(params=[1, 2, 3, 64])
@@ -31,7 +45,7 @@ def concurrency(request):
 
 @pytest.fixture
 def gate(concurrency):
-    return Gate("shop", cast("Budget", OpenBudget()), concurrency)
+    return gate_of(OpenBudget(), concurrency)
 
 
 def took(seconds, monkeypatch):
@@ -40,14 +54,14 @@ def took(seconds, monkeypatch):
 
 
 async def entered(gate, want=1000, *, adding=True):
-    passes = await asyncio.wait_for(gate.enter(want, adding=adding), 10)
-    assert isinstance(passes, list)
-    return passes
+    permits = await asyncio.wait_for(gate.enter(want, adding=adding), 10)
+    assert isinstance(permits, list)
+    return permits
 
 
-async def ended(passes):
-    """Calls of these were made, and answered."""
-    for one in passes:
+async def ended(permits):
+    """Makes a call with each, which is answered."""
+    for one in permits:
         async with one:
             await one.report(Accepted("1"))
 
@@ -62,8 +76,8 @@ async def is_let_through(gate, *, adding):
 
 
 async def test_a_worker_begins_with_one_place_for_news(gate, concurrency):
-    passes = await entered(gate)
-    assert len(passes) == max(1, concurrency - 1)
+    permits = await entered(gate)
+    assert len(permits) == max(1, concurrency - 1)
     assert not await is_let_through(gate, adding=True)
     assert await is_let_through(gate, adding=False) == (concurrency > 1)
 
@@ -71,8 +85,8 @@ async def test_a_worker_begins_with_one_place_for_news(gate, concurrency):
 async def test_quick_orders_take_every_place(gate, concurrency, monkeypatch):
     took("quick", monkeypatch)
     await ended(await entered(gate))
-    passes = await entered(gate)
-    assert len(passes) == concurrency
+    permits = await entered(gate)
+    assert len(permits) == concurrency
     assert not await is_let_through(gate, adding=True)
     assert not await is_let_through(gate, adding=False)
 
@@ -94,9 +108,9 @@ async def test_news_that_waits_comes_before_orders_that_come_later(gate, monkeyp
     turns = []
 
     async def comes(name, *, adding):
-        passes = await entered(gate, 1, adding=adding)
+        permits = await entered(gate, 1, adding=adding)
         turns.append(name)
-        await ended(passes)
+        await ended(permits)
 
     coming = [asyncio.create_task(comes("news", adding=False)), asyncio.create_task(comes("order", adding=True))]
     await asyncio.sleep(0)
@@ -122,11 +136,11 @@ async def leaves(one):
 
 @pytest.mark.parametrize(("seconds", "spread"), [(0.1, 0.015), (0.2, 0.03), (30.0, LATE)])
 async def test_orders_that_are_claimed_together_leave_apart(seconds, spread):
-    gate = Gate("shop", cast("Budget", OpenBudget()), 20)
+    gate = gate_of(OpenBudget(), 20)
     gate.add_took = seconds
     entered_at = asyncio.get_running_loop().time()
-    passes = await entered(gate, 19)
-    began_at = await asyncio.gather(*(leaves(one) for one in passes))
+    permits = await entered(gate, 19)
+    began_at = await asyncio.gather(*(leaves(one) for one in permits))
     precision = time.get_clock_info("monotonic").resolution
     assert all(at - entered_at >= spread / 20 * nth - precision for nth, at in enumerate(began_at))
 
@@ -134,7 +148,7 @@ async def test_orders_that_are_claimed_together_leave_apart(seconds, spread):
 @pytest.mark.parametrize(("want", "adding"), [(1, True), (19, False)])
 async def test_a_single_order_and_all_other_news_leave_at_once(want, adding, monkeypatch):
     monkeypatch.setattr(gate_module, "LATE", 3600.0)
-    gate = Gate("shop", cast("Budget", OpenBudget()), 20)
+    gate = gate_of(OpenBudget(), 20)
     gate.add_took = 30.0
     leaving = [asyncio.create_task(leaves(one)) for one in await entered(gate, want, adding=adding)]
     assert len(leaving) == want
@@ -144,9 +158,46 @@ async def test_a_single_order_and_all_other_news_leave_at_once(want, adding, mon
 
 async def test_however_far_apart_they_leave_none_does_long_after_its_slot():
     budget = OpenBudget()
-    gate = Gate("shop", cast("Budget", budget), 20)
+    gate = gate_of(budget, 20)
     gate.add_took = 30.0
-    passes = await entered(gate, 19)
+    permits = await entered(gate, 19)
     await asyncio.sleep(LATE * 1.2)
-    await leaves(passes[-1])
+    await leaves(permits[-1])
     assert budget.taken == 20
+
+
+async def test_permits_that_are_given_back_free_their_places_and_slots():
+    budget = OpenBudget()
+    gate = gate_of(budget, 4)
+    permits = await entered(gate, 3, adding=False)
+    await gate.give_back(permits[1:])
+    await gate.give_back([])
+    assert budget.given_back == [2]
+    assert len(await entered(gate, adding=False)) == 3
+
+
+@pytest.mark.parametrize("adding", [True, False])
+async def test_a_probe_that_is_given_back_lets_the_next_one_through(adding):
+    budget = OpenBudget()
+    budget.probing = True
+    gate = gate_of(budget, 4)
+    permits = await entered(gate, 1, adding=adding)
+    assert [permit.probe for permit in permits] == [True]
+    await gate.give_back(permits)
+    assert budget.given_back == [PauseScope.ADD if adding else PauseScope.ALL]
+
+
+async def test_a_paused_panel_or_a_closed_gate_takes_no_place():
+    budget = OpenBudget()
+    gate = gate_of(budget, 2)
+    budget.take = lambda _want, _scopes: paused()
+    assert isinstance(await gate.enter(2), Paused)
+    del budget.take
+    assert len(await entered(gate, 2, adding=False)) == 2
+    gate = gate_of(budget, 2)
+    gate.close()
+    assert isinstance(await gate.enter(2), Closed)
+
+
+async def paused():
+    return Paused("outage", 5.0)

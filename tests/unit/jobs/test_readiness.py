@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.jobs.readiness import Readiness
-from worker.observe import liveness
+from worker.jobs.readiness import AskSchema
+from worker.observe.liveness import Readiness
 from worker.store.schema.revision import Schema
 
 NEEDED = "0002"
@@ -13,9 +13,9 @@ async def obstacle(schema: Schema) -> str | None:
     async def asked() -> Schema:
         return schema
 
-    ready = liveness.Readiness()
-    await Readiness(asked, NEEDED, ready).run()
-    return ready.obstacle
+    readiness = Readiness()
+    await AskSchema(asked, NEEDED, readiness).run()
+    return readiness.obstacle
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ LONG = 10.0
 
 
 class Table:
-    """What was written without a claim, bunch by bunch, as far as it may be."""
+    """Keeps what was written without a claim, group by group, once it may write."""
 
     def __init__(self) -> None:
-        self.bunches: list[list[int]] = []
+        self.groups: list[list[int]] = []
         self.may_write = asyncio.Event()
         self.may_write.set()
         self.fails = False
@@ -33,7 +33,7 @@ class Table:
         if self.fails:
             raise ConnectionError
         tokens = {claimed.token for claimed, _ in outcomes}
-        self.bunches.append(sorted(tokens - self.locked))
+        self.groups.append(sorted(tokens - self.locked))
         if held_up := tokens & self.locked:
             raise HeldUpError(held_up, [])
         return []
@@ -81,7 +81,7 @@ async def turns() -> None:
 
 async def test_without_a_claim_results_are_written_at_once(recorder: Recorder, table: Table, patient: None) -> None:
     await written(put(recorder, 1), put(recorder, 2))
-    assert table.bunches == [[1, 2]]
+    assert table.groups == [[1, 2]]
 
 
 async def test_what_arrives_meanwhile_is_written_together(recorder: Recorder, table: Table) -> None:
@@ -91,26 +91,26 @@ async def test_what_arrives_meanwhile_is_written_together(recorder: Recorder, ta
     later = [put(recorder, token) for token in (2, 3)]
     table.may_write.set()
     await written(first, *later)
-    assert table.bunches == [[1], [2, 3]]
+    assert table.groups == [[1], [2, 3]]
 
 
 async def test_a_claim_takes_along_what_waits(recorder: Recorder, table: Table, patient: None) -> None:
     with recorder.claim_to_come():
         results = [put(recorder, token) for token in (1, 2)]
         await turns()
-        async with recorder.bunch() as bunch:
+        async with recorder.group() as group:
             late = put(recorder, 3)
-            assert [claimed.token for claimed, _ in bunch.outcomes] == [1, 2]
+            assert [claimed.token for claimed, _ in group.outcomes] == [1, 2]
         await written(*results)
         assert not late.done()
         assert [result.claimed.token for result in recorder.unwritten] == [3]
-    assert table.bunches == []
+    assert table.groups == []
 
 
 async def test_a_claim_that_does_not_come_is_not_waited_for_long(recorder: Recorder, table: Table) -> None:
     with recorder.claim_to_come():
         await written(put(recorder, 1))
-    assert table.bunches == [[1]]
+    assert table.groups == [[1]]
 
 
 async def test_each_result_is_left_for_claims_as_long_as_the_first(
@@ -123,7 +123,7 @@ async def test_each_result_is_left_for_claims_as_long_as_the_first(
             await asyncio.sleep(0.6)
             assert await _tokens(recorder) == [token]
             await written(result)
-    assert table.bunches == []
+    assert table.groups == []
 
 
 async def test_a_claim_that_takes_long_leaves_the_rest_to_the_next(
@@ -132,13 +132,13 @@ async def test_a_claim_that_takes_long_leaves_the_rest_to_the_next(
     monkeypatch.setattr(recorder_module, "PATIENCE", 0.5)
     with recorder.claim_to_come():
         put(recorder, 1)
-        async with recorder.bunch() as bunch:
-            assert len(bunch.outcomes) == 1
+        async with recorder.group() as group:
+            assert len(group.outcomes) == 1
             put(recorder, 2)
             await asyncio.sleep(1.0)
         await turns()
         assert await _tokens(recorder) == [2]
-    assert table.bunches == []
+    assert table.groups == []
 
 
 async def test_what_a_claim_could_not_write_is_written_without_it(recorder: Recorder, table: Table) -> None:
@@ -147,20 +147,20 @@ async def test_what_a_claim_could_not_write_is_written_without_it(recorder: Reco
         await _failing_claim(recorder)
     assert not result.done()
     await written(result)
-    assert table.bunches == [[1]]
+    assert table.groups == [[1]]
 
 
 async def _failing_claim(recorder: Recorder) -> None:
-    async with recorder.bunch() as bunch:
-        assert len(bunch.outcomes) == 1
+    async with recorder.group() as group:
+        assert len(group.outcomes) == 1
         raise ConnectionError
 
 
 async def test_no_result_is_in_two_hands(recorder: Recorder, table: Table) -> None:
     """While one is being written with a claim, the loop leaves it alone; and the claim what the loop is writing."""
     result = put(recorder, 1)
-    async with recorder.bunch() as bunch:
-        assert len(bunch.outcomes) == 1
+    async with recorder.group() as group:
+        assert len(group.outcomes) == 1
         await asyncio.sleep(2 * recorder_module.PATIENCE)
     await written(result)
     table.may_write.clear()
@@ -172,12 +172,12 @@ async def test_no_result_is_in_two_hands(recorder: Recorder, table: Table) -> No
     table.may_write.set()
     assert await asyncio.wait_for(claim, LONG / 2) == []
     await written(other)
-    assert table.bunches == [[2]]
+    assert table.groups == [[2]]
 
 
 async def _tokens(recorder: Recorder) -> list[int]:
-    async with recorder.bunch() as bunch:
-        return [claimed.token for claimed, _ in bunch.outcomes]
+    async with recorder.group() as group:
+        return [claimed.token for claimed, _ in group.outcomes]
 
 
 async def test_whoever_waits_no_more_keeps_no_other_waiting(recorder: Recorder, table: Table) -> None:
@@ -188,7 +188,7 @@ async def test_whoever_waits_no_more_keeps_no_other_waiting(recorder: Recorder, 
     table.may_write.set()
     await written(results[1])
     assert recorder.unwritten == []
-    assert table.bunches == [[1, 2]]
+    assert table.groups == [[1, 2]]
 
 
 async def test_what_is_held_up_is_put_off_and_holds_up_no_other(recorder: Recorder, table: Table) -> None:
@@ -200,7 +200,7 @@ async def test_what_is_held_up_is_put_off_and_holds_up_no_other(recorder: Record
     assert await _tokens(recorder) == []  # a claim goes on without it
     table.locked = set()
     await written(held_up)
-    assert table.bunches == [[2], [1]]
+    assert table.groups == [[2], [1]]
     assert recorder.unwritten == []
 
 
@@ -228,5 +228,5 @@ async def test_what_can_not_be_written_is_kept(
     assert [result.claimed.token for result in recorder.unwritten] == [1, 2]
     table.fails = False
     await written(*results)
-    assert table.bunches == [[1, 2]]
+    assert table.groups == [[1, 2]]
     assert recorder.unwritten == []

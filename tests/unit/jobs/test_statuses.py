@@ -1,4 +1,4 @@
-"""How far looks run ahead of what is written of them."""
+"""How far polls run ahead of the writing of their answers."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from worker.domain.orders.news import News
 from worker.domain.orders.outcomes import Answered, Reply
 from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH
+from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.upstream import Upstream
@@ -21,12 +22,12 @@ from worker.store.shared.budget import Budget, Slots
 if TYPE_CHECKING:
     from worker.panel import PanelClient
 
-#: Looks that are claimed together.
+#: Polls that are claimed together.
 CLAIMED = TOGETHER * BATCH
 
 
 class Due:
-    """Looks that are due, and what was written of them, once it can be."""
+    """Polls that are due, and their answers, written once they may be."""
 
     def __init__(self, looks: int) -> None:
         self.left = looks
@@ -76,12 +77,13 @@ def due() -> Due:
 
 async def test_no_more_is_asked_about_than_is_soon_written(due: Due) -> None:
     in_flight = InFlight(Deaf())
-    gate = Gate("shop", cast("Budget", AnyBudget()), TOGETHER)
+    budget = cast("Budget", AnyBudget())
+    gate = Gate("shop", budget, Breaker("shop", budget), TOGETHER)
     statuses = Statuses(Upstream("shop", cast("PanelClient", Panel()), gate, in_flight), cast("Polls", due))
     running = asyncio.create_task(statuses.run())
     for _ in range(10_000):
         await asyncio.sleep(0)
-    # Beside what waits, one bunch is written, and two at most were claimed before too many waited.
+    # Besides the groups that wait, one is written, and two at most were claimed before too many waited.
     assert 20 * CLAIMED - due.left <= (AHEAD + 3 * TOGETHER) * BATCH < 10 * CLAIMED
     due.writing.set()
     async with asyncio.timeout(10):

@@ -14,6 +14,7 @@ from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Reason, Refused
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import Claimed, settled
+from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.recorder import Recorder
@@ -23,9 +24,9 @@ from worker.store.queue.orders import Claim, NotInHandError, Orders, Outcomes
 from worker.store.shared.budget import Budget, Paused, Slots
 
 if TYPE_CHECKING:
+    from worker.jobs.machinery.freshness import Freshness
     from worker.jobs.machinery.lease import Lease
     from worker.panel import PanelClient
-    from worker.store.shared.periodic_work import PeriodicJob
 
 WORKER = uuid4()
 
@@ -127,14 +128,13 @@ class World:
         self.queue, self.panel, self.budget, self.observer = Queue(orders), Panel(), AnyBudget(), Deaf()
         self.in_flight = InFlight(self.observer)
         self.recorder = Recorder("shop", cast("Orders", self.queue), self.observer)
-        self.gate = Gate("shop", cast("Budget", self.budget), 4)
+        self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Budget", self.budget)), 4)
         self.submit = Submit(
             Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
             orders=cast("Orders", self.queue),
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
-            catalogue=cast("PeriodicJob", None),
-            fetch_catalogue=lambda: None,
+            freshness=cast("Freshness", None),
             wake=lambda: None,
         )
 

@@ -1,1 +1,1 @@
-"""What turns a job: its schedule, its way to the panel, and how its results are written."""
+"""What all jobs run on: the runner, the way to the panel, and the commits of results."""

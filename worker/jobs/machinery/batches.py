@@ -1,11 +1,11 @@
-"""Asking a panel about many ids at once, so that one bad id never spoils its batch."""
+"""Asks a panel about many ids in one call, so that one bad id never spoils its batch."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Scope, Unknown
 from worker.domain.orders.statuses import ItemError
-from worker.jobs.machinery.gate import Gate, Pass
+from worker.jobs.machinery.gate import Gate, Permit
 from worker.panel import BATCH
 
 __all__ = ["BATCH", "ask", "enter_with"]
@@ -15,28 +15,28 @@ T = TypeVar("T")
 Call = Callable[[Sequence[str]], Awaitable[Reply[dict[str, T]]]]
 
 
-async def enter_with(gate: Gate, claim: Callable[[], Awaitable[list[T]]]) -> tuple[Pass, list[T]] | None:
-    """Leave for one call, and what was claimed for it; None where there is no leave, or nothing to claim."""
-    passes = await gate.enter()
-    if not isinstance(passes, list):
+async def enter_with(gate: Gate, claim: Callable[[], Awaitable[list[T]]]) -> tuple[Permit, list[T]] | None:
+    """Returns a permit for one call, and the claimed items. None if there is no permit, or nothing to claim."""
+    permits = await gate.enter()
+    if not isinstance(permits, list):
         return None
     claimed: list[T] = []
     try:
         claimed = await claim()
     finally:
         if not claimed:
-            await gate.give_back(passes)
-    return (passes[0], claimed) if claimed else None
+            await gate.give_back(permits)
+    return (permits[0], claimed) if claimed else None
 
 
-async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
-    """What the panel said of each id; an id that it said nothing of is missing.
+async def ask(gate: Gate, permit: Permit, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
+    """Returns the panel's answer for each id; an id without an answer is missing.
 
-    A batch that is refused as a whole is asked again in halves, until the bad id stands alone.
+    If the panel refuses a batch as a whole, each half is asked again, until the bad id stands alone.
     """
-    async with leave:
+    async with permit:
         reply = await call(ids)
-    await leave.report(reply)
+    await permit.report(reply)
     match reply:
         case Answered(answers):
             return {**answers}
@@ -50,5 +50,5 @@ async def ask(gate: Gate, leave: Pass, ids: Sequence[str], call: Call[T]) -> dic
 
 
 async def _ask_half(gate: Gate, ids: Sequence[str], call: Call[T]) -> dict[str, T | ItemError]:
-    passes = await gate.enter()
-    return await ask(gate, passes[0], ids, call) if isinstance(passes, list) else {}
+    permits = await gate.enter()
+    return await ask(gate, permits[0], ids, call) if isinstance(permits, list) else {}

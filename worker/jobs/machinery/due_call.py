@@ -1,4 +1,4 @@
-"""A call that one worker makes for all, when it is due."""
+"""Makes a call that one worker makes for all, when it is due."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,21 +9,24 @@ from worker.store.shared.periodic_work import PeriodicJob
 
 T = TypeVar("T")
 
-#: Seconds until it is tried again after a failure, where the schedule doesn't say earlier.
+#: Seconds from a failure to the next try, unless the schedule comes first.
 RETRY = 30.0
 
 
 async def call_when_due(job: PeriodicJob, gate: Gate, call: Callable[[], Awaitable[Reply[T]]]) -> Reply[T] | None:
-    """What the call came to; None where it isn't due, or the panel is paused. After a failure it is due again soon."""
+    """Makes the call if the job is due, and returns its reply; None if it isn't due, or the panel is paused.
+
+    After a pause or a failure the job is due again in RETRY seconds.
+    """
     if not await job.claim():
         return None
-    passes = await gate.enter()
-    if not isinstance(passes, list):
+    permits = await gate.enter()
+    if not isinstance(permits, list):
         await job.hasten(RETRY)
         return None
-    async with passes[0] as leave:
+    async with permits[0] as permit:
         reply = await call()
-    await leave.report(reply)
+    await permit.report(reply)
     match reply:
         case Answered():
             pass

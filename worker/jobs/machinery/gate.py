@@ -1,69 +1,65 @@
-"""The way through to one panel: a slot of this worker's, and a turn in the budget that all workers share."""
+"""The turnstile of one panel: hands out permits for calls, within CONCURRENCY and the budget of all workers."""
 
 import asyncio
 import math
-from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
-from worker.domain.orders.outcomes import Accepted, Answered, NotSent, Refused, Unknown
-from worker.domain.orders.trouble import OUTAGE_AFTER, Pause, PauseScope, proven_over, trouble_of
+from worker.jobs.machinery.breaker import Breaker, Outcome, held_back_by
 from worker.observe.liveness import at_rest
-from worker.store.shared.budget import Budget, Paused, Resumed, Slots, Wait
+from worker.store.shared.budget import Budget, Paused, Slots, Wait
 
 _log = structlog.get_logger()
 
-#: Seconds by which a call may start after its slot. One that is later takes another slot: its own has passed, and those
-#: of other workers follow it.
+#: Seconds by which a call may start after its slot. A later call takes a new slot: its own has passed, and the slots of
+#: other workers follow it.
 LATE = 0.05
 
-#: Seconds. While orders take no longer, the news of others needs no slot of its own: it waits no longer for one.
+#: Seconds. While an `add` takes no longer, other calls need no place of their own: they don't wait longer than that.
 QUICK = 1.0
 
-#: Orders that are claimed together leave spread over this share of the time that one takes, and over no more than LATE:
-#: answers that come all at once wait for each other.
+#: Orders that are claimed together leave spread over this share of the time that one takes, and over no more than LATE.
+#: Otherwise their answers arrive all at once, and wait for each other.
 SPREAD = 0.15
 
-Outcome = Accepted | Answered[Any] | Refused | NotSent | Unknown
-
-#: How many calls may be under way: all that a call counts towards.
-Limits = tuple[asyncio.Semaphore, ...]
+#: The semaphores that a call takes a place in.
+Places = tuple[asyncio.Semaphore, ...]
 
 
 class Closed:
-    """The worker is draining: nothing new is begun."""
+    """The answer of a gate that lets no call through any more, since the worker drains."""
 
 
-class Pass:
-    """Leave to make one call. Entered when its time has come; left, it frees its slot."""
+class Permit:
+    """Permission to make one call: entered, it waits for the time of the call; left, it frees the call's place."""
 
     def __init__(
         self,
         gate: "Gate",
+        *,
         slot_at: float,
         leave_at: float,
-        limits: Limits,
-        *,
+        places: Places,
         adding: bool,
         next_at: datetime | None,
     ) -> None:
-        """It begins at `leave_at`, which is less than LATE after its slot, and `limits` hold a place for it.
+        """`slot_at` and `leave_at` are times of the event loop: of the slot, and of the call, less than LATE after it.
 
-        `next_at` is that of the slots that it is one of; None: a probe.
+        `next_at` is the end of the slots that were taken together; None for a probe, which has no slot.
         """
         self._gate = gate
         self._slot_at = slot_at
         self._leave_at = leave_at
-        self.limits = limits
+        self.places = places
         self.adding = adding
         self.next_at = next_at
 
     @property
     def probe(self) -> bool:
-        """Let through a pause, to see whether the trouble is over."""
+        """Whether the call is let through a pause, to find out whether the trouble is over."""
         return self.next_at is None
 
     async def __aenter__(self) -> Self:
@@ -78,132 +74,89 @@ class Pass:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _release(1, self.limits)
+        _release(1, self.places)
 
     async def report(self, outcome: Outcome) -> None:
-        """Tell what the call came to: trouble of the whole panel pauses it, an answer ends a pause."""
-        took = asyncio.get_running_loop().time() - self._began_at
-        await self._gate.report(outcome, took, adding=self.adding, probe=self.probe)
+        """Tells the gate how long the call took, and the breaker its outcome."""
+        if self.adding:
+            self._gate.add_took = asyncio.get_running_loop().time() - self._began_at
+        await self._gate.breaker.report(outcome, adding=self.adding, probe=self.probe)
 
 
 class Gate:
     """Holds this worker to CONCURRENCY calls at once, and all workers together to REQUESTS_PER_SECOND."""
 
-    def __init__(self, panel: str, budget: Budget, concurrency: int) -> None:
-        self._panel = panel
+    def __init__(self, panel: str, budget: Budget, breaker: Breaker, concurrency: int) -> None:
+        self.breaker = breaker
         self._budget = budget
         self._concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
-        # One slot isn't for slow orders, so that they don't keep the news of all others waiting.
-        self._slow_adds = asyncio.Semaphore(max(1, concurrency - 1))
-        self.add_took = math.inf  # seconds, the last one; taken for slow as long as that isn't known
-        # Jobs take turns at the budget: none is crowded out by another that wants more.
+        self._places = asyncio.Semaphore(concurrency)
+        # Slow orders leave one place free, so that they don't keep all other calls waiting.
+        self._slow_add_places = asyncio.Semaphore(max(1, concurrency - 1))
+        self.add_took = math.inf  #: seconds that the last `add` took; the first one counts as slow
+        # Jobs take turns at the budget, so that a job which wants more crowds out no other.
         self._turn = asyncio.Lock()
-        self._late: list[asyncio.Future[float]] = []
-        self._serving: asyncio.Task[None] | None = None
-        self._failures_in_a_row = 0
+        self._late_starts = _LateStarts(panel, budget)
         self.closed = False
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Lets no further call through."""
         self.closed = True
 
-    async def enter(self, want: int = 1, *, adding: bool = False) -> list[Pass] | Paused | Closed:
-        """Passes for at least one and up to `want` calls, as soon as there are any. Unused ones must be given back."""
+    async def enter(self, want: int = 1, *, adding: bool = False) -> list[Permit] | Paused | Closed:
+        """Waits for places and slots, and returns at least one and at most `want` permits.
+
+        `adding`: the calls are `add`. Each permit has to be entered or given back.
+        """
         with at_rest():
-            limits = self._limits(adding=adding)
-            held = await _acquire(want, limits)
+            places = self._places_for(adding=adding)
+            held = await _acquire(want, places)
             try:
-                passes = await self._take(held, limits, adding=adding)
+                permits = await self._take(held, places, adding=adding)
             except BaseException:
-                _release(held, limits)
+                _release(held, places)
                 raise
-        _release(held - (len(passes) if isinstance(passes, list) else 0), limits)
-        return passes
+        _release(held - (len(permits) if isinstance(permits, list) else 0), places)
+        return permits
 
-    async def give_back(self, passes: list[Pass]) -> None:
-        if not passes:
+    async def give_back(self, permits: list[Permit]) -> None:
+        """Frees the places and the slots of permits that aren't used. They must come from one call of `enter`."""
+        if not permits:
             return
-        _release(len(passes), passes[0].limits)
-        next_at = passes[0].next_at
+        _release(len(permits), permits[0].places)
+        next_at = permits[0].next_at
         if next_at is None:
-            await self._budget.give_back_probe(_probed(adding=passes[0].adding))
+            await self.breaker.end_probe(adding=permits[0].adding)
         else:
-            await self._budget.give_back(len(passes), next_at)
-
-    async def report(self, outcome: Outcome, took: float, *, adding: bool, probe: bool) -> None:
-        if adding:
-            self.add_took = took
-        pause = self._trouble(outcome, adding=adding, probe=probe)
-        if probe:
-            tell_resumed(self._panel, await self._budget.resume(_probed(adding=adding), proven_over(outcome)))
-        if pause is not None and await self._budget.pause(pause, probe=probe):
-            _log.warning("panel_paused", panel=self._panel, reason=pause.reason, scope=pause.scope, error=pause.detail)
-        if probe:
-            failed = None if pause is None else pause.reason
-            await self._budget.give_back_probe(_probed(adding=adding), failed)
-
-    def _trouble(self, outcome: Outcome, *, adding: bool, probe: bool) -> Pause | None:
-        match outcome:
-            case Accepted() | Answered():
-                self._failures_in_a_row = 0
-                return None
-            case Refused():
-                self._failures_in_a_row = 0
-                return trouble_of(outcome, 0, adding=adding)
-            case NotSent() | Unknown():
-                self._failures_in_a_row += 1
-                # What probes a pause of all calls needs no more than one failure to prolong an outage.
-                in_a_row = OUTAGE_AFTER if probe and not adding else self._failures_in_a_row
-                return trouble_of(outcome, in_a_row, adding=adding)
+            await self._budget.give_back(len(permits), next_at)
 
     async def later_start(self) -> float:
-        """When a call may start whose slot has passed. It is decided on, so a pause doesn't hold it back any more."""
-        start: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._late.append(start)
-        if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve_late())
-        return await start
+        """Returns the time at which a call may start whose slot has passed."""
+        return await self._late_starts.next()
 
-    async def _serve_late(self) -> None:
-        """One question for all that are late by now: a database that is slow isn't asked for each."""
-        while late := [start for start in self._late if not start.done()]:
-            starts = await self._later_starts(len(late))
-            for start, at in zip(late, starts, strict=False):
-                if not start.done():
-                    start.set_result(at)
-            self._late = [start for start in self._late if not start.done()]
-
-    async def _later_starts(self, want: int) -> list[float]:
-        clock = asyncio.get_running_loop().time
-        try:
-            while True:
-                match await self._budget.take(want, ()):
-                    case Slots(count, first_in, gap):
-                        first = clock() + first_in
-                        return [first + i * gap for i in range(count)]
-                    case Wait(seconds) | Paused(seconds=seconds):
-                        await asyncio.sleep(min(seconds, 1.0))
-        except Exception:  # noqa: BLE001 - an order that is claimed must go its way without a budget, too
-            _log.exception("no_later_slot", panel=self._panel)
-            return [clock()] * want
-
-    def _apart(self, *, adding: bool) -> float:
-        """The least seconds from one call to the next, of those that are let through together."""
+    def _spacing(self, *, adding: bool) -> float:
+        """Returns the least seconds from one call to the next, of those that are let through together."""
         return min(SPREAD * self.add_took, LATE) / self._concurrency if adding else 0.0
 
-    def _limits(self, *, adding: bool) -> Limits:
-        return (self._slow_adds, self._slots) if adding and self.add_took > QUICK else (self._slots,)
+    def _places_for(self, *, adding: bool) -> Places:
+        return (self._slow_add_places, self._places) if adding and self.add_took > QUICK else (self._places,)
 
-    async def _take(self, want: int, limits: Limits, *, adding: bool) -> list[Pass] | Paused | Closed:
+    async def _take(self, want: int, places: Places, *, adding: bool) -> list[Permit] | Paused | Closed:
         async with self._turn:
             while not self.closed:
-                match await self._budget.take(want, _scopes(adding=adding)):
+                match await self._budget.take(want, held_back_by(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
-                        apart = max(gap, self._apart(adding=adding))
+                        spacing = max(gap, self._spacing(adding=adding))
                         return [
-                            Pass(self, start + i * gap, start + i * apart, limits, adding=adding, next_at=next_at)
+                            Permit(
+                                self,
+                                slot_at=start + i * gap,
+                                leave_at=start + i * spacing,
+                                places=places,
+                                adding=adding,
+                                next_at=next_at,
+                            )
                             for i in range(count)
                         ]
                     case Wait(seconds):
@@ -213,32 +166,57 @@ class Gate:
         return Closed()
 
 
-async def _acquire(want: int, limits: Limits) -> int:
-    """How many there were, at least one and up to `want`: waits for the first alone."""
+class _LateStarts:
+    """Finds new slots for calls whose slots have passed. The calls were decided on, so no pause holds them back."""
+
+    def __init__(self, panel: str, budget: Budget) -> None:
+        self._panel = panel
+        self._budget = budget
+        self._waiting: list[asyncio.Future[float]] = []
+        self._serving: asyncio.Task[None] | None = None
+
+    async def next(self) -> float:
+        """Returns the time of the event loop at which the call may start."""
+        start: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append(start)
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+        return await start
+
+    async def _serve(self) -> None:
+        """Asks the budget once for all calls that wait by now: a slow database isn't asked for each."""
+        while late := [start for start in self._waiting if not start.done()]:
+            for start, at in zip(late, await self._take(len(late)), strict=False):
+                if not start.done():
+                    start.set_result(at)
+            self._waiting = [start for start in self._waiting if not start.done()]
+
+    async def _take(self, want: int) -> list[float]:
+        clock = asyncio.get_running_loop().time
+        try:
+            while True:
+                match await self._budget.take(want, ()):
+                    case Slots(count, first_in, gap):
+                        first = clock() + first_in
+                        return [first + i * gap for i in range(count)]
+                    case Wait(seconds) | Paused(seconds=seconds):
+                        await asyncio.sleep(min(seconds, 1.0))
+        except Exception:  # noqa: BLE001 - a claimed order must be sent, even without a budget
+            _log.exception("no_later_slot", panel=self._panel)
+            return [clock()] * want
+
+
+async def _acquire(want: int, places: Places) -> int:
+    """Waits for one place, takes up to `want` that are free, and returns how many it took."""
     held = 0
-    while held == 0 or (held < want and not any(limit.locked() for limit in limits)):
-        for limit in limits:
-            await limit.acquire()
+    while held == 0 or (held < want and not any(semaphore.locked() for semaphore in places)):
+        for semaphore in places:
+            await semaphore.acquire()
         held += 1
     return held
 
 
-def _release(count: int, limits: Limits) -> None:
-    for limit in limits:
+def _release(count: int, places: Places) -> None:
+    for semaphore in places:
         for _ in range(count):
-            limit.release()
-
-
-def tell_resumed(panel: str, resumed: Iterable[Resumed]) -> None:
-    for pause in resumed:
-        _log.info("panel_resumed", panel=panel, reason=pause.reason, paused_for=round(pause.lasted, 1))
-
-
-def _scopes(*, adding: bool) -> tuple[PauseScope, ...]:
-    """The pauses that hold a call back."""
-    return (PauseScope.ADD, PauseScope.ALL) if adding else (PauseScope.ALL,)
-
-
-def _probed(*, adding: bool) -> PauseScope:
-    """The pauses that a call can probe."""
-    return PauseScope.ADD if adding else PauseScope.ALL
+            semaphore.release()

@@ -1,4 +1,4 @@
-"""Calls that are under way: begun by a job, finished on their own."""
+"""The calls in flight: a job starts them, and they finish on their own."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,7 +12,7 @@ _log = structlog.get_logger()
 
 
 class InFlight:
-    """Tasks that outlive the run of the job that began them. One that throws is reported, and stops no other."""
+    """Runs tasks that outlive the run of the job that started them, and reports those that raise."""
 
     def __init__(self, observer: JobObserver, tracer: Tracer | None = None) -> None:
         self._observer = observer
@@ -20,7 +20,7 @@ class InFlight:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def launch(self, work: Coroutine[Any, Any, None], *, panel: str, job: str, items: int = 1) -> None:
-        """Begin work of a job for a panel, which are named in the report, should it throw; on so many items."""
+        """Starts work of a job for a panel, on so many claimed items. The report of an error names both."""
         if self._tracer is not None:
             work = self._tracer.followed(work, panel=panel, job=job, items=items)
         task = asyncio.get_running_loop().create_task(self._reported(work, panel, job))
@@ -31,13 +31,13 @@ class InFlight:
         return len(self.tasks)
 
     async def finished(self) -> None:
-        """Return once nothing is under way."""
+        """Returns once no call is in flight."""
         while self.tasks:
             await asyncio.wait(self.tasks)
 
     async def _reported(self, work: Coroutine[Any, Any, None], panel: str, job: str) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001 - whatever it is, it is this call's own trouble
+        except Exception:  # noqa: BLE001 - an error of one call stops no other
             _log.exception("call_failed", panel=panel, job=job)
             self._observer.job_failed(job, panel)

@@ -1,4 +1,4 @@
-"""The lease of this worker, kept alive."""
+"""Keeps the lease of this worker alive."""
 
 import time
 from uuid import UUID
@@ -9,11 +9,10 @@ from worker.store.shared.leases import LEASE, Workers
 
 _log = structlog.get_logger()
 
-#: Seconds between two renewals: two may fail before the lease does.
+#: Seconds between two renewals. Two may fail before the lease ends.
 RENEW_EVERY = LEASE / 4
 
-
-#: A clock that goes on while the machine is suspended, as the database's does.
+#: A clock that goes on while the machine is suspended, as the database's clock does.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -22,7 +21,7 @@ def _now() -> float:
 
 
 class Lease:
-    """Says under which id this worker may begin something, and whether an id is still good."""
+    """Knows under which id this worker may claim, and whether claims under an id are still its own."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
@@ -35,15 +34,15 @@ class Lease:
         self._good_until = asked_at + LEASE
 
     def current(self) -> UUID | None:
-        """The id to claim under; None while there is no lease, and nothing may be begun."""
+        """Returns the id to claim under; None while there is no lease, and the worker may begin nothing."""
         return self._worker_id if self._worker_id is not None and self.holds(self._worker_id) else None
 
     def holds(self, worker_id: UUID) -> bool:
-        """Whether a claim under this id is certainly still ours, by our own clock since the last renewal."""
+        """Whether a claim under this id is certainly still this worker's, by its own clock since the last renewal."""
         return worker_id == self._worker_id and _now() < self._good_until
 
     async def renew(self) -> None:
-        """One renewal. A lease that was lost is begun anew, under a new id: what the old one held is no longer ours."""
+        """Renews the lease. If it was lost, begins one under a new id; others take over the claims of the old id."""
         if self._worker_id is None:
             await self.begin()
             return

@@ -1,4 +1,4 @@
-"""Who is told of how jobs fare."""
+"""The interfaces through which jobs report to metrics and tracing."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -8,25 +8,25 @@ from worker.domain.orders.submission import Claimed
 
 
 class JobObserver(Protocol):
-    """`panel` is empty for a job that is for all panels. Its methods must not raise."""
+    """Counts how runs of jobs end. `panel` is empty for a job of all panels. The methods must not raise."""
 
     def job_succeeded(self, job: str, panel: str) -> None:
-        """A run of the job has ended well."""
+        """Notes that a run of the job has ended without an error."""
 
     def job_failed(self, job: str, panel: str) -> None:
-        """A run, or a call that it began, has thrown."""
+        """Notes that a run of the job, or a call that it started, has raised an error."""
 
 
 class Tracer(Protocol):
-    """Who follows each call from its claim until what came of it is written. Its methods must not raise."""
+    """Follows each call from its claim until its outcome is written. The methods must not raise."""
 
     def followed(
         self, work: Coroutine[Any, Any, None], *, panel: str, job: str, items: int
     ) -> Coroutine[Any, Any, None]:
-        """The same work, on so many claimed items. What is told below in its task is told about it."""
+        """Returns the work, wrapped, on so many claimed items. The other methods, called in its task, are about it."""
 
     def request(self, action: str, outcome: str, seconds: float) -> None:
-        """A request to the panel has ended: as the client's observer has it."""
+        """Notes that a request to the panel has ended, in the words of the client's observer."""
 
     def sent(self, claimed: Claimed, outcome: AddOutcome) -> None:
-        """It was about this order, and this came of it."""
+        """Notes the order that the call was about, and its outcome."""

@@ -1,12 +1,10 @@
-"""What came of each `add` is written in bunches that form by themselves: whatever has arrived goes in one commit, and
-with the next claim where there is one.
+"""Writes the outcomes of `add` calls in group commits; the next claim takes waiting outcomes along in its own commit.
 
-A result that can't be written is kept, and written when the database is back: it may be the only copy of the id of an
-order that was paid for. One whose order somebody else has locked is put off, so that it doesn't hold up the others.
+A result that can't be written is kept until the database is back: it may be the only copy of the id of an order that
+was paid for. A result whose order another session has locked is put off, so that it doesn't hold up the others.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,21 +15,24 @@ from worker.domain.orders.changes import Change, EventKind
 from worker.domain.orders.outcomes import AddOutcome
 from worker.domain.orders.submission import Claimed
 from worker.domain.polling import back_off
+from worker.jobs.machinery.group_commit import Entry, WriteQueue
 from worker.jobs.machinery.observer import JobObserver, Tracer
 from worker.observe.liveness import at_rest, beat
 from worker.store.queue.orders import HeldUpError, Orders, Outcomes
 
 _log = structlog.get_logger()
 
-#: Seconds for which results wait for a claim that is about to come, at least; at most twice that.
+#: Least seconds for which results wait for a claim that is about to come; they wait at most twice as long.
 PATIENCE = 0.02
 
-#: Seconds until a result whose order somebody else has locked is tried again, at most.
+#: Most seconds until the next try to write a result whose order another session has locked.
 LONGEST_PUT_OFF = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    """The outcome of one `add` call. `seconds`: how long the call took."""
+
     panel: str
     claimed: Claimed
     outcome: AddOutcome
@@ -39,43 +40,40 @@ class Result:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    """A result that isn't written yet, and was put off so many times."""
+class _Unwritten:
+    """A result that waits to be written. `put_off` counts how often its write was put off."""
 
     result: Result
-    written: asyncio.Future[None]
     put_off: int = 0
 
 
 class Recorder:
-    """Has the results of one panel's calls written, one bunch after the other."""
+    """Keeps the results of one panel's `add` calls until they are written."""
 
     def __init__(self, panel: str, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
         self.panel = panel
         self._orders = orders
         self._observer = observer
         self._tracer = tracer
-        self._waiting: deque[_Waiting] = deque()
-        self._put_off: set[_Waiting] = set()  # these join those that wait once more
-        self._arrived = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._queue: WriteQueue[_Unwritten, None] = WriteQueue()
+        self._put_off: set[Entry[_Unwritten, None]] = set()  #: entries that join the queue again later
         self._claim_to_come = False
 
     def put(self, result: Result) -> asyncio.Future[None]:
-        """Have a result written; what is returned is done once it is."""
-        written = asyncio.get_running_loop().create_future()
-        self._wait(_Waiting(result, written))
+        """Keeps a result until it is written, and returns a future that is done then."""
+        entry: Entry[_Unwritten, None] = Entry(_Unwritten(result))
+        self._queue.append(entry)
         if self._tracer is not None:
             self._tracer.sent(result.claimed, result.outcome)
-        return written
+        return entry.written
 
     @property
     def unwritten(self) -> list[Result]:
-        return [each.result for each in (*self._waiting, *self._put_off)]
+        return [entry.item.result for entry in (*self._queue, *self._put_off)]
 
     @contextmanager
     def claim_to_come(self) -> Iterator[None]:
-        """Meanwhile results are left for a claim to take along, as long as it comes soon."""
+        """Leaves results to a claim meanwhile, as long as it comes soon."""
         self._claim_to_come = True
         try:
             yield
@@ -83,78 +81,80 @@ class Recorder:
             self._claim_to_come = False
 
     @asynccontextmanager
-    async def bunch(self) -> AsyncIterator["Bunch"]:
-        """All results that wait, to be written meanwhile, by nobody else. If that raises, they go on waiting."""
-        async with self._turn:
-            bunch = Bunch([each.result for each in self._waiting])
-            yield bunch
-            if bunch.results:
-                self._written(bunch)
+    async def group(self) -> AsyncIterator["Group"]:
+        """Yields all waiting results, for the caller alone to write. If the caller raises, they go on waiting."""
+        async with self._queue.group() as entries:
+            group = Group([entry.item.result for entry in entries])
+            yield group
+            if entries:
+                self._written(entries, group)
 
     async def run(self) -> None:
-        """Write what no claim takes along, until it is cancelled."""
+        """Writes what no claim takes along, until it is cancelled."""
         failures = 0
         while True:
             with at_rest():
-                await self._arrived.wait()
+                await self._queue.filled()
             beat()
             if self._claim_to_come and await self._taken_along():
                 continue
             try:
                 await self.write()
-            except Exception:  # noqa: BLE001 - whatever it is, the results must not be lost by it
+            except Exception:  # noqa: BLE001 - no error may lose the results
                 failures += 1
-                _log.exception("results_not_written", waiting=len(self._waiting))
+                _log.exception("results_not_written", waiting=len(self._queue))
                 self._observer.job_failed("recorder", self.panel)
                 await asyncio.sleep(back_off(failures, first=0.2, longest=5))
             else:
                 failures = 0
 
     async def _taken_along(self) -> bool:
-        """Whether, after a while, a claim has written the one that waits longest: what came later may wait as long."""
-        first = self._waiting[0]
+        """Waits a while, and returns whether a claim has written the first result of the queue by then.
+
+        If so, the results that came later may wait as long as the first one did.
+        """
+        first = next(iter(self._queue))
         await asyncio.sleep(PATIENCE)
-        async with self._turn:  # a claim that has it in hand
-            return not self._waiting or self._waiting[0] is not first
+        await self._queue.turn_over()  # a claim that is writing the result
+        return next(iter(self._queue), None) is not first
 
     async def write(self) -> None:
-        """Have all written that waits, each by itself where they can't be written together."""
-        async with self.bunch() as bunch:
-            if bunch.results:
+        """Writes all waiting results, each one alone where they can't be written together."""
+        async with self.group() as group:
+            if group.results:
                 try:
-                    bunch.changes = await self._orders.settle(bunch.outcomes)
+                    group.changes = await self._orders.settle(group.outcomes)
                 except HeldUpError as error:
-                    bunch.changes, bunch.held_up = error.changes, error.tokens
+                    group.changes, group.held_up = error.changes, error.tokens
 
-    def _written(self, bunch: "Bunch") -> None:
+    def _written(self, entries: Sequence[Entry[_Unwritten, None]], group: "Group") -> None:
         self._observer.job_succeeded("recorder", self.panel)
-        _tell(bunch.results, bunch.changes)
-        for _ in bunch.results:
-            each = self._waiting.popleft()
-            if each.result.claimed.token in bunch.held_up:
-                self._put_it_off(each)
-            elif not each.written.done():  # nobody waits for it any more, where its task was cancelled
-                each.written.set_result(None)
-        if not self._waiting:
-            self._arrived.clear()
+        _log_changes(group.results, group.changes)
+        for entry in entries:
+            if entry.item.result.claimed.token in group.held_up:
+                self._put_it_off(entry)
+            elif not entry.written.done():  # it is done where its task was cancelled
+                entry.written.set_result(None)
 
-    def _put_it_off(self, each: _Waiting) -> None:
-        each.put_off += 1
-        seconds = back_off(each.put_off, first=0.2, longest=LONGEST_PUT_OFF)
-        claimed = each.result.claimed
-        _log.warning("result_held_up", order_id=claimed.order_id, panel=self.panel, retry_in=seconds)
-        self._put_off.add(each)
-        asyncio.get_running_loop().call_later(seconds, self._wait, each)
+    def _put_it_off(self, entry: Entry[_Unwritten, None]) -> None:
+        entry.item.put_off += 1
+        seconds = back_off(entry.item.put_off, first=0.2, longest=LONGEST_PUT_OFF)
+        order_id = entry.item.result.claimed.order_id
+        _log.warning("result_held_up", order_id=order_id, panel=self.panel, retry_in=seconds)
+        self._put_off.add(entry)
+        asyncio.get_running_loop().call_later(seconds, self._try_again, entry)
 
-    def _wait(self, each: _Waiting) -> None:
-        self._put_off.discard(each)
-        self._waiting.append(each)
-        self._arrived.set()
+    def _try_again(self, entry: Entry[_Unwritten, None]) -> None:
+        self._put_off.discard(entry)
+        self._queue.append(entry)
 
 
 @dataclass
-class Bunch:
-    """Results that are written together, and the changes that they came to; less those that are held up, by token."""
+class Group:
+    """Results that are written together, and the changes that they lead to.
+
+    `held_up`: the tokens of the results that couldn't be written, because another session has locked their orders.
+    """
 
     results: list[Result]
     changes: Sequence[Change] = ()
@@ -165,10 +165,10 @@ class Bunch:
         return [(result.claimed, result.outcome) for result in self.results]
 
 
-def _tell(bunch: list[Result], changes: Sequence[Change]) -> None:
-    results = {result.claimed.order_id: result for result in bunch}
+def _log_changes(results: Sequence[Result], changes: Sequence[Change]) -> None:
+    by_order = {result.claimed.order_id: result for result in results}
     for change in changes:
-        result = results[change.order_id]
+        result = by_order[change.order_id]
         about = {
             "order_id": change.order_id,
             "panel": result.panel,

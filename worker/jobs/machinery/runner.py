@@ -1,4 +1,4 @@
-"""What turns a job: a tick of the schedule or a word from a producer wakes it, and it runs until nothing is due."""
+"""Runs a job whenever a tick of the schedule or an insert of a producer wakes it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,17 +13,17 @@ _log = structlog.get_logger()
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
-#: Seconds until what is to be done at the end is tried again.
+#: Seconds until the work at the end is tried again.
 TRY_AGAIN = 1.0
 
 
 class Runner:
-    """Runs one job, never twice at once. A wake-up during a run leads to another run: none is lost."""
+    """Runs one job, never twice at once. A wake-up during a run leads to another run."""
 
     def __init__(
         self, job: str, run: Work, observer: JobObserver, *, panel: str = "", at_end: Work | None = None
     ) -> None:
-        """`panel` is empty for a job that is for all panels. `at_end` is to be done once no other run follows."""
+        """`panel` is empty for a job of all panels. `at_end` is done after the last run, until it succeeds."""
         self.job = job
         self.panel = panel
         self._run = run
@@ -36,15 +36,16 @@ class Runner:
         self._woken.set()
 
     async def tick(self) -> None:
-        """The same for a scheduler, which runs what isn't a coroutine in a thread of its own."""
+        """Wakes the job, for a scheduler that would run a plain function in a thread of its own."""
         self.wake()
 
     def stop(self) -> None:
-        """Let `turn` return once the run that is under way is over."""
+        """Makes `turn` return once the current run is over."""
         self._stopping = True
         self._woken.set()
 
     async def turn(self) -> None:
+        """Runs the job at each wake-up, until `stop`."""
         while True:
             await self._woken.wait()
             beat()
@@ -52,15 +53,15 @@ class Runner:
                 break
             self._woken.clear()
             await self._succeeds(self._run)
-        # The database tells nobody that it is back.
+        # A database that is back announces it to nobody.
         while self._at_end is not None and not await self._succeeds(self._at_end):  # noqa: ASYNC110
             await asyncio.sleep(TRY_AGAIN)
 
     async def _succeeds(self, work: Work) -> bool:
-        """A job that throws is reported, and runs again at its next tick."""
+        """Returns whether the work raised no error. Reports one that it raised; the job runs again at its next tick."""
         try:
             await work()
-        except Exception:  # noqa: BLE001 - whatever it is, it must not end the loop
+        except Exception:  # noqa: BLE001 - no error may end the loop
             _log.exception("job_failed", job=self.job, **({"panel": self.panel} if self.panel else {}))
             self._observer.job_failed(self.job, self.panel)
             return False

@@ -1,17 +1,17 @@
-"""What our supervisor hears of the work: that it has begun, that it turns, that it ends."""
+"""Tells the supervisor that the worker is ready, lives and stops."""
 
 import asyncio
 from collections.abc import Callable
 
 from worker.observe.supervisor import Supervisor
 
-#: Seconds between two words, where a watchdog wants none sooner.
+#: Seconds between two messages, unless a watchdog wants them sooner.
 EVERY = 5.0
 
-#: The same until the worker is ready.
+#: Seconds between two messages until the worker is ready.
 EVERY_AT_START = 0.1
 
-#: The share of the watchdog's patience after which it is fed: two words may get lost.
+#: The share of the watchdog's interval after which the worker feeds it: two messages may get lost.
 SHARE = 1 / 3
 
 
@@ -19,7 +19,7 @@ class Supervised:
     """Tells a supervisor about one worker."""
 
     def __init__(self, supervisor: Supervisor, *, works: Callable[[], object], stuck: Callable[[], list[str]]) -> None:
-        """`works`: what it may begin something under, if anything. `stuck`: the loops that stand still."""
+        """`works` returns the id under which the worker may claim, or None; `stuck` the loops that stand still."""
         self._supervisor = supervisor
         self._works = works
         self._stuck = stuck
@@ -27,7 +27,7 @@ class Supervised:
         self._every = EVERY if supervisor.watchdog is None else min(EVERY, supervisor.watchdog * SHARE)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Sends messages until it is cancelled."""
         ready = False
         while True:
             if not ready and self._works() is not None:
@@ -39,11 +39,12 @@ class Supervised:
             await asyncio.sleep(self._every if ready else min(self._every, EVERY_AT_START))
 
     def stopping(self) -> None:
-        """The worker drains: its loops end one by one, within a time of its own, and it needs to be given that."""
+        """Announces the drain. From here on loops end one by one, so the supervisor is fed without regard to them."""
         self._stopping = True
         self._supervisor.stopping()
         self._grow()
 
     def _grow(self) -> None:
+        """Asks the supervisor for more time, since the drain keeps a limit of its own."""
         if self._stopping:
             self._supervisor.extend(self._every / SHARE)

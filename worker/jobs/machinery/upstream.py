@@ -1,4 +1,4 @@
-"""What every job of one panel has in hand."""
+"""The connection of the jobs to one panel."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from worker.panel import PanelClient
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One configured panel: how it is reached, how much of it may be asked, and which calls are under way."""
+    """One configured panel: its client, the gate before it, and the calls in flight."""
 
     name: str
     client: PanelClient

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.unit.observe.conftest import Clock
-from worker.observe.liveness import CHECK_COUNTS, Hearts, Readiness, at_rest, beat
+from worker.observe.liveness import ANSWER_COUNTS, Hearts, Readiness, at_rest, beat
 
 LONGEST = 10.0
 
@@ -111,27 +111,27 @@ async def test_signs_outside_of_any_watched_loop_are_nobodys() -> None:
 
 
 class TestReadiness:
-    def test_before_the_first_check(self, clock: Clock) -> None:
-        assert Readiness(clock).obstacle == "the database hasn't been looked at yet"
+    def test_before_the_first_answer(self, clock: Clock) -> None:
+        assert Readiness(clock).obstacle == "the database hasn't answered yet"
 
-    def test_a_check_counts_for_a_while(self, clock: Clock) -> None:
+    def test_an_answer_counts_for_a_while(self, clock: Clock) -> None:
         ready = Readiness(clock)
-        ready.checked(None)
-        clock.now += CHECK_COUNTS
+        ready.note(None)
+        clock.now += ANSWER_COUNTS
         assert ready.obstacle is None
         clock.now += 1
         assert ready.obstacle == "the database was last seen 21 s ago"
 
-    def test_what_a_check_found_stands_until_the_next(self, clock: Clock) -> None:
+    def test_an_obstacle_stands_until_the_next(self, clock: Clock) -> None:
         ready = Readiness(clock)
-        ready.checked("it is away")
-        clock.now += 10 * CHECK_COUNTS
+        ready.note("it is away")
+        clock.now += 10 * ANSWER_COUNTS
         assert ready.obstacle == "it is away"
-        ready.checked(None)
+        ready.note(None)
         assert ready.obstacle is None
 
     def test_not_while_it_stops(self, clock: Clock) -> None:
         ready = Readiness(clock)
         ready.drain()
-        ready.checked(None)
+        ready.note(None)
         assert ready.obstacle == "the worker is stopping"
