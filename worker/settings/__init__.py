@@ -1,1 +1,1 @@
-"""Typed settings, and where they come from."""
+"""Reads typed settings from the environment and a file."""

@@ -1,7 +1,4 @@
-"""Where settings come from: the environment and a TOML file, read into texts by name.
-
-Nothing here knows what a value must look like; `worker.settings` does.
-"""
+"""Collects settings by name from the environment and a TOML file, as texts that `worker.settings.values` reads."""
 
 import difflib
 import re
@@ -17,7 +14,7 @@ CONFIG = f"{PREFIX}CONFIG"
 PANELS = f"{PREFIX}PANELS__"
 _TESTS = f"{PREFIX}TEST_"
 
-#: What Kubernetes puts into every container for a Service whose name begins with `order-sync`.
+#: Variables that Kubernetes sets in every container for a Service whose name begins with `order-sync`.
 _SERVICE_LINK = re.compile(
     r"\w+_SERVICE_HOST=|\w+_SERVICE_PORT(_\w+)?=|\w+_PORT=\w+://|\w+_PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?="
 )
@@ -26,7 +23,7 @@ _PANEL_NAME = re.compile(r"[a-z0-9_-]+")
 
 
 class SettingsError(Exception):
-    """Settings that can't be used. `problems` has one line for each: the setting, what is wrong, how to mend it."""
+    """Raised for unusable settings. `problems` has a line for each: its name, what is wrong, how to mend it."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -35,7 +32,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One value as it was given. `written` is its name as the user wrote it."""
+    """One value of the environment or the file. `written` is its name as the user wrote it."""
 
     written: str
     value: str
@@ -43,9 +40,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The names that mean something: beside `plain`, each panel has `panel` and each of `secret` a `_FILE` variant."""
+    """The names of all settings: of the worker itself, and of each panel. Those in `secret` have a `_FILE` variant."""
 
-    plain: frozenset[str]
+    worker: frozenset[str]
     panel: frozenset[str]
     secret: frozenset[str]
 
@@ -53,17 +50,18 @@ class Known:
         if name.startswith(PANELS):
             panel, field = split_panel(name)
             return bool(panel) and field in self._panel_fields
-        return name.removeprefix(PREFIX) in self._plain_names
+        return name.removeprefix(PREFIX) in self._worker_names
 
     def nearest(self, name: str) -> str | None:
+        """Returns the name that the user may have meant, if one is similar."""
         panel, _ = split_panel(name)
-        names = {PREFIX + plain for plain in self._plain_names}
+        names = {PREFIX + known for known in self._worker_names}
         names |= {f"{PANELS}{panel or 'DEFAULT'}__{field}" for field in self._panel_fields}
         return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.7)), None)
 
     @property
-    def _plain_names(self) -> frozenset[str]:
-        return self.plain | {f"{name}_FILE" for name in self.plain & self.secret}
+    def _worker_names(self) -> frozenset[str]:
+        return self.worker | {f"{name}_FILE" for name in self.worker & self.secret}
 
     @property
     def _panel_fields(self) -> frozenset[str]:
@@ -71,20 +69,20 @@ class Known:
 
 
 def split_panel(name: str) -> tuple[str, str]:
-    """`ORDER_SYNC_PANELS__MY_SHOP__KEY` as `("MY_SHOP", "KEY")`; the panel is empty where there is none."""
+    """Splits `ORDER_SYNC_PANELS__MY_SHOP__KEY` into `("MY_SHOP", "KEY")`. The panel is empty in all other names."""
     panel, _, field = name.removeprefix(PANELS).rpartition("__")
     return (panel, field) if name.startswith(PANELS) else ("", name)
 
 
-#: What is wrong, one line for each name.
+#: A line for each wrong setting, by its name.
 Problems = dict[str, str]
 
 
 def collect(environ: Mapping[str, str], known: Known) -> tuple[dict[str, Given], Problems]:
-    """Every setting given, by its `ORDER_SYNC_` name, with secrets read from their files; and what was wrong.
+    """Returns all settings by their `ORDER_SYNC_` names, with secrets read from their files, and all problems.
 
-    The environment wins over the file. An empty value counts as not given, save `ORDER_SYNC_LISTEN`, where it is one.
-    Raises `SettingsError` when the file can't be read: what is missing then can't be told.
+    The environment wins over the file. An empty value counts as unset, except for `ORDER_SYNC_LISTEN`. Raises
+    `SettingsError` at once if the file can't be read, since nobody knows then which settings are missing.
     """
     problems: Problems = {}
     from_environ = {
@@ -98,10 +96,10 @@ def collect(environ: Mapping[str, str], known: Known) -> tuple[dict[str, Given],
     given: dict[str, Given] = {}
     for source in (from_file, from_environ):
         problems |= _problems_with_names(source, known)
-        told = {name: one for name, one in source.items() if one.value.strip() or name == f"{PREFIX}LISTEN"}
-        for name in told:
+        filled = {name: one for name, one in source.items() if one.value.strip() or name == f"{PREFIX}LISTEN"}
+        for name in filled:
             given.pop(_other_way(name), None)
-        given |= {name: one for name, one in told.items() if name not in problems}
+        given |= {name: one for name, one in filled.items() if name not in problems}
     return _with_files_read(given, problems), problems
 
 
@@ -115,10 +113,16 @@ def _problems_with_names(source: Mapping[str, Given], known: Known) -> Problems:
         panel, _ = split_panel(name)
         if not known.has(name):
             nearest = known.nearest(name)
-            hint = f"did you mean {nearest}?" if nearest else "remove it, or see the README for the settings there are"
+            hint = (
+                f"did you mean {nearest}?"
+                if nearest
+                else "remove it, or see docs/reference/settings.md for all settings"
+            )
             problems[name] = f"{one.written}: there is no such setting; {hint}"
         elif panel and not _PANEL_NAME.fullmatch(panel.lower()):
-            problems[name] = f"{one.written}: a panel's name is made of the letters a-z, digits, _ and -; rename it"
+            problems[name] = (
+                f"{one.written}: a panel's name is made of the letters a-z, digits, _ and -; rename the panel"
+            )
     return problems
 
 
@@ -136,7 +140,7 @@ def _read_config(path: Path, problems: Problems) -> dict[str, Given]:
 
 
 def _flatten(document: Mapping[str, Any], path: Path, problems: Problems) -> dict[str, Given]:
-    """Both ways of writing a name: as in the environment, or as tables without the prefix."""
+    """Returns the settings by their names in the environment. The file may use these, or tables without the prefix."""
     flat: dict[str, Given] = {}
 
     def visit(table: Mapping[str, Any], parents: tuple[str, ...]) -> None:
@@ -159,24 +163,24 @@ def _flatten(document: Mapping[str, Any], path: Path, problems: Problems) -> dic
 
 
 def _with_files_read(given: Mapping[str, Given], problems: Problems) -> dict[str, Given]:
-    """Each `..._FILE` replaced by what its file holds, without the white space around it."""
+    """Replaces each `..._FILE` by the content of its file, without the white space around it."""
     read: dict[str, Given] = {}
     for name, one in given.items():
-        plain = name.removesuffix("_FILE")
-        if plain == name:
+        secret = name.removesuffix("_FILE")
+        if secret == name:
             read[name] = one
-        elif plain in given:
-            problems[plain] = f"{one.written}: is given together with {given[plain].written}; keep one of them"
+        elif secret in given:
+            problems[secret] = f"{one.written}: is given together with {given[secret].written}; keep one of them"
         else:
             try:
-                read[plain] = Given(one.written, _read_secret(one.value.strip()))
+                read[secret] = Given(one.written, _read_secret(one.value.strip()))
             except ValueError as error:
-                problems[plain] = f"{one.written}: {error}"
+                problems[secret] = f"{one.written}: {error}"
     return read
 
 
 def _read_secret(path: str) -> str:
-    # Whoever writes the secret itself where its file belongs shouldn't find it in the log.
+    # A user may write the secret itself in place of its file: the log mustn't show it.
     shown = path if path.startswith(("/", "./", "../")) else "the file that it names"
     try:
         secret = Path(path).read_text(encoding="utf-8").strip()

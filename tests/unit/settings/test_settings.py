@@ -1,4 +1,4 @@
-"""Settings: every variable of the README, where it may come from, and what is said of a wrong one."""
+"""Settings: every variable of docs/reference/settings.md, where it may come from, and the message about a wrong one."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -168,7 +168,7 @@ class TestValues:
 
     @pytest.mark.parametrize("value", ["Bot/1\r\nX-Evil: 1", "Bröt"])
     def test_a_user_agent_fits_into_a_header(self, value: str) -> None:
-        assert "USER_AGENT: must be plain ASCII" in problem(with_(PANELS__DEFAULT__USER_AGENT=value))
+        assert "USER_AGENT: must be ASCII" in problem(with_(PANELS__DEFAULT__USER_AGENT=value))
 
     def test_settings_are_frozen(self) -> None:
         settings = load(NEEDED)
@@ -269,7 +269,7 @@ class TestPanels:
 
     def test_a_key_is_on_one_line(self) -> None:
         said = problem(with_(PANELS__DEFAULT__KEY="hush\nhush"))
-        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: has a line break")
+        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: contains a line break")
         assert "hush" not in said
 
     def test_are_missed_only_by_who_needs_them(self) -> None:
