@@ -200,11 +200,11 @@ def _request_observer(panel: str, works: Works) -> Observer:
     if tracer is None:
         return measure
 
-    def tell(action: str, outcome: str, seconds: float) -> None:
+    def observe(action: str, outcome: str, seconds: float) -> None:
         measure(action, outcome, seconds)
         tracer.request(action, outcome, seconds)
 
-    return tell
+    return observe
 
 
 def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:

@@ -1,18 +1,17 @@
-"""Following `order_events`, for consumers: every change of an order in the order of time, none missed and none doubled.
+"""Follows `order_events`, for consumers: yields every change of an order once, in the order of time.
 
     with psycopg.connect(url, autocommit=True) as connection:
         bookmark = Bookmark(connection, "my-bot")
         for event in follow(connection, after=bookmark.position):
             with connection.transaction():
-                ...  # what you do about it, on this connection
+                ...  # your work, on this connection
                 bookmark.move(event.id)
 
-What is written on the connection beside the bookmark happens exactly once, whatever dies when. What goes elsewhere (a
-request, a mail) happens again for at most the events since the last move: tell them apart by `event.id`.
+Rows that you write in the bookmark's transaction are written exactly once, whatever fails. Other work (a request, a
+mail) may be repeated for the events since the last move: recognize them by `event.id`.
 
-Events get their ids in the order of their commits (README, "See what became of it"), so the last id that was seen is
-all that has to be kept. A bookmark keeps it in a table; wherever else you keep it will do as well. Events that were
-archived before you came to them are told like any other.
+Events get their ids in the order of their commits (docs/events.md), so a consumer has to keep only the last id that it
+has seen. A bookmark keeps it in a table; you may keep it anywhere else. Archived events come like all others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,8 +23,8 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row, scalar_row
 
-#: So many of each place: Postgres 15 might read all of a view of both. Each order is looked up by itself: a join might
-#: be planned as a walk through all of them.
+#: Limits each of the two tables, since Postgres 15 may read all of a view of both. Reads each order by itself, since
+#: Postgres may plan a join as a walk through all orders.
 _READ = """
     SELECT e.id, e.order_id, o.panel, o.reference, e.at, e.kind, e.state_before, e.state_after, e.panel_status,
         e.charge, e.remains, e.start_count, e.detail
@@ -70,7 +69,7 @@ class Event:
     detail: Mapping[str, Any]
 
     def plain(self) -> dict[str, Any]:
-        """Of nothing but what JSON has: money as a text, the time in ISO 8601."""
+        """Returns the event in types of JSON: money as text, the time in ISO 8601."""
         charge = None if self.charge is None else f"{self.charge:f}"
         return asdict(self) | {"at": self.at.astimezone(UTC).isoformat(), "charge": charge}
 
@@ -78,13 +77,14 @@ class Event:
 def follow(
     connection: Connection[Any], *, after: int, at_most: int = 1000, look_every: float = 30.0, forever: bool = True
 ) -> Iterator[Event]:
-    """Every event above the id `after`, in order, and then each new one as soon as it is committed.
+    """Yields every event above the id `after`, in order, and then each new one as soon as it is committed.
 
-    `at_most` are read at once. `look_every`: seconds after which it looks without having been told, for connections on
-    which notifications don't come (PgBouncer in transaction mode). Not `forever`: it ends where there is nothing more.
+    `at_most`: events of one query. `look_every`: seconds after which it queries without a notification, for connections
+    that get none (PgBouncer in transaction mode). Without `forever` it ends after the newest event.
 
-    The connection may be used while it waits for you, and has to have autocommit: else it would hear of nothing.
-    Raises ValueError without, and `psycopg.OperationalError` when it is lost: connect again, and go on from the last.
+    You may use the connection between two events. It needs autocommit, without which no notification arrives; raises
+    ValueError if it has none. Raises `psycopg.OperationalError` if the connection is lost: connect again, and go on
+    after the last event.
     """
     if not connection.autocommit:
         raise ValueError("follow needs a connection with autocommit=True")
@@ -103,7 +103,7 @@ def follow(
 
 
 def _wait(connection: Connection[Any], seconds: float) -> None:
-    """Until something is announced, and what was announced with it is heard."""
+    """Waits for a notification, and takes those that came with it."""
     for _ in connection.notifies(timeout=seconds, stop_after=1):
         pass
     for _ in connection.notifies(timeout=0):
@@ -111,23 +111,23 @@ def _wait(connection: Connection[Any], seconds: float) -> None:
 
 
 def latest(connection: Connection[Any]) -> int:
-    """The id of the newest event; 0 where there is none. A consumer begins there that isn't interested in the past."""
+    """Returns the id of the newest event, 0 if there is none: the start for a consumer that skips the past."""
     return int(_value(connection, "SELECT coalesce(max(id), 0) FROM order_events_all"))
 
 
 class BookmarkMovedError(Exception):
-    """Another process follows under the same name, and has moved the bookmark."""
+    """Raised if another process, which follows under the same name, has moved the bookmark."""
 
 
 class Bookmark:
-    """The last event that a consumer has done with, in a table of its own, which is made when missing.
+    """The id of the last event that a consumer has finished, kept in a table that the first bookmark creates.
 
-    It may be in another database than the events: in that of what the consumer writes. After a transaction that was
-    rolled back, take a new one.
+    The table may be in another database than the events: in the one that the consumer writes to. After a transaction
+    that was rolled back, make a new Bookmark.
     """
 
     def __init__(self, connection: Connection[Any], consumer: str, *, begin_at: int = 0) -> None:
-        """`begin_at`: where a consumer begins that has none yet."""
+        """`begin_at`: the id after which a new consumer begins."""
         self._connection = connection
         self._consumer = consumer
         with connection.transaction():
@@ -143,10 +143,10 @@ class Bookmark:
             )
 
     def move(self, event_id: int) -> None:
-        """Put it at this event: all up to here is done with.
+        """Moves the bookmark to this event: the consumer has finished all events up to here.
 
-        Raises BookmarkMovedError where somebody else has moved it meanwhile. What was done about the event in the same
-        transaction is undone with it.
+        Raises BookmarkMovedError if another process has moved it meanwhile. The transaction then undoes the consumer's
+        work on the event, too.
         """
         moved = self._connection.execute(
             "UPDATE order_sync_bookmarks SET position = %s, moved_at = now() WHERE consumer = %s AND position = %s",

@@ -74,7 +74,7 @@ class WriteQueue(Generic[T, R]):
 
 
 class GroupWriter(Generic[T, R]):
-    """Writes each item together with those that wait beside it, and gives each sender its result, or its error."""
+    """Writes each item together with the others that wait, and gives each sender its result, or its error."""
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[R]], at_most: int) -> None:
         """`write` writes all items that it is given (`at_most` at a time), or raises and writes none."""
