@@ -203,13 +203,13 @@ def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def heed(number: signal.Signals) -> None:
+    def handle(number: signal.Signals) -> None:
         if stop.is_set():
             os._exit(128 + number)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, heed, number)
+        loop.add_signal_handler(number, handle, number)
     return stop
 
 
