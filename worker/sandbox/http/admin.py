@@ -3,21 +3,48 @@
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker.sandbox.misbehaviour.faults import Fault
+from worker.sandbox.http.journal import Journal
+from worker.sandbox.misbehaviour.faults import Fault, Faults
+from worker.sandbox.misbehaviour.quirks import Strays
+from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import Listing
+from worker.sandbox.panel.panel import Panel
 from worker.sandbox.switches import Switches
-
-if TYPE_CHECKING:
-    from worker.sandbox.http.server import Sandbox
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Body = TypeVar("_Body", bound=BaseModel)
+
+
+class Controlled(Protocol):
+    """What this interface controls. `reset` replaces the parts, so each request asks for them anew."""
+
+    @property
+    def options(self) -> SandboxOptions: ...
+
+    @property
+    def panel(self) -> Panel: ...
+
+    @property
+    def faults(self) -> Faults: ...
+
+    @property
+    def strays(self) -> Strays: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have arrived and aren't answered yet."""
+
+    def reset(self) -> None:
+        """Forgets everything that the sandbox took and was told."""
 
 
 class _Strict(BaseModel):
@@ -64,7 +91,7 @@ class _ClockChange(_Strict):
 class Admin:
     """Handlers over one sandbox. What can't be understood is answered with HTTP 400, what isn't there with 404."""
 
-    def __init__(self, sandbox: "Sandbox") -> None:
+    def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -151,7 +178,7 @@ class Admin:
         return web.json_response(self._sandbox.faults.listing())
 
     async def _tell_clock(self, _: web.Request) -> web.Response:
-        clock = self._sandbox.clock
+        clock = self._sandbox.panel.clock
         now = clock.now()
         return web.json_response({"now": now, "date": clock.date(now).isoformat(), "speed": clock.speed})
 
@@ -213,9 +240,9 @@ class Admin:
     async def _change_clock(self, request: web.Request) -> web.Response:
         change = await _read(request, _ClockChange)
         if change.speed is not None:
-            self._sandbox.clock.speed = change.speed
+            self._sandbox.panel.clock.speed = change.speed
         if change.advance is not None:
-            self._sandbox.clock.advance(change.advance)
+            self._sandbox.panel.clock.advance(change.advance)
         return await self._tell_clock(request)
 
     async def _reset(self, request: web.Request) -> web.Response:
