@@ -151,7 +151,7 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
             AUDIT__THRESHOLD="0",
         )
         if plan.kept:
-            sandbox.strays.on("charge_kept")
+            sandbox.quirks.on("charge_kept")
         played = Played()
         async with worker(settings, directory / "worker.log") as daemon:
             shop = _Shop(plan, tables, sandbox, played)

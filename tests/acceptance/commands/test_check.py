@@ -42,9 +42,9 @@ async def test_wrong_settings_for_a_script(settings: dict[str, str]) -> None:
     assert findings(ended.out)["settings"][1].startswith("ORDER_SYNC_DRAIN: must be a number of seconds")
 
 
-@pytest.mark.parametrize("strays", [(), ("error_echoes_key",), ("error_http_500", "error_echoes_key")])
-async def test_a_wrong_key(settings: dict[str, str], panel: Sandbox, strays: tuple[str, ...]) -> None:
-    panel.strays.on(*strays)
+@pytest.mark.parametrize("quirks", [(), ("error_echoes_key",), ("error_http_500", "error_echoes_key")])
+async def test_a_wrong_key(settings: dict[str, str], panel: Sandbox, quirks: tuple[str, ...]) -> None:
+    panel.quirks.on(*quirks)
     wrong = {
         **settings,
         "PANELS__DEFAULT__KEY": "wrong-hush",

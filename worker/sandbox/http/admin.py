@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker.sandbox.http.journal import Journal
 from worker.sandbox.misbehaviour.faults import Fault, Faults
-from worker.sandbox.misbehaviour.quirks import Strays
+from worker.sandbox.misbehaviour.quirks import Quirks
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import Listing
@@ -34,7 +34,7 @@ class Controlled(Protocol):
     def faults(self) -> Faults: ...
 
     @property
-    def strays(self) -> Strays: ...
+    def quirks(self) -> Quirks: ...
 
     @property
     def journal(self) -> Journal: ...
@@ -102,7 +102,7 @@ class Admin:
             ("GET", "balance", self._balance),
             ("GET", "requests", self._requests),
             ("GET", "faults", self._list_faults),
-            ("GET", "strays", self._list(lambda: self._sandbox.strays)),
+            ("GET", "quirks", self._list(lambda: self._sandbox.quirks)),
             ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
             ("GET", "clock", self._tell_clock),
             ("POST", "orders/{id}", self._change_order),
@@ -112,7 +112,7 @@ class Admin:
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
             ("DELETE", "faults/{id}", self._remove_fault),
-            ("POST", "strays", self._switch(lambda: self._sandbox.strays)),
+            ("POST", "quirks", self._switch(lambda: self._sandbox.quirks)),
             ("POST", "cheats", self._switch(lambda: self._sandbox.panel.cheats)),
             ("POST", "clock", self._change_clock),
             ("POST", "reset", self._reset),

@@ -14,7 +14,7 @@ from worker.sandbox.http.admin import Admin
 from worker.sandbox.http.journal import Journal
 from worker.sandbox.http.spoil import spoil, too_many
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults, Where
-from worker.sandbox.misbehaviour.quirks import Call, Reply, Strays
+from worker.sandbox.misbehaviour.quirks import Call, Quirks, Reply
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.clock import Clock
 from worker.sandbox.panel.limit import Limit
@@ -45,10 +45,10 @@ class Sandbox:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything: orders, money, faults, strays, requests. The address stays."""
+        """Forgets everything: orders, money, faults, quirks, requests. The address stays."""
         self.panel = Panel(self.options)
         self.faults = Faults(self.options.seed)
-        self.strays = Strays()
+        self.quirks = Quirks()
         self.journal = Journal(self.options.keep_requests, self.options.key)
         self._limit = Limit(self.options.rate_limit) if self.options.rate_limit else None
 
@@ -101,8 +101,8 @@ class Sandbox:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form, violations = await _read_form(request)
-        heard = self.strays.heard(form)
-        reading = self.panel.validator.read(heard, cut_batches="batch_first_hundred" in self.strays)
+        heard = self.quirks.heard(form)
+        reading = self.panel.validator.read(heard, cut_batches="batch_first_hundred" in self.quirks)
         if request.method != "POST":
             reading.refused = INCORRECT_REQUEST
         self.journal.record(form, reading, [*violations, *reading.violations])
@@ -120,7 +120,7 @@ class Sandbox:
             reply = Reply(self.panel.answer(reading))
         except RefusedError as refused:
             reply = Reply({"error": refused.text})
-        self.strays.said(reply, Call(reading, self.panel, form.get("key", "")))
+        self.quirks.said(reply, Call(reading, self.panel, form.get("key", "")))
         if self.options.latency:
             await self._hold(self.options.latency)
         return await self._spoil(fault, request, reply) if fault else _response(reply)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 
 _RESULTS: Mapping[str, str] = {"refill": "refill", "cancel": "cancel", "refill_status": "status"}
 
@@ -63,7 +63,7 @@ def batch_first_hundred(_reply: Reply, _call: Call) -> None:
     # Done where the request is read: by now the others are gone.
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "batch_first_hundred": batch_first_hundred,
     "batch_gaps": batch_gaps,
     "batch_empty_list": batch_empty_list,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 
 _LOCALISED: Mapping[str, str] = {
     "Not enough funds on balance": "Fondos insuficientes en el saldo",
@@ -40,7 +40,7 @@ def error_plural(reply: Reply, _call: Call) -> None:
         reply.body = {"errors": [reply.error]}
 
 
-def _with_status(status: int) -> Stray:
+def _with_status(status: int) -> Quirk:
     def with_status(reply: Reply, _call: Call) -> None:
         if reply.error is not None:
             reply.status = status
@@ -60,7 +60,7 @@ def byte_order_mark(reply: Reply, _call: Call) -> None:
 
 
 # What sets the status looks at the documented shape, so it comes before what changes that.
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "error_http_400": _with_status(400),
     "error_http_422": _with_status(422),
     "error_http_500": _with_status(500),

@@ -41,14 +41,14 @@ class Call:
         return self.reading.action
 
 
-#: One way of straying: it changes the reply in place. Its docstring tells a person what it does.
-Stray: TypeAlias = Callable[[Reply, Call], None]
+#: Changes a reply in place. Its docstring tells a person what it does.
+Quirk: TypeAlias = Callable[[Reply, Call], None]
 
 
 def statuses(reply: Reply, call: Call) -> Iterator[tuple[str, dict[str, Any]]]:
     """The ids asked about, each with the object that holds its `status`; what was answered with an error is left out.
 
-    Reads the documented shapes, so strays that change the shape of a batch come after those that use this.
+    Reads the documented shapes, so quirks that change the shape of a batch come after those that use this.
     """
     if reply.error is not None:
         return

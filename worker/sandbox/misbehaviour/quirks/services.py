@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 
 _SPELLINGS: Mapping[str, str] = {
     "Custom Comments": "custom_comments",
@@ -51,7 +51,7 @@ def services_in_data(reply: Reply, call: Call) -> None:
         reply.body = {"data": reply.body}
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "types_respelled": types_respelled,
     "types_absent": types_absent,
     "types_unknown": types_unknown,

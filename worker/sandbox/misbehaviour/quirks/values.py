@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray, statuses
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
 from worker.sandbox.panel.orders import CANCELED, PARTIAL
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -61,7 +61,7 @@ def dripfeed_flag(reply: Reply, call: Call) -> None:
             entry["dripfeed"] = call.panel.catalogue.sold(str(entry["service"])).dripfeed
 
 
-def _counts(name: str, value: Any) -> Stray:
+def _counts(name: str, value: Any) -> Quirk:
     def counts(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             if name in item:
@@ -79,7 +79,7 @@ def charge_kept(reply: Reply, call: Call) -> None:
             item["charge"] = str(order.price)
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "charge_kept": charge_kept,
     "dripfeed_flag": dripfeed_flag,
     "remains_null": _counts("remains", None),

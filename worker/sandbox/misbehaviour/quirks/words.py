@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray, statuses
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
 from worker.sandbox.panel.panel import INCORRECT_ORDER
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +19,7 @@ _TROUBLES = ("Error", "Fail", "Paused")
 UNKNOWN_AT_FIRST = 180.0
 
 
-def _spelled(about: str, spell: Callable[[str], str]) -> Stray:
+def _spelled(about: str, spell: Callable[[str], str]) -> Quirk:
     def spelled(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             item["status"] = spell(item["status"])
@@ -28,7 +28,7 @@ def _spelled(about: str, spell: Callable[[str], str]) -> Stray:
     return spelled
 
 
-def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Stray:
+def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Quirk:
     """Which of the words an order gets hangs on its id, so that it keeps to one."""
 
     def worded(reply: Reply, call: Call) -> None:
@@ -55,7 +55,7 @@ def unknown_at_first(reply: Reply, call: Call) -> None:
                 reply.body = error
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "unknown_at_first": unknown_at_first,
     "status_synonyms": _worded("Statuses come in other words: Cancelled, Complete, Running, ...", _SYNONYMS),
     "status_refunded": _worded("Canceled orders are Refunded.", {"Canceled": _REFUNDS}),

@@ -1,4 +1,4 @@
-"""Every stray, on the wire: what is seen with it, and that it isn't seen without."""
+"""Each quirk changes what a client receives, and only while it is on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,12 @@ ERROR = "Incorrect order ID"
 
 @dataclass(frozen=True)
 class Case:
-    """A call, the place in its reply that strays, and what is found there."""
+    """A call, the place in its reply that a quirk changes, and the value found there."""
 
     call: dict[str, Any]
     place: tuple[Any, ...]
     found: Any
-    without: Any = MISSING  #: found there without the stray, where that is worth saying
+    without: Any = MISSING  #: found there without the quirk, where that is worth saying
 
 
 def status(name):
@@ -153,7 +153,7 @@ def look(answer, place, ids):
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
-async def test_a_stray_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, ids, name, case):
+async def test_a_quirk_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, ids, name, case):
     call = {field: fill(value, ids) for field, value in case.call.items()}
     expected = fill(case.found, ids)
     if call["action"] != "add":
@@ -161,19 +161,19 @@ async def test_a_stray_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, 
         assert (type(without), without) != (type(expected), expected)
         assert case.without is MISSING or without == case.without
 
-    sandbox.strays.on(name)
+    sandbox.quirks.on(name)
     found = look(await client.call(**call), case.place, ids)
 
     assert (type(found), found) == (type(expected), expected)
 
 
-def test_no_stray_is_left_out():
+def test_no_quirk_is_left_out():
     assert {name for name, _ in CASES} == ALL.keys()
 
 
 @pytest.mark.parametrize("action", ["services", "balance", "status", "batch", "refill", "refill_status", "cancel"])
-async def test_all_strays_together_still_answer(client, sandbox, ids, action):
-    sandbox.strays.on(*ALL)
+async def test_all_quirks_together_still_answer(client, sandbox, ids, action):
+    sandbox.quirks.on(*ALL)
     orders = f"ord-{ids['partial']},7,ord-{ids['fresh']}"
     call = {
         "status": {"order": f"ord-{ids['partial']}"},
@@ -190,15 +190,15 @@ async def test_all_strays_together_still_answer(client, sandbox, ids, action):
     assert answer.raw.rstrip().endswith((b"}", b"]"))
 
 
-async def test_strays_are_switched_by_name_over_http(client, sandbox):
-    listing = await client.admin("POST", "strays", {"on": ["php_notice", "error_plural"]})
+async def test_quirks_are_switched_by_name_over_http(client, sandbox):
+    listing = await client.admin("POST", "quirks", {"on": ["php_notice", "error_plural"]})
     assert listing.keys() == ALL.keys()
     assert all(entry["about"] for entry in listing.values())
     assert {name for name, entry in listing.items() if entry["on"]} == {"php_notice", "error_plural"}
 
-    await client.admin("POST", "strays", {"off": ["php_notice"]})
+    await client.admin("POST", "quirks", {"off": ["php_notice"]})
     assert await client.ask("status", order=1) == {"errors": [ERROR]}
-    assert "error" in await client.admin("POST", "strays", {"on": ["odd"]})
-    await client.admin("POST", "strays", {"clear": True})
+    assert "error" in await client.admin("POST", "quirks", {"on": ["odd"]})
+    await client.admin("POST", "quirks", {"clear": True})
     assert await client.ask("status", order=1) == {"error": ERROR}
-    assert await client.admin("GET", "strays") == sandbox.strays.listing()
+    assert await client.admin("GET", "quirks") == sandbox.quirks.listing()
