@@ -12,9 +12,9 @@ from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import SINCE, json_option, words
 from worker.cli.frame.parameters import moment as when
-from worker.domain.money import audit as books
 from worker.domain.money.amounts import Amount
 from worker.domain.money.audit import Difference, Report
+from worker.domain.money.audit import audit as compare
 from worker.domain.money.causes import Suspect
 from worker.domain.money.movements import Cause
 from worker.settings.model import Settings, load
@@ -80,7 +80,7 @@ async def _report(audits: Audits, since: datetime | timedelta, until: datetime |
     try:
         material = await audits.material(begin, end)
         tell(f"comparing {len(material.histories):,} orders with {len(material.readings):,} readings ...")
-        return books.audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
+        return compare(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
     finally:
         tell("")
 
