@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.http.journal import Journal
+from worker.sandbox.http.limit import Limit
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Agenda, Clock
-from worker.sandbox.panel.limit import Limit
 from worker.sandbox.panel.validate import Reading, Violation
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

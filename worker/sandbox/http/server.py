@@ -12,12 +12,12 @@ from aiohttp import web
 
 from worker.sandbox.http.admin import Admin
 from worker.sandbox.http.journal import Journal
+from worker.sandbox.http.limit import Limit
 from worker.sandbox.http.spoil import spoil, too_many
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults, Where
 from worker.sandbox.misbehaviour.quirks import Call, Quirks, Reply
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.clock import Clock
-from worker.sandbox.panel.limit import Limit
 from worker.sandbox.panel.panel import Panel
 from worker.sandbox.panel.validate import INCORRECT_REQUEST, RefusedError, Violation
 

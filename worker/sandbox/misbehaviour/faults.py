@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.sandbox.panel.chance import Chance
+from worker.sandbox.chance import Chance
 
 _MIB = 1024 * 1024
 

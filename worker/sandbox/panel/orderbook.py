@@ -10,10 +10,10 @@ from worker.domain.orders.add_request import expected_charge
 from worker.domain.orders.services import Billing
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import NOTHING, Account, NotEnoughFundsError, rounded
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Agenda, Clock
 from worker.sandbox.panel.orders import (
     ACTIVE,

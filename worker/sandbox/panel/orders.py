@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.account import NOTHING
-from worker.sandbox.panel.chance import Chance
 
 PENDING = "Pending"
 IN_PROGRESS = "In progress"

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.domain.orders.services import Service
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import Account
 from worker.sandbox.panel.catalogue import Catalogue
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Clock
 from worker.sandbox.panel.orderbook import OrderBook
 from worker.sandbox.panel.orders import COMPLETED, PARTIAL, PENDING, Order, is_open

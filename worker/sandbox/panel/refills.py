@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.orders import COMPLETED, IN_PROGRESS, PENDING, Order
 from worker.sandbox.panel.validate import number_of
 
