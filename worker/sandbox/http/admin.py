@@ -1,4 +1,4 @@
-"""The sandbox's own interface, under /admin/: what it really did, and what it should do next. All of it JSON."""
+"""The admin interface under /admin/: shows what the sandbox really did, and controls what it does next, in JSON."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -44,7 +44,7 @@ class Controlled(Protocol):
         """Requests that have arrived and aren't answered yet."""
 
     def reset(self) -> None:
-        """Forgets everything that the sandbox took and was told."""
+        """Puts the sandbox back into its first state."""
 
 
 class _Strict(BaseModel):
@@ -89,7 +89,7 @@ class _ClockChange(_Strict):
 
 
 class Admin:
-    """Handlers over one sandbox. What can't be understood is answered with HTTP 400, what isn't there with 404."""
+    """Handles requests about one sandbox. Answers HTTP 400 to a malformed request, and 404 for an unknown id."""
 
     def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
@@ -104,7 +104,7 @@ class Admin:
             ("GET", "faults", self._list_faults),
             ("GET", "quirks", self._list(lambda: self._sandbox.quirks)),
             ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
-            ("GET", "clock", self._tell_clock),
+            ("GET", "clock", self._show_clock),
             ("POST", "orders/{id}", self._change_order),
             ("POST", "refills/{id}", self._change_refill),
             ("POST", "balance", self._change_balance),
@@ -123,7 +123,7 @@ class Admin:
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not (self._sandbox.options.admin_from_anywhere or _is_local(request)):
-                return _problem(403, "only from this machine")
+                return _problem(403, "only this machine may use /admin/")
             try:
                 return await handler(request)
             except ValidationError as error:
@@ -138,7 +138,7 @@ class Admin:
 
     @staticmethod
     def _list(switches: Callable[[], Switches]) -> Handler:
-        """`switches` is asked each time: a reset makes new ones."""
+        """Returns a handler. It calls `switches` each time, since a reset makes new ones."""
 
         async def listed(_: web.Request) -> web.Response:
             return web.json_response(switches().listing())
@@ -177,7 +177,7 @@ class Admin:
     async def _list_faults(self, _: web.Request) -> web.Response:
         return web.json_response(self._sandbox.faults.listing())
 
-    async def _tell_clock(self, _: web.Request) -> web.Response:
+    async def _show_clock(self, _: web.Request) -> web.Response:
         clock = self._sandbox.panel.clock
         now = clock.now()
         return web.json_response({"now": now, "date": clock.date(now).isoformat(), "speed": clock.speed})
@@ -243,7 +243,7 @@ class Admin:
             self._sandbox.panel.clock.speed = change.speed
         if change.advance is not None:
             self._sandbox.panel.clock.advance(change.advance)
-        return await self._tell_clock(request)
+        return await self._show_clock(request)
 
     async def _reset(self, request: web.Request) -> web.Response:
         self._sandbox.reset()

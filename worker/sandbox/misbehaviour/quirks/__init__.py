@@ -8,8 +8,8 @@ from worker.sandbox.switches import Switches
 
 __all__ = ["ALL", "Call", "Quirks", "Reply"]
 
-#: Applied in this order: what changes a word or a value reads the documented shape, so it comes before what changes
-#: the shape.
+#: `Quirks.apply` keeps this order: quirks that change a word or a value read the documented shape, so they come before
+#: quirks that change the shape.
 ALL: Mapping[str, Quirk] = {
     **words.QUIRKS,
     **values.QUIRKS,
@@ -21,18 +21,17 @@ ALL: Mapping[str, Quirk] = {
 
 
 class Quirks(Switches):
-    """Which quirks are on."""
+    """The switches of all quirks."""
 
     def __init__(self) -> None:
         super().__init__("quirk", {name: quirk.__doc__ or "" for name, quirk in ALL.items()})
 
-    def heard(self, form: Mapping[str, str]) -> Mapping[str, str]:
-        """The request as the panel behind should read it."""
-        return ids.heard(form) if "ids_not_numeric" in self else form
+    def incoming(self, form: Mapping[str, str]) -> Mapping[str, str]:
+        """Translates a client's form into the form that the panel reads."""
+        return ids.incoming(form) if "ids_not_numeric" in self else form
 
-    def said(self, reply: Reply, call: Call) -> Reply:
-        """The reply as this panel would write it."""
+    def apply(self, reply: Reply, call: Call) -> None:
+        """Changes a reply in place, by each quirk that is on."""
         for name, quirk in ALL.items():
             if name in self:
                 quirk(reply, call)
-        return reply
