@@ -1,4 +1,4 @@
-"""A worker's output at its most talkative, with a panel that repeats the key in every error."""
+"""Tests that a worker's log at level debug shows no secret, even if every error of the panel repeats the key."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""The commands about orders as processes: exit codes, questions on a terminal, a panel to ask, and what may be away."""
+"""Runs commands about orders as processes: exit codes, questions on a terminal, an unreachable panel or database."""
 
 import asyncio
 import os

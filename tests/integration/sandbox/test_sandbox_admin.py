@@ -1,4 +1,4 @@
-"""The sandbox's own interface."""
+"""Tests the admin interface of the sandbox."""
 
 import aiohttp
 import pytest

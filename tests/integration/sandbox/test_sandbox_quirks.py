@@ -121,7 +121,7 @@ CASES = [
 
 @pytest.fixture
 async def ids(client, sandbox):
-    """One order in each situation, a refill of the first, by name."""
+    """Places an order for each situation, and a refill of the first. Returns the ids by name."""
     names = ["partial", "canceled", "running", "completed"]
     ids = {name: (await client.ask("add", **ORDER))["order"] for name in names}
     orders = sandbox.panel.book.orders
@@ -142,7 +142,7 @@ def fill(value, ids):
     return value.format(**ids) if isinstance(value, str) and "{" in value else value
 
 
-def look(answer, place, ids):
+def place_in(answer, place, ids):
     found = getattr(answer, place[0])
     for step in place[1:]:
         try:
@@ -157,12 +157,12 @@ async def test_a_quirk_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, 
     call = {field: fill(value, ids) for field, value in case.call.items()}
     expected = fill(case.found, ids)
     if call["action"] != "add":
-        without = look(await client.call(**call), case.place, ids)
+        without = place_in(await client.call(**call), case.place, ids)
         assert (type(without), without) != (type(expected), expected)
         assert case.without is MISSING or without == case.without
 
     sandbox.quirks.on(name)
-    found = look(await client.call(**call), case.place, ids)
+    found = place_in(await client.call(**call), case.place, ids)
 
     assert (type(found), found) == (type(expected), expected)
 

@@ -1,4 +1,4 @@
-"""The small parts: clock, limit, choice of faults, journal."""
+"""Tests the small parts: clock, limit, choice of faults, journal."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Real:
-    """Real time, told by hand."""
+    """The real time, which a test sets."""
 
     def __init__(self):
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""What the sandbox takes, refuses, and takes note of."""
+"""Tests what the sandbox takes, refuses, and records as a violation."""
 
 import pytest
 
@@ -9,7 +9,7 @@ KEY = "sandbox-key"
 LINK = "https://example.com/me"
 LINES = "first\nsecond\nthird"
 
-#: Each type with what panels' documents say is sent for it, and what that costs here.
+#: For each type, the documented fields of an order, and its price here.
 ORDERS = {
     "Default": ({"link": LINK, "quantity": "1000"}, "0.90000"),
     "Package": ({"link": LINK}, "4.50000"),
