@@ -14,7 +14,7 @@ UV := 0.13.9
 export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint chaos books bench screens lock clean
+.PHONY: help demo run test lint chaos season bench screens lock clean
 .DELETE_ON_ERROR:
 
 help: ## this text
@@ -41,8 +41,8 @@ lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
 chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --orders 20000 --kills 500"
 	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
-books: $(VENV)/dev ## seasons with faults, and what audit and balance say of them; ARGS="--orders 20000 --seconds 600"
-	@$(BIN)/python -m tests.acceptance.books $(ARGS)
+season: $(VENV)/dev ## seasons with faults, and what audit and balance say of them; ARGS="--orders 20000 --seconds 600"
+	@$(BIN)/python -m tests.acceptance.soak $(ARGS)
 
 # It compares with what nothing else needs, so it has an environment of its own.
 bench: VENV := .cache/bench/venv

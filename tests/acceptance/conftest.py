@@ -53,7 +53,7 @@ def differences(tables: Tables, sandbox: Sandbox, numbers: tuple[str, ...] = NUM
 
     Each order was taken once, for one row, and its state and these numbers are true. The parent of a drip-feed or a
     subscription tells no numbers, and what it spawned is no row's. Ids that the sandbox spells in another way, by its
-    stray, are the same ids.
+    quirk, are the same ids.
     """
     taken = {entry["id"]: entry for entry in ledger.orders(sandbox.panel) if entry["parent"] is None}
     rows = {

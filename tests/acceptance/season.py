@@ -1,7 +1,7 @@
-"""A shop's seasons at a sandbox: orders of many kinds, with everything on the way that moves money or hides it.
+"""Plays a shop's seasons at a sandbox: orders of many kinds, with everything that moves money or hides a movement.
 
-The first season has orders alone, the second drip-feeds and subscriptions beside them. At the end of each, all is
-closed, and the worker has seen that.
+The first season has ordinary orders only, the second also drip-feeds and subscriptions. At the end of each season every
+order is closed, and the worker has seen that.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ from worker.sandbox.panel import ledger
 #: Money from outside, in the middle of the first season.
 TOP_UP = Decimal("1234.56789")
 
-#: Of which no two orders need cost the same.
+#: Services at which no two orders need to cost the same.
 SERVICES = (1, 3, 4, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19)
 DRIP_FEEDS, SUBSCRIPTIONS = 2, 20
 
-#: Simulated seconds after which the last order has become what it becomes.
+#: Simulated seconds after which the last order has reached its final status.
 LATEST = 4 * 86_400.0
 
 #: Seconds between two inserts.
 STEP = 0.25
 
-#: Seconds for each thing to come true.
+#: Seconds to wait for each condition.
 PATIENCE = 600
 
-#: Seconds between two looks at what is unconfirmed.
+#: Seconds between two counts of the unconfirmed orders.
 EXAMINED_EVERY = 0.5
 
 PARKED = "SELECT coalesce(link, params->>'username') AS what_for FROM orders WHERE state = 'unconfirmed'"
 UNCONFIRMED = "SELECT count(*) FROM orders WHERE state = 'unconfirmed'"
 
-#: By the services' own word; of some orders only.
+#: Asks for some orders only, and only where the catalogue says that the service offers it.
 CANCEL_AND_REFILL = """
     WITH asked AS (
         INSERT INTO cancels (order_id, reference)
@@ -62,10 +62,10 @@ CANCEL_AND_REFILL = """
 
 @dataclass(frozen=True)
 class Plan:
-    """`parents`: the share of orders that the second season has. `speed`: simulated seconds in one of `seconds`.
+    """The size of a run. `parents` is the share of the second season. `speed` is in simulated seconds a real one.
 
-    `lost` is the share of orders whose reply is lost, `refused` of those that are lost before the panel has them, or
-    refused by it.
+    `lost` is the share of orders whose reply is lost. `refused` is the share that the panel refuses, or that is lost on
+    the way to it.
     """
 
     seed: int = 1
@@ -77,11 +77,11 @@ class Plan:
     refused: float = 0.06
     timeout: float = 1.0
     settle: float = 1.5
-    fastest: float = 0.5  #: seconds between two looks at one order, as the worker is set
+    fastest: float = 0.5  #: seconds between two polls of one order, as the worker is set
     slowest: float = 1.0
-    #: Looks at what is unconfirmed without any news, after which nothing more is settled. Silence is proof only after
-    #: twice `settle`, and of two alike one waits for the other: they have to take longer than that, or what is sent
-    #: again finds the clock stopped.
+    #: Counts of the unconfirmed orders without a change, after which the worker will settle none of the rest. Absence
+    #: is proven only after twice `settle`, and one of two lookalikes waits for the other. These counts must take longer
+    #: than that, or an order that is sent again finds the clock stopped.
     patience: int = 25
     jumps: int = 3  #: in which the time after the last order passes
     kept: int = 0  #: 1: the panel never rewrites a charge, whatever it gives back
@@ -90,7 +90,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Season:
-    """From one moment of rest to another: what the account had at both, and what it saw between them."""
+    """What the account held when the season began and ended, and what moved in between. No order was open at either."""
 
     since: datetime
     until: datetime
@@ -112,9 +112,9 @@ class Season:
 
 @dataclass
 class Played:
-    """What was really the case, by the sandbox. `sent_at` has by `what_for` when the panel got the order.
+    """What really happened, by the sandbox. `sent_at` maps `what_for` to the time when the panel got the order.
 
-    `parked` are those of the orders of which the worker says that it doesn't know.
+    `parked` are the panel's entries of the orders that the worker holds unconfirmed.
     """
 
     seasons: list[Season] = field(default_factory=list)
@@ -151,7 +151,7 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
             AUDIT__THRESHOLD="0",
         )
         if plan.kept:
-            sandbox.strays.on("charge_kept")
+            sandbox.quirks.on("charge_kept")
         played = Played()
         async with worker(settings, directory / "worker.log") as daemon:
             shop = _Shop(plan, tables, sandbox, played)
@@ -173,12 +173,12 @@ async def play(plan: Plan, tables: Tables, directory: Path) -> Played:
 
 
 def what_for(form: Mapping[str, str]) -> str:
-    """What tells orders apart: no two are for the same."""
+    """Returns the value that tells orders apart: no two orders share it."""
     return form.get("link") or form["username"]
 
 
 def _untrue(plan: Plan, tables: Tables, sandbox: Sandbox) -> list[str]:
-    """What rows say other than the ledger, but for those that say that they don't know."""
+    """Returns the differences between rows and ledger, without the unconfirmed rows."""
     parked = [row["what_for"] for row in tables.rows(PARKED)]
     numbers = tuple(name for name in NUMBERS if not plan.kept or name != "charge")
     return [line for line in differences(tables, sandbox, numbers) if not any(f"'{name}'" in line for name in parked)]
@@ -198,7 +198,7 @@ class _Shop:
 
     async def open(self) -> None:
         await read_again(self._tables)
-        await self._insert([order(0, quantity=9000)])  # below the id of a first order nothing is known
+        await self._insert([order(0, quantity=9000)])  # evidence needs a known order with a lower id
         await self._until("SELECT bool_and(state = 'submitted') FROM orders")
         (bought,) = self._sandbox.panel.book.orders.values()
         self._sandbox.panel.book.amend(bought, status="Completed")
@@ -246,7 +246,7 @@ class _Shop:
 
     @asynccontextmanager
     async def _spoilt(self) -> AsyncIterator[None]:
-        """Replies are lost and refused meanwhile, of all that may be asked."""
+        """Loses and refuses some replies of every action inside the block."""
         plan, faults = self._plan, self._sandbox.faults
         losses = (FaultKind.RESET, FaultKind.CUT, FaultKind.EMPTY, FaultKind.HTTP, FaultKind.TIMEOUT, FaultKind.LATE)
         refusals = (FaultKind.RESET, FaultKind.HTTP, FaultKind.ERROR)
@@ -267,7 +267,7 @@ class _Shop:
             faults.clear()
 
     async def _run_out_of_money(self) -> None:
-        """The panel says that there is none, and then there is more."""
+        """Lets the panel refuse one order for lack of money, and then tops the account up."""
         broke = Fault(kind=FaultKind.ERROR, action="add", text="Not enough funds on balance", count=1)
         number = self._sandbox.faults.add(broke)
         await self._insert([order(next(self._extra), quantity=9100)])
@@ -278,7 +278,7 @@ class _Shop:
         self._sandbox.panel.account.top_up(TOP_UP)
 
     async def _settle(self) -> None:
-        """Until all is settled that can be: only below an order that comes after can it be told what was bought."""
+        """Waits until the worker has settled all that it can. Evidence needs later orders, so this inserts some."""
         await self._sandbox.idle()
         await asyncio.sleep(self._plan.settle)
         still, last = 0, -1
@@ -288,10 +288,10 @@ class _Shop:
             await asyncio.sleep(EXAMINED_EVERY)
             left = await asyncio.to_thread(self._tables.value, UNCONFIRMED)
             still, last = still + 1 if left == last else 0, left
-        await all_settled(self._tables, PATIENCE)  # what wasn't bought has been sent again, and has its life before it
+        await all_settled(self._tables, PATIENCE)  # the worker sent absent orders again, and they begin now
 
     async def _now(self) -> datetime:
-        """By the database."""
+        """Returns the database's time."""
         now: datetime = await asyncio.to_thread(self._tables.value, "SELECT clock_timestamp()")
         return now
 

@@ -274,7 +274,7 @@ async def test_over_a_clean_run_with_faults_nothing_is_found(tables: Tables, tmp
     )
     async with Sandbox(options) as sandbox:
         settings["ORDER_SYNC_PANELS__DEFAULT__URL"] = sandbox.url
-        sandbox.strays.on("charge_kept")
+        sandbox.quirks.on("charge_kept")
         async with worker(settings, tmp_path / "log") as daemon:
             await read_again(tables)
             insert(tables.url, [order(0, quantity=9000)])  # below the id of a first order nothing is known

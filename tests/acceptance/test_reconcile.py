@@ -88,7 +88,7 @@ async def test_twins_are_not_guessed_apart(tables: Tables, tmp_path: Path) -> No
 
 async def test_ids_that_do_not_increase_are_never_guessed_at(tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
-        sandbox.strays.on("ids_not_numeric")
+        sandbox.quirks.on("ids_not_numeric")
         settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE="0.5", SCHEDULE__RECONCILE="0.5")
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(1, 300)])

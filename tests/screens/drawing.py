@@ -1,4 +1,4 @@
-"""A terminal's screen as SVG: monospaced text in the terminal's own colours, on a ground of its own.
+"""Draws a terminal's screen as SVG: monospaced text in the terminal's colours, on a background of its own.
 
 So it reads alike on a light page and on a dark one. It names no font that has to be fetched: whatever monospaced one
 is there is stretched to the cells.
@@ -13,12 +13,12 @@ from pyte.screens import Char, Screen
 
 CELL, LINE, SIZE = 8, 18, 13
 
-#: Around the text, and the bar with the command above it.
+#: The margin around the text, and the bar with the command above it.
 _MARGIN, _BAR = 14, 32
 
 _GROUND, _FRAME, _BARS, _INK, _FAINT = "#0d1117", "#6e7681", "#21262d", "#e6edf3", "#9198a1"
 
-#: By the names that pyte has for a terminal's sixteen colours; it gives the others as six digits.
+#: The sixteen colours of a terminal, by pyte's names. Pyte gives other colours as six digits.
 _COLOURS: Mapping[str, str] = {
     "default": _INK,
     "black": "#484f58",
@@ -45,12 +45,12 @@ _STYLE = f"""<style>
   .frame {{ fill: {_GROUND}; stroke: {_FRAME} }}
 </style>"""
 
-#: Drawn as a box, so that a bar has no gaps.
+#: This character is drawn as a box, so that a bar has no gaps.
 _BLOCK = "█"
 
 
 def svg(screen: Screen, command: str) -> str:
-    """The screen under a bar that says by which command it came about, without the empty lines around it."""
+    """Draws the screen without its empty lines, under a bar with the command."""
     written = [row for row in range(screen.lines) if screen.display[row].strip()] or [0]
     lines = range(written[0], written[-1] + 1)
     width = screen.columns * CELL + 2 * _MARGIN
@@ -72,10 +72,10 @@ def svg(screen: Screen, command: str) -> str:
 
 
 def _row(screen: Screen, row: int, top: int) -> Iterator[str]:
-    """Cells of one look are one text, stretched to their places."""
+    """Draws cells of one style as one text, stretched to their places."""
     cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]
-    for look, run in groupby(cells, key=lambda cell: (_colours(cell[1]), cell[1].bold, cell[1].data == _BLOCK)):
-        (ink, ground), bold, is_block = look
+    for style, run in groupby(cells, key=lambda cell: (_colours(cell[1]), cell[1].bold, cell[1].data == _BLOCK)):
+        (ink, ground), bold, is_block = style
         found = list(run)
         left, width = _MARGIN + found[0][0] * CELL, len(found) * CELL
         text = "".join(char.data for _, char in found)
@@ -88,7 +88,7 @@ def _row(screen: Screen, row: int, top: int) -> Iterator[str]:
 
 
 def _text(text: str, left: int, top: int, style: str) -> Iterator[str]:
-    """Words with more than one blank between them stand each for themselves: SVG makes one blank of many."""
+    """Splits a text at runs of blanks, since SVG would collapse them."""
     for words in re.finditer(r"\S+(?: \S+)*", text):
         yield (
             f'<text x="{left + words.start() * CELL}" y="{top + SIZE}" textLength="{len(words[0]) * CELL}" '
@@ -97,7 +97,7 @@ def _text(text: str, left: int, top: int, style: str) -> Iterator[str]:
 
 
 def _colours(char: Char) -> tuple[str, str]:
-    """Of the ink and of the ground."""
+    """Returns the colours of the text and of the background."""
     ink = _COLOURS.get(char.fg, f"#{char.fg}")
     ground = _GROUND if char.bg == "default" else _COLOURS.get(char.bg, f"#{char.bg}")
     return (ground, ink) if char.reverse else (ink, ground)

@@ -1,7 +1,7 @@
 """Draws the pictures of README.md and docs/ again: `make screens`.
 
-Each is what the real command drew on a real terminal, of a real worker's work on a real Postgres. Only the panel is the
-sandbox; and what would tell of the machine (a path, a port, the name of a host, the number of a process) is replaced.
+Each picture shows what the real command drew on a real terminal, about a real worker on a real Postgres. Only the panel
+is the sandbox, and names of this machine (paths, ports, hosts, processes) are replaced.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from worker.store.schema.migrate import migrate
 
 PUBLISHED = Path(__file__).parent / "published"
 
-#: Columns and lines. Wide enough for a whole line of a history; a page shows it at about this width.
+#: Columns and lines. A whole line of a history fits, and a page shows a picture at about this width.
 SIZE = (100, 30)
 
-#: The worker of the shop is this one, whatever the machine's name.
+#: The name of the shop's worker in the pictures, whatever the machine's name.
 WORKER = "shop-1:1"
 
-#: Seconds, in which a lost order is still unconfirmed.
+#: Seconds for which a lost order stays unconfirmed.
 _SETTLE = 8
 
 _QUICK = {
@@ -60,7 +60,7 @@ def _publish(name: str, command: str, shown: Screen) -> None:
 
 
 async def _demo() -> Screen:
-    """In the middle of its way."""
+    """Shows the demo when 20 orders are completed."""
     demo = await on_a_terminal(["demo"], {}, size=SIZE)
     assert demo.code == 0, demo.said
     said = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8080", demo.said)
@@ -75,7 +75,7 @@ def _number(state: str, text: str) -> int:
 
 
 async def _shop(tables: Tables, log: Path) -> None:
-    """A lost answer, a refund that doesn't come, a link that is refused, and a second panel that is out of money."""
+    """Plays a lost answer, a missing refund, a refused link, and a second panel that is out of money."""
     poor = SandboxOptions(balance=Decimal("0.05"), speed=0)
     async with Sandbox(SandboxOptions(seed=1, speed=0, foreign=2)) as sandbox, Sandbox(poor) as backup:
         settings = settings_for(tables.url, sandbox.url, **_QUICK, PANELS__BACKUP__URL=backup.url)
@@ -84,15 +84,15 @@ async def _shop(tables: Tables, log: Path) -> None:
             await _balance_read(tables)
             insert(tables.url, [_order(number) for number in range(1001, 1041)])
             await tables.until(_NONE_WAITS)
-            await _looked_at(tables)
+            await _polled(tables)
             lost = await _lose(tables, sandbox, 1041)
             await _refund_withheld(tables, sandbox)
             await tables.until(f"SELECT now() > updated_at + interval '{_SETTLE} s' FROM orders WHERE id = {lost}")  # noqa: S608 - ours
-            insert(tables.url, [_order(1042)])  # from now on the ids around the lost one are known
+            insert(tables.url, [_order(1042)])  # now the ids before and after the lost order are known
             await tables.until(f"SELECT state = 'submitted' FROM orders WHERE id = {lost}")  # noqa: S608 - ours
             for minutes in (5, 60):
                 sandbox.clock.advance(minutes * 60)
-                await _looked_at(tables)
+                await _polled(tables)
             await tables.until("SELECT bool_and(finished_at IS NOT NULL) FROM orders")
             await _balance_read(tables)
             await _publish_end(settings, "show", "orders", "show", str(lost))
@@ -122,7 +122,7 @@ def _order(number: int, **more: str) -> dict[str, object]:
 
 
 async def _lose(tables: Tables, sandbox: Sandbox, number: int) -> int:
-    """An order that the panel takes, and whose answer is lost."""
+    """Inserts an order that the panel takes, and loses its answer."""
     sandbox.faults.add(Fault(kind=FaultKind.CLOSE, action="add", where=Where.AFTER, count=1))
     (order_id,) = insert(tables.url, [_order(number)])
     await tables.until(f"SELECT EXISTS (SELECT FROM order_events WHERE order_id = {order_id} AND kind = 'unconfirmed')")  # noqa: S608 - ours
@@ -130,7 +130,7 @@ async def _lose(tables: Tables, sandbox: Sandbox, number: int) -> int:
 
 
 async def _refund_withheld(tables: Tables, sandbox: Sandbox) -> None:
-    """The panel cancels an order, and keeps the money."""
+    """Lets the panel cancel an order and keep the money."""
     sandbox.panel.cheats.on(cheats.REFUND_WITHHELD)
     bought = sandbox.panel.book.find(tables.value("SELECT panel_order_id FROM orders WHERE reference = 'shop-1011'"))
     assert bought is not None
@@ -140,15 +140,15 @@ async def _refund_withheld(tables: Tables, sandbox: Sandbox) -> None:
     sandbox.panel.cheats.clear()
 
 
-async def _looked_at(tables: Tables) -> None:
-    """Until each order that the panel has was looked at again, and the balance after that."""
+async def _polled(tables: Tables) -> None:
+    """Waits until the worker has polled every order again, and then read the balance."""
     now = tables.value("SELECT clock_timestamp()")
     await tables.until(f"SELECT coalesce(bool_and(seen_at > '{now}'), true) FROM polls WHERE NOT settling")  # noqa: S608 - a time of the database's
     await _balance_read(tables)
 
 
 async def _balance_read(tables: Tables) -> None:
-    """Until the balance has been read after all that has happened so far."""
+    """Waits until the worker has read the balance after this moment."""
     now = tables.value("SELECT clock_timestamp()")
     await tables.until(f"SELECT coalesce(max(asked_at) > '{now}', false) FROM balances WHERE panel = 'default'")  # noqa: S608 - a time of the database's
 

@@ -1,4 +1,4 @@
-"""What a terminal shows of what a command has written to it, at the end or at some moment before."""
+"""Replays a command's output on a terminal, up to a moment, and returns the screen."""
 
 import re
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pyte
 from pyte.screens import Screen
 
-#: Where a picture that replaces another begins: a line is erased and the cursor goes up, or the cursor goes home.
+#: The beginning of a picture that replaces another: it erases a line and moves the cursor up, or moves it home.
 _NEXT_PICTURE = re.compile(r"(?=\r\x1b\[2K\x1b\[1A|\x1b\[H)")
 
-#: Where a program that had the screen for itself gives it back.
+#: Sent by a program that gives the whole screen back.
 _GIVEN_BACK = "\x1b[?1049l"
 
 
 def screen(said: str, size: tuple[int, int], when: Callable[[str], bool] = lambda _: False) -> Screen:
-    """The screen as it was once `when` was true of its text; else at the end, or before it was given back."""
+    """Returns the screen when `when` is first true of its text, or else the last before the program gives it back."""
     columns, lines = size
     shown = Screen(columns, lines)
     stream = pyte.Stream(shown)

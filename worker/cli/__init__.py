@@ -1,4 +1,4 @@
-"""The commands: parse, call, print. This is their frame; each lives in a module of its own."""
+"""The command line: finds the command that was typed, runs it, and exits with its code."""
 
 import io
 import os
@@ -20,17 +20,17 @@ COMMANDS = {
     "migrate": ("worker.cli.migrate:migrate", "Bring the database's schema to head."),
     "run": ("worker.cli.run:run", "Run the worker until SIGTERM or Ctrl-C."),
     "demo": ("worker.cli.demo.command:demo", "See it work, on this machine and without settings."),
-    "sandbox": ("worker.cli.sandbox:sandbox", "A panel to develop and test against."),
-    "check": ("worker.cli.check:check", "Say what is wrong with the set-up, and how to mend it."),
-    "status": ("worker.cli.status:status", "How things stand: open orders, rates, pauses, balances."),
-    "top": ("worker.cli.top:top", "How things stand, live."),
-    "orders": ("worker.cli.orders.group:orders", "Look at orders, and change them by hand."),
-    "services": ("worker.cli.services:services", "What the panels sell, and what became of it."),
-    "balance": ("worker.cli.balance:balance", "Each panel's balance, and how long it lasts."),
-    "audit": ("worker.cli.audit:audit", "Is the money right? Each panel's balance, explained."),
+    "sandbox": ("worker.cli.sandbox:sandbox", "Run a panel to develop and test against."),
+    "check": ("worker.cli.check:check", "Find what is wrong with the set-up, and say how to mend it."),
+    "status": ("worker.cli.status:status", "Show open orders, rates, pauses and balances."),
+    "top": ("worker.cli.top:top", "Show open orders, rates, pauses and balances, live."),
+    "orders": ("worker.cli.orders.group:orders", "List orders, show their history, and change them by hand."),
+    "services": ("worker.cli.services:services", "Search the panels' catalogues, and show what changed."),
+    "balance": ("worker.cli.balance:balance", "Show each panel's balance, and how long it will last."),
+    "audit": ("worker.cli.audit:audit", "Explain each panel's balance, and find missing money."),
     "housekeeping": (
         "worker.cli.housekeeping:housekeeping",
-        "Move the history of what closed long ago to the archive.",
+        "Move the history of long-closed orders to the archive.",
     ),
 }
 
@@ -43,21 +43,21 @@ COMMANDS = {
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """The worker between an order table in Postgres and an SMM panel's API."""
+    """Run and control the worker between an order table in Postgres and the API of an SMM panel."""
 
 
 def main() -> None:
-    """The console script: runs the command that `sys.argv` names, and exits with its code."""
+    """Runs the command that `sys.argv` names, and exits with its code. This is the console script."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal doesn't have ends no command
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal can't show ends no command
             stream.reconfigure(errors="backslashreplace")
     sys.exit(execute(cli))
 
 
 def execute(group: click.Group, args: list[str] | None = None) -> int:
-    """One command from `args` (`sys.argv` without them). Returns 0, 1, 2 or 130; says on stderr why it isn't 0."""
+    """Runs one command from `args`, or from `sys.argv`. Returns 0, 1, 2 or 130, and prints the reason on stderr."""
     code = _run(group, args)
-    if not all([_flush(sys.stdout), _flush(sys.stderr)]):  # a list: both, whatever becomes of the first
+    if not all([_flush(sys.stdout), _flush(sys.stderr)]):  # a list, so that both are flushed
         return code or FAILED
     return code
 
@@ -66,7 +66,7 @@ def _run(group: click.Group, args: list[str] | None) -> int:
     try:
         result = group.main(args, prog_name="order-sync", standalone_mode=False)
     except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is None:  # so that it shows where there is help
+        if isinstance(error, click.UsageError) and error.ctx is None:  # so that the message says where to find help
             error.ctx = click.Context(group, info_name="order-sync")
         error.show()
         return error.exit_code
@@ -77,13 +77,13 @@ def _run(group: click.Group, args: list[str] | None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED
-    except SystemExit as end:  # how click ends for a reader that is gone, and once a shell has its completions
+    except SystemExit as end:  # click ends like this for a closed pipe, and after a shell's completion
         return end.code if isinstance(end.code, int) else FAILED
     return result if isinstance(result, int) else 0
 
 
 def _flush(stream: TextIO | None) -> bool:
-    """Whether all that was written got out. If the reader is gone, the interpreter must not try again at its exit."""
+    """Flushes, and returns whether it worked. If the reader is gone, the interpreter must not try again at exit."""
     if stream is None:
         return True
     try:

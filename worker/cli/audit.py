@@ -1,4 +1,4 @@
-"""`order-sync audit`: each panel's balance explained, down to the orders that a difference may come from."""
+"""`order-sync audit`: explains each panel's balance, down to the orders that may have caused a difference."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,25 +6,24 @@ from datetime import datetime, timedelta
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.draw.output import harmless, moment, money, print_json, print_lines
-from worker.cli.draw.progress import tell
+from worker.cli.draw.output import harmless, money, print_json, print_lines, timestamp
+from worker.cli.draw.progress import show_progress
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
-from worker.cli.frame.parameters import SINCE, json_option, words
-from worker.cli.frame.parameters import moment as when
-from worker.domain.money import audit as books
+from worker.cli.frame.parameters import SINCE, json_option, nonblank, when
 from worker.domain.money.amounts import Amount
 from worker.domain.money.audit import Difference, Report
+from worker.domain.money.audit import audit as compare
 from worker.domain.money.causes import Suspect
 from worker.domain.money.movements import Cause
 from worker.settings.model import Settings, load
 from worker.store.records.audit import Audits
 from worker.store.records.balances import panels_read
 
-#: Within so long of each end, the reading is chosen at which the least was in the air.
+#: The period may begin and end this much earlier or later, at the reading when the fewest movements were uncertain.
 _ENDS = timedelta(hours=1)
 
-#: Of the orders that may have to do with a difference, so many are shown.
+#: Orders shown for one difference, at most.
 _MOST_SHOWN = 8
 
 _MOST_DIFFERENCES = 20
@@ -33,20 +32,20 @@ _NUMBER = 18
 
 
 @click.command(epilog=examples("order-sync audit --panel default --since 2026-11-01 --until 2026-11-08"))
-@click.option("--panel", type=words, metavar="NAME", help="This one alone.")
+@click.option("--panel", type=nonblank, metavar="NAME", help="Only this panel.")
 @click.option("--since", type=when, metavar="WHEN", default="7d", show_default=True, help=SINCE)
-@click.option("--until", type=when, metavar="WHEN", default="0s", show_default="now", help="Until then.")
+@click.option("--until", type=when, metavar="WHEN", default="0s", show_default="now", help="Until then (UTC).")
 @json_option(
-    "{panels: [{panel, missing, report}]}. `missing` is what is certainly gone; in a report, "
-    "amounts are {low, high}. Both are null where the balance wasn't read twice."
+    "{panels: [{panel, missing, report}]}. `missing` is the amount that is certainly gone; amounts in a report are "
+    "{low, high}. Both are null if the worker hasn't read the balance twice."
 )
 def audit(*, panel: str | None, since: datetime | timedelta, until: datetime | timedelta, as_json: bool) -> None:
-    """Is the money right? Each panel's balance, explained.
+    """Explain each panel's balance, and find missing money.
 
-    Opening, charges, refunds, top-ups, closing, and what nothing explains.
+    It shows opening balance, charges, refunds, top-ups, closing balance, and the amount that nothing explains.
 
-    What a panel took beyond its charges, didn't pay back, or took for an order that isn't in the table is found by
-    comparing the readings of the balance with what is on record of each order.
+    It compares the readings of the balance with the record of each order. So it finds money that a panel took beyond
+    its charges, didn't refund, or took for an order that isn't in the table.
     """
     settings = load(need_panels=False)
     reports = on_database(settings, lambda engine: _reports(engine, settings, panel, since, until))
@@ -75,14 +74,14 @@ async def _report(audits: Audits, since: datetime | timedelta, until: datetime |
     now = await audits.now()
     begin, end = _at(since, now), _at(until, now)
     if end <= begin:
-        raise click.BadParameter(f"it isn't before --until ({moment(end)} UTC)", param_hint="'--since'")
-    tell("reading what is on record ...")
+        raise click.BadParameter(f"it isn't before --until ({timestamp(end)} UTC)", param_hint="'--since'")
+    show_progress("reading the record of all orders ...")
     try:
         material = await audits.material(begin, end)
-        tell(f"comparing {len(material.histories):,} orders with {len(material.readings):,} readings ...")
-        return books.audit(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
+        show_progress(f"comparing {len(material.histories):,} orders with {len(material.readings):,} readings ...")
+        return compare(material.readings, material.histories, opening_within=_ENDS, closing_within=_ENDS)
     finally:
-        tell("")
+        show_progress("")
 
 
 def _at(given: datetime | timedelta, now: datetime) -> datetime:
@@ -91,12 +90,12 @@ def _at(given: datetime | timedelta, now: datetime) -> datetime:
 
 def _lines(reports: Mapping[str, Report | None], settings: Settings) -> Iterator[str]:
     if not reports:
-        yield "No balance was ever read, and no panel is configured here: start `order-sync run` first."
+        yield "No worker has read a balance yet, and no panel is configured here: start `order-sync run` first."
     for number, (name, report) in enumerate(reports.items()):
         if number:
             yield ""
         if report is None:
-            yield f"panel {harmless(name)}: its balance wasn't read twice in this time."
+            yield f"panel {harmless(name)}: no worker read its balance twice in this time."
             yield f"A worker reads it every {settings.schedule.balance:g} s: try a longer time, with --since."
         else:
             yield f"panel {harmless(name)}, {report.readings} readings of its balance (times are UTC)"
@@ -106,14 +105,14 @@ def _lines(reports: Mapping[str, Report | None], settings: Settings) -> Iterator
 def report_lines(report: Report) -> Iterator[str]:
     unit = report.currency
     yield ""
-    yield _row("opening balance", Amount.of(report.opening.balance), moment(report.opening.at))
+    yield _row("opening balance", Amount.of(report.opening.balance), timestamp(report.opening.at))
     yield _row("charges", -report.charges, _count(report.charged_orders, "order"))
     yield _row("refunds", report.refunds, _count(report.refunded_orders, "order"))
     yield _row("top-ups", report.top_ups, f"{_count(len(report.rises), 'rise')} that no refund explains")
     if report.spawning:
         yield _row("subscriptions", report.spawned, "or anything else, while they ran")
     yield _row("unexplained", report.unexplained, _count(len(report.falls), "fall"))
-    yield _row("closing balance", Amount.of(report.closing.balance), moment(report.closing.at))
+    yield _row("closing balance", Amount.of(report.closing.balance), timestamp(report.closing.at))
     yield ""
     yield _verdict(report)
     if report.doubtful:
@@ -122,7 +121,7 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"Maybe taken by the panel: {', '.join(map(str, report.doubtful[:_MOST_SHOWN]))}{others}."
     for title, found in (
         ("Unexplained", report.falls),
-        ("Top-ups, or refunds that no look has seen yet", report.rises),
+        ("Top-ups, or refunds that no poll has seen yet", report.rises),
     ):
         if found:
             yield ""
@@ -130,13 +129,13 @@ def report_lines(report: Report) -> Iterator[str]:
         for difference in _largest(found):
             yield from _difference(difference, unit)
         if suspects := [one.order_id for difference in found for one in difference.suspects if one.exact]:
-            yield f"  what is on record of one: order-sync orders show {suspects[0]}"
+            yield f"  the history of one: order-sync orders show {suspects[0]}"
         if len(found) > _MOST_DIFFERENCES:
             yield f"  and {len(found) - _MOST_DIFFERENCES} smaller ones: --json has them all"
 
 
 def _largest(differences: Sequence[Difference]) -> list[Difference]:
-    """Those that are shown, in the order of time."""
+    """Returns the largest differences, in the order of time."""
     found = sorted(differences, key=lambda one: -abs(one.amount.middle))[:_MOST_DIFFERENCES]
     return sorted(found, key=lambda one: one.until)
 
@@ -166,7 +165,7 @@ def _verdict(report: Report) -> str:
 def _difference(difference: Difference, currency: str | None) -> Iterator[str]:
     amount = difference.amount
     yield f"  {_told(amount)} {currency or ''}".rstrip() + (
-        f", between {moment(difference.since)} and {moment(difference.until)}"
+        f", between {timestamp(difference.since)} and {timestamp(difference.until)}"
     )
     if amount.high > 0:
         return
@@ -176,13 +175,14 @@ def _difference(difference: Difference, currency: str | None) -> Iterator[str]:
     if more := difference.suspected - len(shown):
         yield f"    {_count(more, 'other')} moved then: --json names them"
     if not difference.suspected:
-        yield "    no order here moved then: look in the panel for one that isn't in the table"
+        yield "    no order here moved then: search the panel for one that isn't in the table"
 
 
 def _why(suspect: Suspect) -> str:
     stake = money(suspect.stake)
     if not suspect.exact:
-        return f"{'was given back' if suspect.cause is Cause.REFUND else 'was charged'} {stake} then: look it up"
+        moved = "was given back" if suspect.cause is Cause.REFUND else "was charged"
+        return f"{moved} {stake} then: check it on the panel"
     much = "just that much" if suspect.beside is None else f"with order {suspect.beside} just that much"
     return _EXACTLY[suspect.cause].format(stake, much)
 
@@ -190,7 +190,7 @@ def _why(suspect: Suspect) -> str:
 _EXACTLY: Mapping[Cause, str] = {
     Cause.REFUND: "should have been given back {}, {}",
     Cause.DOUBT: "may have cost {}, {}",
-    Cause.REFUTED: "was taken for unsent, and would have cost {}, {}",
+    Cause.REFUTED: "was recorded as unsent, and would have cost {}, {}",
     Cause.CHARGE: "was charged {} then, {}: maybe twice",
     Cause.CLOSED: "had ended, and had cost {}, {}: maybe charged again",
 }

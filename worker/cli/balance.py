@@ -1,4 +1,4 @@
-"""`order-sync balance`: how each panel's balance went, what was spent on what, and how long it lasts."""
+"""`order-sync balance`: shows each panel's balance over time, the spending, and how long the money will last."""
 
 import shutil
 import sys
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.cli.draw.output import harmless, moment, money, print_csv, print_json, print_lines, table
+from worker.cli.draw.output import harmless, money, print_csv, print_json, print_lines, table, timestamp
 from worker.cli.draw.plot import can_plot, plot
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
-from worker.cli.frame.parameters import json_option, words
+from worker.cli.frame.parameters import json_option, nonblank
 from worker.domain.money.spending import hours_left
 from worker.settings.model import load
 from worker.store.views.spending import Course, Day, PanelSpending, ServiceSpending, course, recent_spending
 
-#: Services on which most was spent; --json has them all.
+#: Services shown, those with the highest spending first; --json has all.
 _MOST_SERVICES = 10
 
 _PLOT_HEIGHT = 6
 
-#: Columns of the plot, at most, and what its labels take.
+#: Columns of the plot, at most, and columns for its labels.
 _PLOT_WIDTH, _LABELS = 96, 14
 
 _COLUMNS = ("panel", "currency", "day", "lowest", "closing", "orders", "spent")
@@ -35,20 +35,20 @@ class _Panel:
 
 
 @click.command(epilog=examples("order-sync balance --panel default --days 30"))
-@click.option("--panel", type=words, metavar="NAME", help="This one alone.")
-@click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Today and those before it.")
+@click.option("--panel", type=nonblank, metavar="NAME", help="Only this panel.")
+@click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Today and the days before it.")
 @json_option(
     "{panels: [{panel, currency, balance, at, spent_24h, hours_left, days: [{day, orders, spent, "
     "lowest, closing}], services: [{service, name, orders, spent}]}]}."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet: a row for each panel and day.")
 def balance(*, panel: str | None, days: int, as_json: bool, as_csv: bool) -> None:
-    """Each panel's balance, and how long it lasts.
+    """Show each panel's balance, and how long it will last.
 
-    How it went, and what was spent by day and by service.
+    It shows the balance over time, and the spending by day and by service.
 
-    Days are UTC. What was spent is what the orders sent on a day cost by now; drip-feeds count as expected, and what
-    subscriptions spawn isn't known.
+    Days are UTC. The spending of a day is the present cost of the orders sent on that day. Drip-feeds count with their
+    expected charge; the child orders of subscriptions aren't known.
     """
     if as_json and as_csv:
         raise click.UsageError("Give one of --json and --csv.")
@@ -95,7 +95,7 @@ def _rows(panels: Sequence[_Panel]) -> Iterator[dict[str, object]]:
 def _lines(panels: Sequence[_Panel], asked: str | None, width: int, *, drawn: bool) -> Iterator[str]:
     if not panels:
         which = "" if asked is None else f" of panel {harmless(asked)}"
-        yield f"No balance{which} was ever read: start `order-sync run`; `order-sync check` says what is wrong."
+        yield f"No worker has read a balance{which} yet: start `order-sync run`; `order-sync check` says what is wrong."
     for number, panel in enumerate(panels):
         if number:
             yield ""
@@ -105,7 +105,7 @@ def _lines(panels: Sequence[_Panel], asked: str | None, width: int, *, drawn: bo
 def _panel_lines(panel: _Panel, width: int, *, drawn: bool) -> Iterator[str]:
     stands, found = panel.stands, panel.course
     shown = money(stands.spending.balance, stands.currency)
-    yield f"panel {harmless(stands.panel)}: {shown}, read at {moment(stands.at)} UTC"
+    yield f"panel {harmless(stands.panel)}: {shown}, read at {timestamp(stands.at)} UTC"
     yield _forecast(stands)
     if drawn:
         yield ""

@@ -1,4 +1,4 @@
-"""`order-sync check`: what is wrong, and how to mend it. No key and no password is ever shown."""
+"""`order-sync check`: finds what is wrong, and says how to mend it. It never shows a key or a password."""
 
 import asyncio
 import json
@@ -27,19 +27,19 @@ from worker.store.db.engine import DatabaseUnreachableError
 from worker.store.schema.preflight import ENCODING, OLDEST, DatabaseReport, inspect
 from worker.store.views.lock_waits import standstill
 
-#: Seconds. The worker goes by the database's clock, so more than this only makes logs and tables hard to compare.
+#: Seconds. The worker uses the database's clock, so a larger difference only makes logs and tables hard to compare.
 CLOCK_TOLERANCE = 2.0
 
 
 class Verdict(StrEnum):
     OK = "ok"
-    WARNING = "warning"  #: the worker does its work all the same
+    WARNING = "warning"  #: the worker works all the same
     WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `mend` says what to do about it, where it isn't well."""
+    """The result of one check. `mend` says how to repair it, unless the verdict is `ok`."""
 
     subject: str
     verdict: Verdict
@@ -50,11 +50,11 @@ class Finding:
 @click.command(epilog=examples("order-sync check", "order-sync check --json | jq .findings"))
 @json_option("{ok, findings: [{subject, verdict, text, mend}]}.")
 def check(*, as_json: bool) -> int:
-    """Say what is wrong with the set-up, and how to mend it.
+    """Find what is wrong with the set-up, and say how to mend it.
 
-    Settings, database, schema, and each panel's address and key are looked at.
+    It checks the settings, the database, its schema, and each panel's address and key.
 
-    Exit code 0: all is well, or there are warnings only; 1: something is wrong; 2: the settings are.
+    Exit code 0: all is well, or only warnings; 1: something is wrong; 2: the settings are wrong.
     """
     try:
         settings = load()
@@ -104,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
                     Verdict.WARNING,
                     f"is paused ({'orders only' if pause.scope == 'add' else 'all calls'}) since "
                     f"{pause.since:%Y-%m-%d %H:%M:%S %Z}: {pause.reason}, {pause.detail}",
-                    "it resumes by itself once that is over",
+                    "it resumes by itself when that is over",
                 )
             for panel in stands.panels_waiting:
                 if panel not in settings.panels:
@@ -124,7 +124,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def read_report(report: DatabaseReport) -> Iterator[Finding]:
-    """What a report of the database comes to: its version, schema and clock."""
+    """Yields the findings about a database's version, encoding, schema and clock."""
     if report.version_number < OLDEST:
         oldest = OLDEST // 10_000
         yield Finding("database", Verdict.WRONG, f"is PostgreSQL {report.version}", f"use {oldest} or newer")
@@ -156,7 +156,10 @@ def read_report(report: DatabaseReport) -> Iterator[Finding]:
 
 
 def _pooler(report: DatabaseReport) -> Iterator[Finding]:
-    subject, text = "pooler", "one stands between: an insert wakes no worker, which looks by its schedule"
+    subject, text = (
+        "pooler",
+        "the address is a pooler's: an insert doesn't wake the worker, which polls by its schedule",
+    )
     if report.is_limited:
         yield Finding(subject, Verdict.OK, text)
     else:
@@ -186,13 +189,13 @@ async def _ask(panel: PanelSettings) -> Reply[Balance]:
 
 
 def read_panel(name: str, panel: PanelSettings, reply: Reply[Balance]) -> Iterator[Finding]:
-    """What a panel's answer to `balance` says of its address, its key and its money."""
+    """Yields the findings about a panel's address, key and money, from its answer to `balance`."""
     subject, prefix = f"panel {name}", f"{PANELS}{name.upper()}__"
     if not _is_private(panel.url):
         yield Finding(
             subject,
             Verdict.WARNING,
-            "its address is http://, so its key goes over the net for all to read",
+            "its address is http://, so anyone on the way can read its key",
             f"write https:// in {prefix}URL",
         )
     match reply:
@@ -209,8 +212,8 @@ def read_panel(name: str, panel: PanelSettings, reply: Reply[Balance]) -> Iterat
             yield Finding(
                 subject,
                 Verdict.WARNING,
-                f"answers that there were too many requests, so the key wasn't tried: {text}",
-                f"try again later; lower {prefix}REQUESTS_PER_SECOND if it goes on",
+                f"answers that there were too many requests, so nothing is known about the key: {text}",
+                f"try again later; lower {prefix}REQUESTS_PER_SECOND if this continues",
             )
         case Refused(_, text):
             yield Finding(
@@ -227,8 +230,8 @@ def read_panel(name: str, panel: PanelSettings, reply: Reply[Balance]) -> Iterat
             yield Finding(
                 subject,
                 Verdict.WRONG,
-                f"gives no answer that can be read at {panel.url}: {text}",
-                f"check that {prefix}URL is the API's address, which mostly ends in /api/v2",
+                f"gives no readable answer at {panel.url}: {text}",
+                f"check that {prefix}URL is the API's address, which usually ends in /api/v2",
             )
 
 
@@ -242,7 +245,7 @@ def _money(subject: str, balance: Balance, lowest: Decimal) -> Finding:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody on the way can read what goes there: TLS, or this very machine."""
+    """Returns whether nobody on the way can read a request: it goes over TLS, or stays on this machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

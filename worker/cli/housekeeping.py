@@ -1,4 +1,4 @@
-"""`order-sync housekeeping`: what the daemon does every hour, at once and to its end."""
+"""`order-sync housekeeping`: does the daemon's hourly housekeeping now, all of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -14,32 +14,32 @@ from worker.cli.frame.parameters import json_option
 from worker.settings.model import load
 from worker.store.records.archive import Archive, Step, Tidied
 
-#: Parts in which it is told how much is done.
+#: Steps of the progress bar.
 _WHOLE = 1000
 
-#: Told how much of a walk is done, from 0 to 1.
+#: Gets the share of the work that is done, from 0 to 1.
 Progress = Callable[[float], None]
 
 
 @click.command(epilog=examples("order-sync housekeeping --dry-run"))
-@click.option("--dry-run", is_flag=True, help="Count what would be moved and deleted, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count what it would move and delete.")
 @json_option("{dry_run, retention_days, orders, events, submissions, workers, examinations}.")
 def housekeeping(*, dry_run: bool, as_json: bool) -> None:
-    """Move the history of what closed long ago to the archive.
+    """Move the history of long-closed orders to the archive.
 
-    How long ago is ORDER_SYNC_RETENTION__DAYS. Orders themselves stay, and what nobody asks for again is deleted. A
-    running worker does the same every ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both at once do no harm. Interrupted,
-    it goes on at the next call.
+    ORDER_SYNC_RETENTION__DAYS says how long. The orders themselves stay. It also deletes rows that nobody needs again.
+    A running worker does the same every ORDER_SYNC_SCHEDULE__HOUSEKEEPING seconds; both may run at once. After an
+    interrupt, the next call continues.
     """
     settings = load(need_panels=False)
     days = settings.retention.days
-    with progress_bar(_WHOLE, "looking" if dry_run else "moving") as advance:
-        told = 0
+    with progress_bar(_WHOLE, "counting" if dry_run else "moving") as advance:
+        shown = 0
 
         def progress(share: float) -> None:
-            nonlocal told
-            advance(int(share * _WHOLE) - told)
-            told = int(share * _WHOLE)
+            nonlocal shown
+            advance(int(share * _WHOLE) - shown)
+            shown = int(share * _WHOLE)
 
         tidied = on_database(settings, lambda engine: _walk(Archive(engine, days), progress, dry_run=dry_run))
     if as_json:
@@ -62,7 +62,7 @@ async def _walk(archive: Archive, progress: Progress, *, dry_run: bool) -> Tidie
 
 
 def _share(began: datetime | None, step: Step) -> float:
-    """How far the walk is on its way from the oldest event to the first that is too young."""
+    """Returns the share that is done of the way from the oldest event to the first that is too young."""
     if step.after is None or began is None or step.reached is None or step.before is None:
         return 1.0
     return (step.reached - began) / (step.before - began) if step.before > began else 1.0

@@ -1,4 +1,4 @@
-"""`order-sync migrate`."""
+"""`order-sync migrate`: brings the database's schema to head."""
 
 import click
 

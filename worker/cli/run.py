@@ -1,4 +1,4 @@
-"""`order-sync run`."""
+"""`order-sync run`: runs the daemon, with its own Postgres if asked."""
 
 import asyncio
 import shlex
@@ -23,7 +23,7 @@ from worker.store.schema.embedded import EmbeddedError, embedded_postgres
     "--embedded",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep an own Postgres in DIR, for one machine without a database server.",
+    help="Keep a Postgres of its own in DIR, for a machine without a database server.",
 )
 def run(embedded: Path | None) -> None:
     """Run the worker until SIGTERM or Ctrl-C.
@@ -34,8 +34,8 @@ def run(embedded: Path | None) -> None:
         if embedded is None:
             settings = load()
         else:
-            raise_interrupts()  # until the worker itself heeds them: the database goes down in any case
-            settings = load(need_database=False)  # a wrong one is told before a database is made
+            raise_interrupts()  # until the daemon handles signals: the database must stop in any case
+            settings = load(need_database=False)  # report a wrong setting before a database is made
             url = _start_postgres(embedded, stack)
             settings = settings.with_database(url)
             bring_to_head(url)
@@ -51,7 +51,7 @@ def run(embedded: Path | None) -> None:
 
 def _start_postgres(directory: Path, stack: ExitStack) -> str:
     try:
-        with held():  # one that is cut off on its way up would be left behind
+        with held():  # an interrupted start would leave Postgres running
             return stack.enter_context(embedded_postgres(directory))
     except EmbeddedError as error:
         raise CommandError(str(error)) from error

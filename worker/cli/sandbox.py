@@ -1,4 +1,4 @@
-"""`order-sync sandbox`: a panel to develop and test against."""
+"""`order-sync sandbox`: runs a panel to develop and test against."""
 
 import asyncio
 import signal
@@ -25,7 +25,7 @@ Ctrl-C ends it."""
 
 
 def amount(text: str) -> Decimal:
-    """An amount of money that isn't negative; ValueError for anything else."""
+    """Parses an amount of money that isn't negative. Raises ValueError for any other text."""
     try:
         money = Decimal(text)
     except InvalidOperation:
@@ -41,25 +41,29 @@ _NOT_NEGATIVE = click.FloatRange(min=0)
 
 @click.command(epilog=examples("order-sync sandbox --speed 60", "order-sync sandbox --port 0 --foreign 2"))
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free port.")
 @click.option("--key", default="sandbox-key", show_default=True)
 @click.option("--balance", type=amount, default="1000", show_default=True)
 @click.option("--currency", default="USD", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same fates of orders.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives orders the same fates.")
 @click.option("--speed", type=_NOT_NEGATIVE, default=1.0, show_default=True, help="Simulated seconds in a real one.")
 @click.option(
-    "--foreign", type=_NOT_NEGATIVE, default=0.0, show_default=True, help="Others' orders between two of ours."
+    "--foreign",
+    type=_NOT_NEGATIVE,
+    default=0.0,
+    show_default=True,
+    help="Mean number of other customers' orders between two of yours.",
 )
 @click.option(
-    "--late-changes", type=_SHARE, default=0.0, show_default=True, help="Share of completed orders that change."
+    "--late-changes", type=_SHARE, default=0.0, show_default=True, help="Share of completed orders that change later."
 )
 @click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second; more get HTTP 429.")
-@click.option("--latency", type=_NOT_NEGATIVE, default=0.0, show_default=True, help="Seconds until an answer.")
-@click.option("--admin-from-anywhere", is_flag=True, help="Open /admin/ to other machines.")
+@click.option("--latency", type=_NOT_NEGATIVE, default=0.0, show_default=True, help="Seconds until each answer.")
+@click.option("--admin-from-anywhere", is_flag=True, help="Let other machines use /admin/.")
 def sandbox(**options: Any) -> None:
-    """A panel to develop and test against.
+    """Run a panel to develop and test against.
 
-    It has orders that progress, faults on request, and a ledger of what it took.
+    It has orders that progress, faults on request, and a ledger of all that it accepted.
     """
     try:
         asyncio.run(_serve(SandboxOptions(**options)))

@@ -1,4 +1,4 @@
-"""`order-sync services`: the catalogue, what changed about it, and what became dearer."""
+"""`order-sync services`: searches the panels' catalogues, their changes, and services that became dearer."""
 
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.draw.output import money, print_csv, print_json, print_lines, span, table
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
-from worker.cli.frame.parameters import SINCE, json_option, words
-from worker.cli.frame.parameters import moment as when
+from worker.cli.frame.parameters import SINCE, json_option, nonblank, when
 from worker.settings.model import load
 from worker.store.views.catalogue_search import Found, Offers, ServiceSearch
 from worker.store.views.order_search import Columns
@@ -25,7 +24,7 @@ Find = Callable[[Offers], Awaitable[Found]]
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How what was found is shown: `columns` for a spreadsheet; for people a head and the cells of a row."""
+    """How to show the rows that were found: `columns` for a spreadsheet, `head` and `cells` for people."""
 
     columns: Sequence[str]
     head: Sequence[str]
@@ -34,11 +33,13 @@ class _View:
 
 
 @click.command(epilog=examples("order-sync services instagram likes --dearer --changed-since 30d"))
-@click.argument("search", type=words, nargs=-1, metavar="[WORD]...")
-@click.option("--panel", type=words, metavar="NAME")
-@click.option("--type", "type_name", type=words, metavar="TYPE", help="Default, Custom Comments, ..., in any spelling.")
-@click.option("--changed-since", type=when, metavar="WHEN", help=f"What changed. {SINCE}")
-@click.option("--dearer", is_flag=True, help="What costs more than it did then; 7 days ago, if not said.")
+@click.argument("search", type=nonblank, nargs=-1, metavar="[WORD]...")
+@click.option("--panel", type=nonblank, metavar="NAME")
+@click.option(
+    "--type", "type_name", type=nonblank, metavar="TYPE", help="Default, Custom Comments, ..., in any spelling."
+)
+@click.option("--changed-since", type=when, metavar="WHEN", help=f"Show changes. {SINCE}")
+@click.option("--dearer", is_flag=True, help="Show services whose rate rose since then; by default, within 7 days.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @json_option("{found: [...], total}, columns by name.")
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet: the same columns.")
@@ -53,12 +54,12 @@ def services(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """What the panels sell, and what became of it.
+    """Search the panels' catalogues, and show what changed.
 
-    The services that have each WORD in their name, category or id.
+    It finds the services that have each WORD in their name, category or id.
 
-    With --changed-since, what changed about them: rate, minimum, maximum, name, removals and returns. With --dearer,
-    those whose rate rose. Both tell how many orders that touches: those that are open, and those of the last 7 days.
+    With --changed-since, it shows changes: rate, minimum, maximum, name, removals and returns. With --dearer, it shows
+    services whose rate rose. Both count the open orders of each service, and its orders of the last 7 days.
     """
     if as_json and as_csv:
         raise click.UsageError("Give one of --json and --csv.")
@@ -85,7 +86,7 @@ def _asked_for(
         return lambda offers: offers.dearer(wanted, since or _WEEK, limit), _DEARER
     if since is not None:
         return lambda offers: offers.changed(wanted, since, limit), _CHANGE
-    return lambda offers: offers.listed(wanted, limit), _OFFER
+    return lambda offers: offers.listed(wanted, limit), _LISTED
 
 
 def _lines(found: Found, view: _View, width: int) -> Iterator[str]:
@@ -97,10 +98,10 @@ def _lines(found: Found, view: _View, width: int) -> Iterator[str]:
     yield from table([*(["PANEL"] if several else []), *view.head], rows, width)
     if found.total > len(found.rows):
         yield ""
-        yield f"These are {len(found.rows)} of {found.total}: narrow them down, or have all with --limit {found.total}"
+        yield f"These are {len(found.rows)} of {found.total}: narrow them down, or show all with --limit {found.total}"
 
 
-def _offer(row: Columns, _at: datetime) -> list[str]:
+def _listed(row: Columns, _at: datetime) -> list[str]:
     numbers = [_text(row["min"]), _text(row["max"])]
     return [row["service"], money(row["rate"]), *numbers, _text(row["type"]), _text(row["name"])]
 
@@ -129,12 +130,12 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-_NO_CHANGE = "Nothing changed that fits. Look farther back, with --changed-since 30d."
+_NO_CHANGE = "No change fits. Go farther back, with --changed-since 30d."
 
-_OFFER = _View(
+_LISTED = _View(
     ("panel", "service", "name", "type", "category", "rate", "min", "max", "refill", "cancel", "dripfeed"),
     ("SERVICE", "RATE", "MIN", "MAX", "TYPE", "NAME"),
-    _offer,
+    _listed,
     "No such services. Try fewer words; `order-sync check` says whether the panel can be reached.",
 )
 _CHANGE = _View(

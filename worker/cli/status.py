@@ -1,4 +1,4 @@
-"""`order-sync status`: how things stand, once."""
+"""`order-sync status`: shows open orders, rates, pauses and balances once."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from worker.settings.model import ReconcileSettings, load
 from worker.store.views.overview import Overview, PanelStands, overview
 from worker.store.views.recent import Rates
 
-#: Unconfirmed orders, and errors, that are told one by one. `--json` has some more of them.
+#: Unconfirmed orders and errors that get a line each. `--json` has some more of them.
 MOST_SHOWN = 5
 
 
@@ -34,11 +34,11 @@ MOST_SHOWN = 5
     "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}."
 )
 def status(*, as_json: bool) -> None:
-    """How things stand: open orders, rates, pauses, balances.
+    """Show open orders, rates, pauses and balances.
 
-    Also what waits longest, what is unconfirmed and what for, the last errors, and the workers that are alive.
-    Closed orders aren't counted, however many there are: `orders list --state` shows them. Rates and errors are those
-    of the newest 10,000 events. `top` shows the same, live.
+    It also shows the orders that wait longest, the unconfirmed orders with what they wait for, the last errors, and the
+    workers that are alive. It doesn't count closed orders: `orders list --state` shows them. Rates and errors come from
+    the newest 10,000 events. `top` shows the same, live.
     """
     settings = load(need_panels=False)
     stands = on_database(settings, lambda engine: overview(engine, settings.panels))
@@ -50,14 +50,14 @@ def status(*, as_json: bool) -> None:
 
 def overview_lines(stands: Overview, rules: ReconcileSettings, width: int) -> Iterator[str]:
     if not stands.panels:
-        yield "no panel is configured here, and no order is on record"
+        yield "no panel is configured here, and there is no order yet"
     head = ["PANEL", "PENDING", "WAITING", "SENDING", "UNCONFIRMED", "SUBMITTED", "BALANCE"]
     rows = [_row(panel) for panel in stands.panels]
     yield from table(head, rows, width) if rows else ()
     for lines in (_panel_lines(stands), _unconfirmed_lines(stands, rules), _error_lines(stands), worker_lines(stands)):
-        if told := list(lines):
+        if section := list(lines):
             yield ""
-            yield from told
+            yield from section
 
 
 def _row(panel: PanelStands) -> list[str]:

@@ -1,4 +1,4 @@
-"""`order-sync top`: how things stand, live."""
+"""`order-sync top`: shows what `status` shows, live."""
 
 import asyncio
 import os
@@ -23,30 +23,30 @@ from worker.store.views.overview import Overview, overview
 
 @click.command(epilog=examples("order-sync top", "order-sync top --every 5"))
 @click.option(
-    "--every", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two looks."
+    "--every", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two updates."
 )
 def top(*, every: float) -> None:
-    """How things stand, live.
+    """Show open orders, rates, pauses and balances, live.
 
-    It shows what `status` says, and follows it.
+    It shows what `status` shows, and keeps it up to date.
 
-    Keys: q or Ctrl-C quits. s sorts the panels by another column, r the other way round. p shows one panel after the
-    other alone, a all of them.
+    Keys: q or Ctrl-C quits. s sorts the panels by the next column, r reverses the order. p shows one panel, then the
+    next; a shows all.
     """
     if not has_terminal():
-        raise click.UsageError("top needs a terminal; `order-sync status` says the same once, also to a file or pipe.")
+        raise click.UsageError("top needs a terminal; `order-sync status` shows the same once, also to a file or pipe.")
     settings = load(need_panels=False)
     on_database(settings, lambda engine: _watch(engine, settings, every))
 
 
 async def _watch(engine: AsyncEngine, settings: Settings, every: float) -> None:
-    stands = await overview(engine, settings.panels)  # what fails at once ends the command, like any other's
+    stands = await overview(engine, settings.panels)  # a failure here ends the command
     with single_keys(sys.stdin.fileno()), Live(console=Console(), screen=True, auto_refresh=False) as live:
         await _Top(engine, settings, every, live, stands).run()
 
 
 class _Top:
-    """The picture, and what changes it: time, keys, and the terminal's size."""
+    """Keeps the picture up to date, as time passes, keys are pressed, and the terminal changes its size."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, every: float, live: Live, stands: Overview) -> None:
         self._engine = engine
@@ -60,21 +60,21 @@ class _Top:
         self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Until a key or a signal ends it."""
+        """Draws until a key or a signal ends it."""
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), self._key)
         loop.add_signal_handler(signal.SIGWINCH, self._draw)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._over.set)
-        looking = asyncio.create_task(self._look_again())
+        updating = asyncio.create_task(self._update())
         try:
             self._draw()
             await self._over.wait()
         finally:
-            looking.cancel()
+            updating.cancel()
             loop.remove_reader(sys.stdin.fileno())
 
-    async def _look_again(self) -> None:
+    async def _update(self) -> None:
         while True:
             await asyncio.sleep(self._every)
             try:
@@ -87,7 +87,7 @@ class _Top:
 
     def _key(self) -> None:
         keys = os.read(sys.stdin.fileno(), 64)
-        if not keys or b"q" in keys.lower():  # nothing: the terminal is gone
+        if not keys or b"q" in keys.lower():  # no bytes: the terminal is gone
             self._over.set()
             return
         for key in keys.decode(errors="ignore").lower():

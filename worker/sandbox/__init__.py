@@ -1,4 +1,4 @@
-"""A panel of our own to develop and test against. Its state is in memory and ends with the process."""
+"""A panel to develop and test against. It keeps its state in memory and loses it when the process ends."""
 
 from worker.sandbox.http.server import Sandbox
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Where

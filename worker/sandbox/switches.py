@@ -1,11 +1,14 @@
-"""What a sandbox can be told to do by name: single things that are on or off, alone or together."""
+"""Named switches, by which a sandbox is told how to misbehave."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class Switches:
-    """`kind` is what one of them is called, `about` what each does, for a person. All are off at first."""
+    """Switches that are on or off, each by its name. All are off at first.
+
+    `kind` is the word for one of them; `about` has for each name a sentence that tells a person what it does.
+    """
 
     def __init__(self, kind: str, about: Mapping[str, str]) -> None:
         self._kind = kind
@@ -13,7 +16,7 @@ class Switches:
         self._on: set[str] = set()
 
     def on(self, *names: str) -> None:
-        """Raises ValueError, and switches none, where a name isn't known."""
+        """Switches these on. Raises ValueError, and switches none, if a name is unknown."""
         if unknown := set(names) - self._about.keys():
             raise ValueError(f"no such {self._kind}: {', '.join(sorted(unknown))}")
         self._on.update(names)

@@ -1,4 +1,4 @@
-"""A command in a process of its own, and how it ended."""
+"""Runs a command in a process of its own, and collects its output and exit code."""
 
 import asyncio
 import os
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Secrets that may show up nowhere. The tests' Postgres asks for no password, so any will do.
+#: Secrets that no output may show. The tests' Postgres needs no password, so any will do.
 KEY = "k3y-hush/hush+1"
 PASSWORD = "p4ss-hush/hush"
 
-#: Seconds. No command takes nearly as long.
+#: Seconds. Every command is much faster.
 LONGEST = 60
 
 
@@ -30,31 +30,31 @@ class Ended:
 
 
 def with_password(database_url: str) -> str:
-    """The address of a test's database with a password in it."""
+    """Returns the address of a test's database with a password in it."""
     return database_url.replace("postgres@", "postgres:p4ss-hush%2Fhush@", 1)
 
 
 def shows_a_secret(text: str) -> bool:
-    """Whether a key or password is in it; both have a part that no way of writing them changes."""
+    """Returns whether the text holds a key or password. Both have a part that no encoding changes."""
     return "hush" in text
 
 
 @asynccontextmanager
 async def started(*arguments: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
-    """`order-sync` with these arguments; killed at the end, should it still run. `settings` are without the prefix."""
+    """Starts `order-sync` with these arguments, and kills it after the block. `settings` have no prefix."""
     ours = {name if name == "TMPDIR" else f"ORDER_SYNC_{name}": value for name, value in (settings or {}).items()}
     async with running(sys.executable, "-m", "worker", *arguments, env=inherited() | ours) as process:
         yield process
 
 
 def inherited() -> dict[str, str]:
-    """Our own environment, without settings."""
+    """Returns this process's environment without settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ORDER_SYNC_")}
 
 
 @asynccontextmanager
 async def running(*command: str | Path, **options: Any) -> AsyncIterator[Process]:
-    """Any command, whose output can be read; killed at the end, should it still run."""
+    """Starts any command, whose output can be read, and kills it after the block."""
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, **options)
     try:
         yield process
@@ -71,13 +71,13 @@ async def ended(process: Process) -> Ended:
 
 
 async def order_sync(*arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
-    """Run it to its end."""
+    """Runs it to its end."""
     async with started(*arguments, settings=settings) as process:
         return await ended(process)
 
 
 async def line_with(text: str, stream: asyncio.StreamReader | None) -> str:
-    """The first line that holds a text, as soon as it comes."""
+    """Waits for the first line that holds a text, and returns it."""
     assert stream is not None
     async with asyncio.timeout(LONGEST):
         while line := await stream.readline():

@@ -1,4 +1,4 @@
-"""A panel, and the settings that go with it."""
+"""A panel, and the settings for it."""
 
 from collections.abc import AsyncIterator
 
@@ -17,7 +17,7 @@ async def panel() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def settings(database_url: str, panel: Sandbox) -> dict[str, str]:
-    """What a worker of the test's database and panel needs, by names without the prefix."""
+    """The settings of a worker for the test's database and panel, by names without the prefix."""
     return {
         "DATABASE_URL": database_url,
         "PANELS__DEFAULT__URL": panel.url,

@@ -1,4 +1,4 @@
-"""`order-sync check`: a verdict on each thing, and no secret."""
+"""Tests the findings of `order-sync check`, and that it shows no secret."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from worker.sandbox import Sandbox
 
 
 def findings(text: str) -> dict[str, tuple[str, str]]:
-    """By subject: verdict, and text with what to do. A subject's last finding counts."""
+    """Returns by subject the verdict and the text with the advice. The last finding of a subject counts."""
     return {found["subject"]: (found["verdict"], f"{found['text']}; {found['mend']}") for found in load(text)}
 
 
@@ -42,9 +42,9 @@ async def test_wrong_settings_for_a_script(settings: dict[str, str]) -> None:
     assert findings(ended.out)["settings"][1].startswith("ORDER_SYNC_DRAIN: must be a number of seconds")
 
 
-@pytest.mark.parametrize("strays", [(), ("error_echoes_key",), ("error_http_500", "error_echoes_key")])
-async def test_a_wrong_key(settings: dict[str, str], panel: Sandbox, strays: tuple[str, ...]) -> None:
-    panel.strays.on(*strays)
+@pytest.mark.parametrize("quirks", [(), ("error_echoes_key",), ("error_http_500", "error_echoes_key")])
+async def test_a_wrong_key(settings: dict[str, str], panel: Sandbox, quirks: tuple[str, ...]) -> None:
+    panel.quirks.on(*quirks)
     wrong = {
         **settings,
         "PANELS__DEFAULT__KEY": "wrong-hush",
@@ -64,7 +64,7 @@ async def test_a_wrong_key(settings: dict[str, str], panel: Sandbox, strays: tup
     [
         ("http://127.0.0.1:{closed}/api/v2", "can't be reached at {url}: connection refused"),
         ("https://127.0.0.1:{open}/api/v2", "can't be reached at {url}: the TLS handshake failed"),
-        ("http://127.0.0.1:{open}/api/v3", "gives no answer that can be read at {url}: "),
+        ("http://127.0.0.1:{open}/api/v3", "gives no readable answer at {url}: "),
     ],
     ids=["refused", "no TLS there", "no API there"],
 )

@@ -1,4 +1,4 @@
-"""`order-sync demo`, as whoever tries it out."""
+"""Runs `order-sync demo` as a newcomer does."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands.command import ended, line_with, order_sync, started
-from worker.cli.demo.orders import Then, samples
+from worker.cli.demo.samples import Then, samples
 
 
 def is_running(process_id: int) -> bool:
@@ -23,7 +23,7 @@ def is_running(process_id: int) -> bool:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Where the demo makes its files. pytest's own place has too long a name for a socket."""
+    """The directory for the demo's files. The path of pytest's own is too long for a socket."""
     with tempfile.TemporaryDirectory(prefix="d-") as short:
         yield Path(short)
 
@@ -33,7 +33,7 @@ def left_in(directory: Path) -> list[str]:
 
 
 def elsewhere(directory: Path) -> dict[str, str]:
-    """A place for its files; and settings of a real worker, which it may not follow."""
+    """Sets the directory for its files, and settings of a real worker, which the demo must ignore."""
     return {"TMPDIR": str(directory), "DATABASE_URL": "postgresql://nowhere.invalid/db", "MISSPELT": "1"}
 
 

@@ -1,4 +1,4 @@
-"""`order-sync run --embedded DIR`: a worker with a database of its own."""
+"""Runs `order-sync run --embedded DIR`: a worker with a database of its own."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ async def address(process: asyncio.subprocess.Process) -> str:
 
 
 async def submitted(url: str, panel: Sandbox, orders: int) -> None:
-    """Insert one order, and return once the panel has so many and every row says so."""
+    """Inserts one order, and waits until the panel has so many and every row says so."""
     tables = Tables(url)
     tables.rows(ORDER)
     async with asyncio.timeout(30):

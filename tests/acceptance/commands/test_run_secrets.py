@@ -1,4 +1,4 @@
-"""A worker's output at its most talkative, with a panel that repeats the key in every error."""
+"""Tests that a worker's log at level debug shows no secret, even if every error of the panel repeats the key."""
 
 import signal
 
@@ -9,11 +9,11 @@ from tests.acceptance.commands.command import ended, line_with, shows_a_secret, 
 from worker.sandbox import Sandbox
 
 
-@pytest.mark.parametrize("strays", [("error_echoes_key",), ("error_echoes_key", "error_http_500", "php_notice")])
+@pytest.mark.parametrize("quirks", [("error_echoes_key",), ("error_echoes_key", "error_http_500", "php_notice")])
 async def test_neither_key_nor_password_is_seen(
-    settings: dict[str, str], panel: Sandbox, database_url: str, strays: tuple[str, ...]
+    settings: dict[str, str], panel: Sandbox, database_url: str, quirks: tuple[str, ...]
 ) -> None:
-    panel.strays.on(*strays)
+    panel.quirks.on(*quirks)
     talkative = {
         **settings,
         "DATABASE_URL": with_password(database_url),

@@ -1,4 +1,4 @@
-"""How a worker ends: in order at the first signal, at once at the second."""
+"""Tests that a worker drains at the first signal, and ends at once at the second."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What a person reads when something that was set is wrong: one line, and what to do about it."""
+"""Tests that a wrong setting gives one line, with advice."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Commands on a database of the test's own, within this process, and orders for them to find."""
+"""Runs commands in this process, on a database of the test's own, and adds orders for them."""
 
 import asyncio
 import time
@@ -16,14 +16,14 @@ OrderSync = Callable[..., Ended]
 
 @pytest.fixture
 def order_sync(database_url: str, monkeypatch: pytest.MonkeyPatch, typed: OrderSync) -> OrderSync:
-    """Run a command to its end, on the test's database."""
+    """Runs a command to its end, on the test's database."""
     monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", database_url)
     return typed
 
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> OrderSync:
-    """Run a command to its end, with the settings that there are."""
+    """Runs a command to its end, with the present settings."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LOGNAME", "ann")
 
@@ -36,7 +36,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 
 
 def add_unconfirmed(database: Database, verdict: str | None = None, **columns: Any) -> int:
-    """An order whose call began ten minutes ago and was never answered."""
+    """Adds an order whose call began ten minutes ago and got no answer."""
     order_id = database.add_order(state="unconfirmed", error_code="no_answer", error="timed out", **columns)
     add_submission(database, order_id, "unknown", expected_charge="0.09")
     if verdict is not None:
@@ -56,7 +56,7 @@ def add_submission(database: Database, order_id: int, outcome: str | None, **col
 
 
 async def until_it_waits(onlooker: Any) -> None:
-    """Until somebody waits for a lock in the database of this connection."""
+    """Waits until a session waits for a lock in this connection's database."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 30
     while onlooker.execute(waiting).fetchone() == (0,):

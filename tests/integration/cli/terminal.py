@@ -1,4 +1,4 @@
-"""A command on a terminal of its own: what it draws there, and what is typed."""
+"""Runs a command on a terminal of its own, types answers, and collects its output."""
 
 import asyncio
 import fcntl
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from tests.acceptance.commands.command import LONGEST
 
-#: What is typed, or a function that says so when the time has come.
+#: The keys to type, or a function that returns them when it is time.
 Answer = bytes | Callable[[], bytes]
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """All that was said, the exit code, and whether the terminal's mode was the same again afterwards."""
+    """The whole output, the exit code, and whether the command restored the terminal's mode."""
 
     said: str
     code: int
@@ -32,7 +32,7 @@ async def on_a_terminal(
     size: tuple[int, int] = (80, 24),
     environment: Mapping[str, str] | None = None,
 ) -> Conversation:
-    """Run a command. Each answer is typed once that has been said, after the last, which it answers to."""
+    """Runs a command. Types each answer after its question, which must come after the answer before."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     before = termios.tcgetattr(theirs)
@@ -62,7 +62,7 @@ async def on_a_terminal(
 
 
 def _take_the_terminal() -> None:
-    """So that Ctrl-C, typed there, interrupts the command."""
+    """Makes the terminal the controlling one, so that a typed Ctrl-C interrupts the command."""
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -73,7 +73,7 @@ def _converse(terminal: int, answers: list[tuple[bytes, Answer]]) -> bytes:
         while True:
             try:
                 some = stream.read(65536)
-            except OSError:  # Linux's way of saying that the other side is closed
+            except OSError:  # on Linux: the other side is closed
                 some = b""
             if not some:
                 return said

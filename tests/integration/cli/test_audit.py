@@ -1,4 +1,4 @@
-"""`order-sync audit`: a balance explained, and what isn't, as people read it."""
+"""Tests the output of `order-sync audit`: what explains a balance, and what nothing explains."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -25,11 +25,11 @@ def read(database: Database, minutes: float, balance: str, **columns: Any) -> No
 
 
 def bought(database: Database, number: str, charge: str, *told: tuple[float, str, str], **columns: Any) -> int:
-    """An order of 100 units that was sent at noon, and what looks told later: minutes, the state and the charge."""
+    """Adds an order of 100 units that was sent at noon, and later polls: minutes, the state and the charge."""
     order_id = database.add_order(**{"state": "submitted", "panel_order_id": number} | columns)
     add_submission(database, order_id, "accepted", panel_order_id=number, expected_charge=charge, units=100)
-    looks = [(1.0, "submitted", charge), *told]
-    for (before, _, _), (minutes, state, costs) in zip([(0.9, "", ""), *looks], looks, strict=False):
+    polls = [(1.0, "submitted", charge), *told]
+    for (before, _, _), (minutes, state, costs) in zip([(0.9, "", ""), *polls], polls, strict=False):
         database.execute(
             "INSERT INTO order_events (order_id, at, kind, state_after, charge, remains, detail) "
             "VALUES (%s, %s, 'status', %s, %s, 50, jsonb_build_object('looked_before', %s::timestamptz))",
@@ -40,7 +40,7 @@ def bought(database: Database, number: str, charge: str, *told: tuple[float, str
 
 @pytest.fixture
 def wrong(database: Database) -> list[int]:
-    """Two orders, one of which should have been given back 0.45, and 1.10 that somebody else spent; then a top-up."""
+    """Adds two orders, one with a missing refund of 0.45; a spending of 1.10 by somebody else; and a top-up."""
     ids = [
         bought(database, "a", "0.90", (20, "partial", "0.45")),
         bought(database, "b", "0.30"),
@@ -73,10 +73,10 @@ Unexplained:
     order {wrong[0]} should have been given back 0.45, just that much
     1 other moved then: --json names them
   -1.1 USD, between 2026-11-01 12:30:00 and 2026-11-01 12:50:00
-    no order here moved then: look in the panel for one that isn't in the table
-  what is on record of one: order-sync orders show {wrong[0]}
+    no order here moved then: search the panel for one that isn't in the table
+  the history of one: order-sync orders show {wrong[0]}
 
-Top-ups, or refunds that no look has seen yet:
+Top-ups, or refunds that no poll has seen yet:
   50 USD, between 2026-11-01 12:50:00 and 2026-11-01 13:10:00
 """
     )
@@ -93,7 +93,7 @@ def test_for_a_script(order_sync: OrderSync) -> None:
 
 
 def test_two_orders_that_make_up_the_amount_together(order_sync: OrderSync, database: Database) -> None:
-    """A refund that didn't come, and a charge after the close."""
+    """Finds a missing refund and a charge after the close."""
     first = bought(database, "a", "0.90", (20, "partial", "0.45"))
     second = bought(database, "b", "0.30", (20, "completed", "0.30"))
     for minutes, balance in ((-10, "10.00"), (10, "8.80"), (30, "8.50")):
@@ -120,7 +120,7 @@ def test_all_is_explained(order_sync: OrderSync, database: Database) -> None:
 
 
 def test_what_every_outcome_of_a_call_counts_for(order_sync: OrderSync, database: Database) -> None:
-    """What was taken, what may have been, and what certainly wasn't."""
+    """Counts the orders that the panel took, may have taken, and certainly didn't take."""
     for number, (outcome, state) in enumerate(
         [
             ("accepted", "submitted"),
@@ -160,10 +160,10 @@ def test_a_reading_took_some_time_and_what_was_seen_late_counts(order_sync: Orde
 
 
 def test_nothing_is_known(order_sync: OrderSync, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "No balance was ever read" in order_sync("audit").out
+    assert "No worker has read a balance yet" in order_sync("audit").out
     read(database, 0, "1")
     shown = order_sync("audit").out
-    assert "panel default: its balance wasn't read twice in this time.\nA worker reads it every 300 s" in shown
+    assert "panel default: no worker read its balance twice in this time.\nA worker reads it every 300 s" in shown
     ended = order_sync("audit", "--since", "1d", "--until", "2d")
     assert (ended.code, ended.out) == (2, "")
     assert "Invalid value for '--since': it isn't before --until" in ended.err

@@ -1,4 +1,4 @@
-"""`order-sync balance`: its course, what was spent on what, and how long it lasts."""
+"""Tests `order-sync balance`: the balance over time, the spending, and how long the money lasts."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def bought(database: Database, at: datetime, service: str, charge: str | None, *
 
 @pytest.fixture
 def two_days(database: Database) -> None:
-    """Readings and orders of yesterday, and of the first second of today, which has certainly been."""
+    """Adds readings and orders of yesterday, and of the first second of today."""
     database.execute("INSERT INTO services (panel, service, name, raw) VALUES ('default', '1', 'Followers', '{}')")
     yesterday = TODAY - timedelta(days=1)
     for hour, balance in ((1, "10"), (5, "8"), (9, "20"), (23, "17.5")):
@@ -97,6 +97,6 @@ def test_how_long_it_lasts(order_sync: OrderSync, database: Database) -> None:
 
 
 def test_nothing_is_known(order_sync: OrderSync) -> None:
-    assert "No balance was ever read: start `order-sync run`" in order_sync("balance").out
-    assert "No balance of panel x was ever read" in order_sync("balance", "--panel", "x").out
+    assert "No worker has read a balance yet: start `order-sync run`" in order_sync("balance").out
+    assert "No worker has read a balance of panel x yet" in order_sync("balance", "--panel", "x").out
     assert json.loads(order_sync("balance", "--json").out) == {"panels": []}

@@ -1,4 +1,4 @@
-"""Each command that there is, found in the tree of commands, with all that can be wrong around it."""
+"""Tests every command in the tree: its help, wrong arguments, and everything around it that can fail."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ from tests.integration.store.plain_sql import Database
 from worker import cli
 from worker.store.schema.revision import head
 
-#: What is typed after those whose parameters alone don't tell.
+#: Arguments of the commands whose parameters alone don't suffice.
 ARGUMENTS = {
     "orders add": ["--service", "1", "--link", "https://example.com/me", "--quantity", "100"],
     "orders cancel": ["1"],
@@ -29,7 +29,7 @@ ARGUMENTS = {
     "orders retry": ["--state", "rejected"],
 }
 
-#: They go by no setting, or run until they are ended.
+#: Commands that read no settings; and commands that run until a signal ends them.
 NEED_NO_SETTINGS = {"demo", "sandbox"}
 LASTING = {"demo", "sandbox", "run", "top"}
 
@@ -37,7 +37,7 @@ OF_SETTINGS = [name for name in COMMANDS if name not in NEED_NO_SETTINGS]
 
 
 def words_of(name: str) -> list[str]:
-    """The command, with something in each place that must be filled."""
+    """Returns the words of the command, with a value for each required parameter."""
     command = COMMANDS[name]
     given = list(ARGUMENTS.get(name, ()))
     if name not in ARGUMENTS:
@@ -50,7 +50,7 @@ def words_of(name: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
-    """A panel at which nobody is, and a terminal for those that want one."""
+    """Sets an unreachable panel, and pretends that there is a terminal."""
     monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__URL", f"http://127.0.0.1:{closed_port}/api/v2")
     monkeypatch.setenv("ORDER_SYNC_PANELS__DEFAULT__KEY", "k3y-hush")
     monkeypatch.setattr("worker.cli.top.has_terminal", lambda: True)
@@ -58,7 +58,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
 
 @pytest.fixture(scope="module")
 def shared_url(postgres: str, template_database: str) -> Iterator[str]:
-    """One database for all the commands."""
+    """One database for all commands."""
     with new_database(postgres, f"{template_database}_{uuid4().hex[:12]}", template_database) as url:
         yield url
 
@@ -73,7 +73,7 @@ def shared(shared_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databas
 
 @pytest.fixture
 def order_1(shared: Database) -> None:
-    """Order 1 and no other: unconfirmed, so that whatever is typed about it can be done."""
+    """Adds order 1 only: it is unconfirmed, so every command can do its work on it."""
     shared.execute("TRUNCATE orders, submissions, services, polls RESTART IDENTITY CASCADE")
     shared.execute("INSERT INTO services (panel, service, type, rate, raw) VALUES ('default', '1', 'Default', 1, '{}')")
     add_unconfirmed(shared)
@@ -81,7 +81,7 @@ def order_1(shared: Database) -> None:
 
 @pytest.fixture
 def crowded(shared: Database, order_1: None) -> None:
-    """Much of everything, in long words: whatever a command may have to say, it says."""
+    """Adds many rows of everything, with long texts, so that each command prints all that it can."""
     long = "The panel said that " + "it had much to say about this, and " * 6
     shared.execute("TRUNCATE order_events, pauses, workers, balances, audits, service_changes, refills, cancels")
     shared.execute(
@@ -130,7 +130,7 @@ def crowded(shared: Database, order_1: None) -> None:
     )
 
 
-#: What is typed beside what `words_of` does.
+#: More command lines, besides those of `words_of`.
 MORE = [
     "orders list --link nowhere",
     "orders list --panel a-panel-of-a-long-name-1 --since 7d --error-code link_refused",
@@ -151,7 +151,9 @@ def test_it_fits_a_terminal_of_80_columns(typed: OrderSync, monkeypatch: pytest.
     ended = typed(*(words_of(line) if line in COMMANDS else line.split()))
     assert ended.out
     long = [row for row in ended.out.splitlines() if cell_len(row) > 80]
-    assert [row for row in long if not row.startswith("  order-sync ")] == []  # what is copied is on one line
+    assert [
+        row for row in long if not row.startswith("  order-sync ")
+    ] == []  # a command stays on one line, to be copied
 
 
 def is_plain(ended: Ended) -> bool:
@@ -170,7 +172,7 @@ def test_help_fits_and_has_examples_that_can_be_typed(typed: OrderSync, name: st
     for line in examples:
         words = shlex.split(line.partition(" | ")[0])
         arguments = words[words.index("order-sync") + 1 + len(name.split()) :]
-        COMMANDS[name].make_context(name, arguments)  # raises what is wrong about it
+        COMMANDS[name].make_context(name, arguments)  # raises for a wrong example
 
 
 @pytest.mark.parametrize("group", sorted({name.rpartition(" ")[0] for name in COMMANDS}))
@@ -231,7 +233,7 @@ def test_without_a_database(typed: OrderSync, postgres: str, monkeypatch: pytest
 def test_on_a_schema_of_another_version(
     *, typed: OrderSync, shared: Database, name: str, revision: str, hint: str
 ) -> None:
-    """Whatever tables there are: it is told before one is missed."""
+    """Fails with the schema's revision before a table is missing."""
     if name == "migrate" and revision < head():
         pytest.skip("it makes it a schema of this version")
     shared.execute("UPDATE alembic_version SET version_num = %s", [revision])
@@ -251,7 +253,7 @@ def test_on_a_schema_of_another_version(
 def test_done_without_a_terminal(typed: OrderSync, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     ended = typed(*words_of(name))
-    assert ended.code == (1 if name == "check" else 0), ended.err  # nobody is at the panel
+    assert ended.code == (1 if name == "check" else 0), ended.err  # the panel is unreachable
     assert ended.out
     assert is_plain(ended)
 

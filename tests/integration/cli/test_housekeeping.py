@@ -1,4 +1,4 @@
-"""`order-sync housekeeping`: what is counted, what is moved, and how it is told."""
+"""Tests what `order-sync housekeeping` counts, moves and prints."""
 
 import json
 
@@ -11,7 +11,7 @@ from worker.store.records import archive
 
 @pytest.fixture(autouse=True)
 def closed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders 1 to 3 closed a hundred days ago; the last is the known order that stays."""
+    """Adds orders 1 to 3, closed a hundred days ago. The last stays, as the known order for evidence."""
     monkeypatch.setattr(archive, "NEIGHBOURS", 1)
     monkeypatch.setattr(archive, "SLICE", 2)
     for n in range(1, 4):

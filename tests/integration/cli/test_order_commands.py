@@ -1,4 +1,4 @@
-"""The commands about orders as processes: exit codes, questions on a terminal, a panel to ask, and what may be away."""
+"""Runs commands about orders as processes: exit codes, questions on a terminal, an unreachable panel or database."""
 
 import asyncio
 import os
@@ -124,12 +124,12 @@ async def test_an_id_that_is_not_ours(database: Database, settings: dict[str, st
     assert database.order(1).panel_order_id == "99"
 
 
-@pytest.mark.parametrize("strays", [["error_echoes_key"], []])
+@pytest.mark.parametrize("quirks", [["error_echoes_key"], []])
 async def test_a_panel_that_does_not_answer(
-    database: Database, panel: Sandbox, settings: dict[str, str], strays: list[str]
+    database: Database, panel: Sandbox, settings: dict[str, str], quirks: list[str]
 ) -> None:
     add_unconfirmed(database)
-    panel.strays.on(*strays)
+    panel.quirks.on(*quirks)
     wrong = {**settings, "PANELS__DEFAULT__KEY": "wrong-hush"}
     ended = await order_sync(*linking("99"), settings=wrong)
     assert ended.code == 1

@@ -1,4 +1,4 @@
-"""`order-sync orders add`: checked before it is inserted, asked about, and placed once."""
+"""Tests that `order-sync orders add` checks an order, asks, and places it once."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_what_would_be_rejected_is_not_placed(
 def test_a_panel_whose_catalogue_is_not_known(order_sync: OrderSync, database: Database) -> None:
     ended = order_sync(*ADD, "--quantity", "100", "--panel", "other", "--yes")
     assert (ended.code, ended.out) == (1, "")
-    assert "the catalogue of panel other isn't known yet" in ended.err
+    assert "no worker has read the catalogue of panel other yet" in ended.err
 
 
 def test_a_reference_is_taken_once(order_sync: OrderSync, database: Database) -> None:
@@ -90,7 +90,7 @@ async def test_a_person_is_asked(database: Database, answer: bytes, code: int, p
     command = [*ADD, "--quantity", "100"]
     ended = await on_a_terminal(command, {"DATABASE_URL": database.url}, (b"Place it? [y/N]", answer))
     assert ended.code == code
-    assert "nothing keeps it from being placed twice" in ended.said
+    assert "nothing prevents a second order like this" in ended.said
     assert database.scalar("SELECT count(*) FROM orders") == placed
 
 

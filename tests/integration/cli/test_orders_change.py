@@ -1,4 +1,4 @@
-"""`order-sync orders cancel` and `refill`, and changes of many orders: which are changed, and what is kept of it."""
+"""Tests `order-sync orders cancel` and `refill`, and changes of many orders, with the events that they leave."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.integration.store.plain_sql import Database
 from worker.cli.orders import bulk
 from worker.domain.orders.states import OrderState
 
-#: The states in which it may be asked for, and what is said in the others.
+#: The states in which each may be requested, and the message in other states.
 ASKED = {
     "cancel": ({"pending", "submitting", "unconfirmed", "submitted"}, "there is nothing left to cancel"),
     "refill": ({"submitted", "completed", "partial", "canceled"}, "there is nothing to refill"),
@@ -52,7 +52,7 @@ def test_an_order_whose_last_refill_has_ended_may_have_another(order_sync: Order
 
 @pytest.fixture
 def rejected(database: Database) -> list[int]:
-    """Seven orders: five were refused for their link, of which the panel may have taken one; two for other reasons."""
+    """Adds seven rejected orders: five for their link, of which the panel may have taken one; two for other reasons."""
     ids = [database.add_order(state="rejected", error_code="link_refused") for _ in range(5)]
     add_submission(database, ids[0], "unknown")
     database.add_order(state="rejected", error_code="refused")
@@ -71,7 +71,7 @@ def test_a_dry_run_counts(order_sync: OrderSync, database: Database, rejected: l
     head, row, _, last = ended.out.splitlines()
     assert head.split() == ["ORDERS", "PANEL", "STATE", "ERROR"]
     assert row.split() == ["5", "default", "rejected", "link_refused"]
-    assert last == "Nothing was changed. Without --dry-run, you are asked."
+    assert last == "Nothing was changed. Without --dry-run, it asks and changes them."
     assert states(database) == before
 
 
@@ -83,7 +83,7 @@ def test_all_that_are_found_are_changed(
     ended = order_sync("orders", "retry", "--error-code", "link_refused", "--yes", "--why", "mended")
     assert ended.code == 1
     assert "4 orders changed: each is pending again" in ended.out
-    assert "1 order left as before: each was rejected by hand, and the panel may have taken it" in ended.out
+    assert "1 order not changed: each was rejected by hand, and the panel may have taken it" in ended.out
     assert states(database) == ["rejected", *["pending"] * 4, "rejected", "completed"]
     assert [database.events(order_id)[0].detail for order_id in rejected[1:]] == [{"who": "ann", "why": "mended"}] * 4
 
@@ -106,7 +106,7 @@ async def test_a_person_is_asked(database: Database, answer: bytes, code: int, l
 
 
 async def test_an_interrupt_leaves_whole_batches(database: Database) -> None:
-    """The third batch waits for a lock that somebody holds: the first two stand, and that is said."""
+    """Keeps the first two batches, and says so, while the third waits for another session's lock."""
     database.execute("INSERT INTO orders (service, state) SELECT 1, 'rejected' FROM generate_series(1, 1100)")
     with Database(database.url).connection as other, other.transaction():
         other.execute("SELECT FROM orders WHERE id = 1 FOR UPDATE")  # the last: the newest come first
@@ -114,7 +114,7 @@ async def test_an_interrupt_leaves_whole_batches(database: Database) -> None:
         ended = await on_a_terminal(command, {"DATABASE_URL": database.url}, (b"90%", b"\x03"))
     assert ended.code == 130
     assert "1,000 orders changed: each is pending again" in ended.said
-    assert "100 orders not come to: the same command goes on with them" in ended.said
+    assert "100 orders not reached: the same command goes on with them" in ended.said
     assert states(database).count("pending") == 1000
 
 

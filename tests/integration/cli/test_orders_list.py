@@ -1,4 +1,4 @@
-"""`order-sync orders list`: what is found, in which order, page by page, and how it looks."""
+"""Tests which orders `order-sync orders list` finds, in which order, page by page, and what it prints."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ from worker.domain.orders.states import OrderState
 
 @pytest.fixture
 def rows(database: Database) -> dict[str, int]:
-    """One order of each state, the oldest first, each with its state for a reference; one of another panel last."""
+    """Adds one order of each state, the oldest first, with its state as reference; and last, one of another panel."""
     ids = {}
     for days, state in enumerate(reversed(OrderState)):
         ids[str(state)] = database.add_order(state=str(state), panel_order_id=f"p-{state}", reference=str(state))

@@ -1,4 +1,4 @@
-"""`order-sync orders resolve`: a person settles an unconfirmed order, and whoever came first stands."""
+"""Settles unconfirmed orders with `order-sync orders resolve`: the first decision wins."""
 
 import asyncio
 from typing import Any
@@ -40,8 +40,8 @@ def test_taken_under_an_id(order_sync: OrderSync, database: Database) -> None:
 @pytest.mark.parametrize(
     ("option", "state", "error_code", "warned"),
     [
-        ("--not-accepted", "pending", None, "it is paid for twice"),
-        ("--reject", "rejected", "rejected_by_operator", "it is paid for, and not followed"),
+        ("--not-accepted", "pending", None, "you pay twice"),
+        ("--reject", "rejected", "rejected_by_operator", "you pay, and nobody follows it"),
     ],
 )
 def test_not_taken_or_given_up(
@@ -78,7 +78,7 @@ def test_an_id_that_another_row_has(order_sync: OrderSync, database: Database) -
     other, order_id = database.add_submitted("23501"), add_unconfirmed(database)
     ended = resolve(order_sync, order_id, "--panel-order-id", "23501", "--no-check")
     assert ended.code == 1
-    assert ended.err == f"order-sync: panel order 23501 is order {other}'s already\n"
+    assert ended.err == f"order-sync: panel order 23501 already belongs to order {other}\n"
     assert database.order(order_id).state == "unconfirmed"
 
 
@@ -86,7 +86,7 @@ def test_an_id_that_was_taken_for_another_order_too_late(order_sync: OrderSync, 
     other, order_id = add_unconfirmed(database), add_unconfirmed(database)
     add_submission(database, other, "accepted_late", panel_order_id="23501")
     ended = resolve(order_sync, order_id, "--panel-order-id", "23501", "--no-check")
-    assert ended.err == f"order-sync: panel order 23501 is order {other}'s already\n"
+    assert ended.err == f"order-sync: panel order 23501 already belongs to order {other}\n"
     assert resolve(order_sync, other, "--panel-order-id", "23501", "--no-check").code == 0
     assert database.order(other).panel_order_id == "23501"
 

@@ -1,4 +1,4 @@
-"""`order-sync orders retry`: only what certainly wasn't bought goes back."""
+"""Tests that `order-sync orders retry` puts back only orders that the panel certainly didn't take."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_one_that_the_panel_may_have_taken_is_left_alone(
 
 
 def test_one_that_was_refuted_and_then_refused_goes_back(order_sync: OrderSync, database: Database) -> None:
-    """The panel certainly hadn't taken it; then our own check refused it, with no call in between."""
+    """The panel certainly didn't take it; then the worker's own check refused it, without another call."""
     order_id = database.add_order(state="rejected", error_code="unknown_service")
     add_submission(database, order_id, "refuted")
     assert order_sync("orders", "retry", str(order_id)).code == 0

@@ -1,4 +1,4 @@
-"""`order-sync orders show`: a row, its history, and the evidence about an unconfirmed one."""
+"""Tests `order-sync orders show`: a row, its history, and the evidence about an unconfirmed order."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def test_all_about_an_order(order_sync: OrderSync, database: Database) -> None:
 
 
 async def made_by_the_worker(database_url: str) -> None:
-    """Order 1 was refused by the panel, order 2 had no answer."""
+    """Adds order 1, which the panel refused, and order 2, which got no answer."""
     engine = make_engine(database_url, pool_size=2)
     try:
         orders = Orders(engine, first_look=30, settle=300)
@@ -99,7 +99,7 @@ def test_every_doubt_has_plain_words(order_sync: OrderSync, database: Database, 
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        (None, "weren't looked through yet"),
+        (None, "hasn't examined the panel's ids yet"),
         ('{"verdict": "absent"}', "nothing was bought"),
         ('{"verdict": "linked", "panel_order_id": "5"}', "It may be the panel order 5."),
     ],

@@ -1,4 +1,4 @@
-"""`order-sync services`: what is sold, what changed, and whose orders that touches."""
+"""Tests `order-sync services`: the catalogue, its changes, and the orders of changed services."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def lines(order_sync: OrderSync, *arguments: object) -> list[list[str]]:
     return [line.split() for line in ended.out.splitlines()]
 
 
-#: What is asked for, and the services that it finds.
+#: Arguments, and the services that they find.
 SEARCHES = [
     ([], ["9", "10", "11"]),
     (["likes"], ["9", "10"]),
@@ -81,7 +81,7 @@ def test_what_changed_with_the_orders_that_it_touches(order_sync: OrderSync) -> 
     assert [line[0] for line in shown[1:]] == ["12", "9", "10", "11", "9"]
     assert shown[2][-6:] == ["rate", "0.40", "0.50", "3", "4", "Likes"]
     assert [line[0] for line in lines(order_sync, "likes", "--changed-since", "36h")][1:] == ["12", "9"]
-    assert "Look farther back" in order_sync("services", "--changed-since", "1h").out
+    assert "Go farther back" in order_sync("services", "--changed-since", "1h").out
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -111,7 +111,7 @@ def test_thousands_are_shown_at_once(order_sync: OrderSync, database: Database) 
         [MANY],
     )
     assert f"These are 50 of {MANY}: narrow them down, or have all with --limit {MANY}" in order_sync("services").out
-    began = time.process_time()  # what else the machine is at doesn't count
+    began = time.process_time()  # processor time: a busy machine doesn't matter
     ended = order_sync("services", "--limit", MANY)
     assert time.process_time() - began < 1
     assert len(ended.out.splitlines()) == MANY + 1

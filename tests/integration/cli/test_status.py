@@ -1,4 +1,4 @@
-"""`order-sync status`: how things stand, for people and for scripts."""
+"""Tests `order-sync status`, for people and for scripts."""
 
 import json
 from typing import Any
@@ -131,7 +131,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def keys(value: Any) -> Any:
-    """The names of a value's members, however deep."""
+    """Yields the names of all members of a value, at any depth."""
     match value:
         case dict():
             return {name: keys(one) for name, one in value.items()}
@@ -158,7 +158,7 @@ def test_for_people(order_sync: OrderSync) -> None:
     assert "panel other isn't configured here" in said
     assert "panel default is paused for 0 s (orders only): low_balance: below 5" in said
     assert "outage, tries again now: \\x1b[31mgone" in said
-    assert "order 10 (default) is unconfirmed for 10 min: ambiguous; looked for again now" in said
+    assert "order 10 (default) is unconfirmed for 10 min: ambiguous; examined again now" in said
     assert "panel default, last minute: 1 sent, 0 finished" in said
     assert "panel default, last hour: 1 sent, 1 finished, 1 rejected" in said
     assert "10 min ago: order 5 (default) rejected: link_refused: Bad \\x1b[31mlink" in said

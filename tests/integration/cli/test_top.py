@@ -1,4 +1,4 @@
-"""`order-sync top`: a live picture that follows keys and news, and leaves the terminal as it was."""
+"""Tests that `order-sync top` follows keys and news, and restores the terminal."""
 
 import pytest
 

@@ -13,7 +13,7 @@ KEY = "sandbox-key"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole reply. `json` is None where the body is none."""
+    """A whole reply. `json` is None if the body isn't JSON."""
 
     http: int
     headers: Any
@@ -22,7 +22,7 @@ class Answer:
 
 
 class Client:
-    """A client that believes everything that a panel documents."""
+    """A client that follows the panel document to the letter."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self._sandbox = sandbox
@@ -56,7 +56,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox whose clock moves only by hand, and whose orders all complete."""
+    """A sandbox whose clock only a test moves, and whose orders all complete."""
     async with Sandbox(SandboxOptions(speed=0, partial=0, canceled=0, refills_rejected=0)) as sandbox:
         yield sandbox
 

@@ -1,4 +1,4 @@
-"""Every action in every form, over real HTTP."""
+"""Tests every action in every form, over real HTTP."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The sandbox's own interface."""
+"""Tests the admin interface of the sandbox."""
 
 import aiohttp
 import pytest
@@ -157,7 +157,7 @@ async def test_the_clock_is_driven(client, sandbox):
 async def test_a_reset_forgets_everything(client, sandbox):
     await client.ask("add", **ORDER)
     sandbox.clock.advance(5)
-    sandbox.strays.on("php_notice")
+    sandbox.quirks.on("php_notice")
     await client.admin("POST", "faults", {"kind": "null"})
 
     assert (await client.admin("POST", "reset"))["closing"] == "1000.00000"

@@ -1,4 +1,4 @@
-"""`order-sync sandbox`, as a process."""
+"""Runs `order-sync sandbox` as a process."""
 
 import asyncio
 import re

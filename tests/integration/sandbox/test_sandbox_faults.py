@@ -1,4 +1,4 @@
-"""Every fault, on the wire."""
+"""Tests what a client receives for every fault."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ def taken(sandbox):
 
 
 async def raw_add(sandbox):
-    """Sends an `add` on a bare socket; what came back until the other side ended it."""
+    """Sends an `add` on a bare socket, and returns all bytes until the other side closes it."""
     address = urlsplit(sandbox.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     body = urlencode({"key": "sandbox-key", "action": "add", **ORDER}).encode()

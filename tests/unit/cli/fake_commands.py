@@ -1,4 +1,4 @@
-"""Commands that end in every way that a command can."""
+"""Fake commands that end in every possible way."""
 
 import click
 

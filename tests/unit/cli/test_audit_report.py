@@ -1,4 +1,4 @@
-"""The report that docs/money.md shows is what `order-sync audit` would print."""
+"""Compares the report that docs/money.md shows with the output of `order-sync audit`."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ def reading(balance: str, day: int, *time: int) -> Reading:
     return Reading(at, at, Decimal(balance), "USD")
 
 
-#: The times and amounts of the example; and of the top-up, of which it tells no more than the sum, any that fits.
+#: The times and amounts of the example. It shows only the sum of the top-ups, so this one has any fitting time.
 TOP_UP = Difference(datetime(2026, 11, 1, 18, tzinfo=UTC), datetime(2026, 11, 1, 18, 5, tzinfo=UTC), exactly("50"))
 FALL = Difference(
     datetime(2026, 11, 1, 10, 2, 40, tzinfo=UTC),
@@ -50,7 +50,7 @@ REPORT = Report(
 
 def test_the_example_is_what_would_be_printed():
     printed = "\n".join(_lines({"default": REPORT}, Settings()))
-    # The example ends before the top-ups, which are told of in the same way.
+    # The example ends before the list of top-ups, which has the same form.
     assert printed.partition("\n\nTop-ups")[0] + "\n" == Page("docs/money.md").block("text", "opening balance")
 
 

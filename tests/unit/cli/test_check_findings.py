@@ -1,4 +1,4 @@
-"""What `check` makes of a database's report and a panel's answer."""
+"""Tests the findings of `check` about a database's report and a panel's answer."""
 
 from decimal import Decimal
 
@@ -90,7 +90,7 @@ def test_a_balance_below_the_lowest_is_warned_of(lowest: str, verdict: Verdict) 
         ({"clock_difference": -2.1}, ["ok", "ok", "warning"]),
     ],
 )
-def test_the_database_is_looked_at_in_three_ways(different: dict[str, object], verdicts: list[str]) -> None:
+def test_a_database_gets_three_findings(different: dict[str, object], verdicts: list[str]) -> None:
     found = list(read_report(report(**different)))
     assert [finding.subject for finding in found] == ["database", "schema", "clock"]
     assert [finding.verdict for finding in found] == verdicts

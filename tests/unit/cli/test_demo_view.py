@@ -1,4 +1,4 @@
-"""How the demo shows itself in a terminal, and elsewhere."""
+"""Tests what the demo shows in a terminal, and elsewhere."""
 
 import io
 from dataclasses import replace
@@ -23,7 +23,7 @@ SNAPSHOT = Snapshot(
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the time is; change its one entry to have it pass."""
+    """The fake time. A test changes its only entry to let time pass."""
     now = [100.0]
     monkeypatch.setattr(demo_view.time, "monotonic", lambda: now[0])
     return now
@@ -56,7 +56,7 @@ def test_in_a_terminal_there_is_a_picture_that_goes() -> None:
     ]
     bars = {line.split()[0]: line.count("█") for line in shown.splitlines() if line.split()[1:2] in (["40"], ["5"])}
     assert bars == {"pending": 36, "completed": 5}
-    assert "\x1b[2K" in out.getvalue()[len(shown) :]  # the terminal's word for erasing a line
+    assert "\x1b[2K" in out.getvalue()[len(shown) :]  # erases a line
 
 
 @pytest.mark.parametrize(("height", "changes"), [(10, 0), (20, 2), (24, 6), (60, 12)])

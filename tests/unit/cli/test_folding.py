@@ -1,4 +1,4 @@
-"""Long lines in a terminal: broken between words, with nothing lost and no command taken apart."""
+"""Tests that folding long lines loses no text and breaks no command."""
 
 import io
 
@@ -47,10 +47,10 @@ def test_what_fits_nowhere_stays_where_it_is() -> None:
 
 
 def test_a_command_stays_whole() -> None:
-    assert folded(f"Looked back to 2026. Further: order-sync orders list {'x' * 80}", 80).startswith(
-        "Looked back to 2026. Further:\n  order-sync orders list xxx"
+    assert folded(f"Searched back to 2026. To go on: order-sync orders list {'x' * 80}", 80).startswith(
+        "Searched back to 2026. To go on:\n  order-sync orders list xxx"
     )
     said = "and 55 more of them, which are in doubt: order-sync orders list --state unconfirmed"
     assert folded(said, 60).splitlines()[-1].strip() == "order-sync orders list --state unconfirmed"
-    assert "`order-sync check`" in folded("No balance was ever read, so start it; `order-sync check` says why", 58)
+    assert "`order-sync check`" in folded("No worker has read a balance, so start it; `order-sync check` says why", 58)
     assert folded("x " * 20 + "update order-sync and then try it again", 48).count("\n") == 1

@@ -1,4 +1,4 @@
-"""The commands' frame: which is run, and how it ends."""
+"""Tests which command runs, and with which code it ends."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Interrupts: one exception for all of them, and put off where it matters."""
+"""Tests that every signal raises the same exception, and that a block can delay it."""
 
 import signal
 from collections.abc import Iterator

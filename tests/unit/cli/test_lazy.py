@@ -1,4 +1,4 @@
-"""The help of a group, which imports none of its commands, says of each what the command says of itself."""
+"""Tests that a group's help agrees with the help of its commands, and imports none of them."""
 
 import subprocess
 import sys

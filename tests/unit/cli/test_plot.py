@@ -1,4 +1,4 @@
-"""A curve of block characters."""
+"""Tests curves of block characters."""
 
 from decimal import Decimal
 

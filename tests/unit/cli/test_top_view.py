@@ -1,4 +1,4 @@
-"""The picture of `top`: it fits every terminal, and shows what was chosen."""
+"""Tests that the picture of `top` fits every terminal, and shows what the keys chose."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -126,9 +126,9 @@ def test_the_key_for_sorting_goes_round() -> None:
 @pytest.mark.parametrize(
     ("verdict", "doubt", "due", "mode", "said"),
     [
-        (None, None, None, ReconcileMode.AUTO, "looked for in 5 min"),
-        ("undecided", "too_young", 90, ReconcileMode.AUTO, "too_young; looked for again in 1 min"),
-        ("undecided", "too_young", -90, ReconcileMode.AUTO, "too_young; looked for again now"),
+        (None, None, None, ReconcileMode.AUTO, "examined in 5 min"),
+        ("undecided", "too_young", 90, ReconcileMode.AUTO, "too_young; examined again in 1 min"),
+        ("undecided", "too_young", -90, ReconcileMode.AUTO, "too_young; examined again now"),
         ("linked", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence the panel took it"),
         ("absent", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence nothing was bought"),
         (None, None, None, ReconcileMode.OFF, "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"),

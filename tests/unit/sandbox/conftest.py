@@ -14,7 +14,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def make_panel() -> Callable[..., Panel]:
-    """A panel whose clock moves only by hand."""
+    """Makes a panel whose clock only a test moves."""
 
     def make(**options: Any) -> Panel:
         return Panel(SandboxOptions(**{"speed": 0.0, "epoch": EPOCH, **options}))
@@ -24,7 +24,7 @@ def make_panel() -> Callable[..., Panel]:
 
 @pytest.fixture
 def ask() -> Callable[..., Any]:
-    """One request with the right key, answered as it would be in JSON."""
+    """Answers a request with the right key, as JSON would show it."""
 
     def ask(panel: Panel, action: str, **fields: object) -> Any:
         form = {"key": KEY, "action": action} | {name: str(value) for name, value in fields.items()}

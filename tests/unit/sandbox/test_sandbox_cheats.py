@@ -1,4 +1,4 @@
-"""Each cheat takes what it says, no reply tells of it, and the ledger does."""
+"""Tests that each cheat takes its amount, and that the ledger shows it and no reply does."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ def panel(make_panel):
 
 
 def taken(panel):
-    """What is gone from the account, and what the orders' charges make of it."""
+    """Returns the amount gone from the account, and the sum of the orders' charges."""
     money = ledger.balance(panel)
     entries = ledger.orders(panel)
     net = sum(Decimal(entry["debited"]) - Decimal(entry["refunded"]) for entry in entries)

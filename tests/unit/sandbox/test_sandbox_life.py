@@ -1,4 +1,4 @@
-"""What becomes of orders as time passes."""
+"""Tests the lives of orders as time passes."""
 
 from decimal import Decimal
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Money adds up, and the same seed tells the same story."""
+"""Tests that money adds up, and that the same seed gives the same events."""
 
 import random
 from decimal import Decimal
@@ -11,7 +11,7 @@ MINUTE = 60
 
 
 def play(panel, ask, seed, orders):
-    """A busy week: orders of many kinds, cancels, refills, top-ups and hands that meddle."""
+    """Plays a busy week: orders of many kinds, cancels, refills, top-ups and changes by hand."""
     dice = random.Random(seed)
     taken = []
     for number in range(orders):
@@ -72,12 +72,12 @@ def test_the_same_seed_and_the_same_calls_make_the_same_ledger(make_panel, ask):
     assert told != story(10)
 
 
-def test_a_fate_does_not_hang_on_how_often_one_looks(make_panel, ask):
-    def story(looks):
+def test_a_fate_does_not_hang_on_how_often_one_polls(make_panel, ask):
+    def story(polls):
         panel = make_panel(late_changes=0.5, partial=0.3)
         order = ask(panel, "add", service=1, link="https://example.com", quantity=1000, runs=3, interval=45)["order"]
-        for _ in range(looks):
-            panel.clock.advance(72 * 3600 / looks)
+        for _ in range(polls):
+            panel.clock.advance(72 * 3600 / polls)
             ask(panel, "status", order=order)
         return ledger.orders(panel)
 

@@ -1,4 +1,4 @@
-"""The small parts: clock, limit, choice of faults, journal."""
+"""Tests the small parts: clock, limit, choice of faults, journal."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.http.journal import Journal
+from worker.sandbox.http.limit import Limit
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Agenda, Clock
-from worker.sandbox.panel.limit import Limit
-from worker.sandbox.panel.validate import Reading, Violation
+from worker.sandbox.panel.validate import ParsedRequest, Violation
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Real:
-    """Real time, told by hand."""
+    """The real time, which a test sets."""
 
     def __init__(self):
         self.now = 100.0
@@ -125,11 +125,11 @@ def test_a_fault_that_makes_no_sense_is_refused(wrong):
 
 def test_the_journal_counts_and_never_shows_a_key():
     journal = Journal(keep=2, key="s3cret")
-    reading = Reading("status", is_batch=True)
+    parsed = ParsedRequest("status", is_batch=True)
     for number in range(3):
         form = {"key": "w-r-o-n-g", "action": "status", "orders": "1,2", "odd": f"{number} s3cret w-r-o-n-g"}
-        journal.record(form, reading, [Violation("unknown_field", "s3cret")])
-    journal.record({"action": "s3cret"}, Reading("s3cret"), [])
+        journal.record(form, parsed, [Violation("unknown_field", "s3cret")])
+    journal.record({"action": "s3cret"}, ParsedRequest("s3cret"), [])
 
     listing = journal.listing(last=5)
 
@@ -146,11 +146,11 @@ def test_the_journal_counts_and_never_shows_a_key():
 async def test_one_can_wait_for_a_request_to_arrive():
     journal = Journal(keep=1, key="k")
     waiting = asyncio.create_task(journal.reached("add", 2))
-    journal.record({}, Reading("add"), [])
+    journal.record({}, ParsedRequest("add"), [])
     await asyncio.sleep(0)
     assert not waiting.done()
 
-    journal.record({}, Reading("add"), [])
+    journal.record({}, ParsedRequest("add"), [])
 
     await waiting
     await journal.reached("add", 1)

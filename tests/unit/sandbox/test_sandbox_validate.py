@@ -1,4 +1,4 @@
-"""What the sandbox takes, refuses, and takes note of."""
+"""Tests what the sandbox takes, refuses, and records as a violation."""
 
 import pytest
 
@@ -9,7 +9,7 @@ KEY = "sandbox-key"
 LINK = "https://example.com/me"
 LINES = "first\nsecond\nthird"
 
-#: Each type with what panels' documents say is sent for it, and what that costs here.
+#: For each type, the documented fields of an order, and its price here.
 ORDERS = {
     "Default": ({"link": LINK, "quantity": "1000"}, "0.90000"),
     "Package": ({"link": LINK}, "4.50000"),
@@ -49,8 +49,8 @@ def read(panel, fields):
     return panel.validator.read({"key": KEY, "action": "add", **fields})
 
 
-def kinds(reading):
-    return [violation.kind for violation in reading.violations]
+def kinds(parsed):
+    return [violation.kind for violation in parsed.violations]
 
 
 def test_the_catalogue_sells_every_type():
@@ -65,9 +65,9 @@ def test_each_type_is_taken_with_what_it_needs(make_panel, ask, name):
     panel = make_panel()
     fields, charge = ORDERS[name]
 
-    reading = read(panel, {"service": SERVICE_OF[name], **fields})
-    assert (reading.refused, reading.violations) == (None, [])
-    panel.answer(reading)
+    parsed = read(panel, {"service": SERVICE_OF[name], **fields})
+    assert (parsed.refused, parsed.violations) == (None, [])
+    panel.answer(parsed)
 
     (order,) = panel.book.orders.values()
     assert str(order.charge) == charge
@@ -84,20 +84,20 @@ def test_each_type_is_refused_without_any_one_of_them(make_panel, name, missing,
     if how == "absent":
         del fields[missing]
 
-    reading = read(make_panel(), fields)
+    parsed = read(make_panel(), fields)
 
-    assert reading.refused == ("neworder.error.link" if missing == "link" else "Incorrect request")
-    assert ("missing_field", missing) in reading.violations
+    assert parsed.refused == ("neworder.error.link" if missing == "link" else "Incorrect request")
+    assert ("missing_field", missing) in parsed.violations
 
 
 @pytest.mark.parametrize("name", [name for name in ORDERS if name not in {"Default", "Web Traffic"}])
 def test_only_two_types_can_be_dripped(make_panel, name):
-    reading = read(make_panel(), {"service": SERVICE_OF[name], **ORDERS[name][0], "runs": "2", "interval": "5"})
+    parsed = read(make_panel(), {"service": SERVICE_OF[name], **ORDERS[name][0], "runs": "2", "interval": "5"})
 
-    assert [violation.detail for violation in reading.violations] == ["runs", "interval"]
-    assert kinds(reading) == ["unknown_field"] * 2
-    assert reading.wanted is not None
-    assert reading.wanted.runs is None
+    assert [violation.detail for violation in parsed.violations] == ["runs", "interval"]
+    assert kinds(parsed) == ["unknown_field"] * 2
+    assert parsed.wanted is not None
+    assert parsed.wanted.runs is None
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_subscriptions_are_read_with_care(make_panel, changes, refused):
 def test_lists_are_counted_by_the_line_and_have_no_blank_ones(make_panel):
     fields = {"service": SERVICE_OF["Custom Comments"], "link": LINK, "comments": "one\r\n\r\n two \n"}
 
-    reading = read(make_panel(), fields)
+    parsed = read(make_panel(), fields)
 
-    assert reading.wanted is not None
-    assert reading.wanted.billed == 2
-    assert ("unclean_list", "comments") in reading.violations
+    assert parsed.wanted is not None
+    assert parsed.wanted.billed == 2
+    assert ("unclean_list", "comments") in parsed.violations
 
 
 def test_a_list_out_of_range_is_refused_by_its_lines(make_panel):
@@ -205,10 +205,10 @@ def test_a_list_out_of_range_is_refused_by_its_lines(make_panel):
     ],
 )
 def test_requests_are_held_against_the_document(make_panel, form, refused, violations):
-    reading = make_panel().validator.read(form)
+    parsed = make_panel().validator.read(form)
 
-    assert reading.refused == refused
-    assert kinds(reading) == violations
+    assert parsed.refused == refused
+    assert kinds(parsed) == violations
 
 
 @pytest.mark.parametrize("number", ["23501x", "-1", " ", "9" * 30, "²"])

@@ -1,1 +1,1 @@
-"""The command `order-sync demo`: a shop, a panel and a worker on one machine."""
+"""`order-sync demo`: a shop, a panel and a worker on one machine."""

@@ -1,4 +1,4 @@
-"""`order-sync demo`: a Postgres, a panel, a shop and the real worker, all on this machine and gone at the end."""
+"""`order-sync demo`: runs a Postgres, a panel, a shop and the real worker on this machine, and removes them."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ import click
 from psycopg import AsyncConnection
 from rich.console import Console
 
-from worker.cli.demo.orders import samples
+from worker.cli.demo.comparison import Ledger, differences, summary
+from worker.cli.demo.samples import samples
 from worker.cli.demo.shop import Shop
-from worker.cli.demo.verdict import Ledger, differences, summary
 from worker.cli.demo.view import Show, summary_line, view
 from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
@@ -29,18 +29,18 @@ from worker.sandbox.panel.orders import is_open
 from worker.settings.sources import PREFIX
 from worker.store.schema.embedded import EmbeddedError, embedded_postgres
 
-#: Simulated seconds in a real one: most orders take some ten minutes. Later the stragglers are hurried up.
+#: Simulated seconds in a real one: most orders take some ten minutes. After `HURRY_AFTER` real seconds, time speeds up.
 SPEED = 120.0
 HURRY_AFTER = 10.0
 HURRIED_SPEED = 900.0
 
-#: Seconds. After so long something is wrong: the demo says what is still open, and fails.
+#: Seconds after which something is wrong: the demo says what is still open, and fails.
 LONGEST = 90.0
 
-LOOK_EVERY = 0.25
+REFRESH_EVERY = 0.25
 LATEST_SHOWN = 12
 
-#: Seconds for the worker to end in, after SIGTERM.
+#: Seconds in which the worker must end after SIGTERM.
 LAST_WORDS = 15.0
 LOG_LINES_SHOWN = 20
 
@@ -49,8 +49,8 @@ LOG_LINES_SHOWN = 20
 def demo() -> None:
     """See it work, on this machine and without settings.
 
-    An own Postgres, a sandbox panel, orders of every kind, and the real worker: it takes half a minute, and leaves
-    nothing behind. Settings of a real worker are not looked at.
+    It runs a Postgres of its own, a sandbox panel, orders of every kind, and the real worker. It takes half a minute
+    and leaves nothing behind. It ignores the settings of a real worker.
     """
     raise_interrupts()
     began = time.monotonic()
@@ -62,7 +62,7 @@ def demo() -> None:
 
 @contextmanager
 def _workshop() -> Iterator[tuple[Path, str]]:
-    """A directory and the address of a Postgres in it. Both are there for the block, and gone after it."""
+    """Yields a directory and the address of a Postgres in it. Removes both after the block."""
     with ExitStack() as stack:
         try:
             with held():
@@ -101,7 +101,7 @@ async def _demonstrate(console: Console, directory: Path, url: str, began: float
 
 
 async def _watch(shop: Shop, sandbox: Sandbox, process: asyncio.subprocess.Process, show: Show, log: Path) -> None:
-    """Show how things stand until all is at its end and the worker knows the last balance."""
+    """Shows the state of all orders until every one is final and the worker has read the last balance."""
     began = time.monotonic()
     while True:
         await shop.follow_up()
@@ -113,15 +113,15 @@ async def _watch(shop: Shop, sandbox: Sandbox, process: asyncio.subprocess.Proce
         if process.returncode is not None:
             raise CommandError(f"the worker ended by itself, with code {process.returncode}:\n{_last_lines(log)}")
         if lasted > LONGEST:
-            raise CommandError(f"after {LONGEST:g} s there is still something open: {summary_line(snapshot)}")
+            raise CommandError(f"after {LONGEST:g} s, orders are still open: {summary_line(snapshot)}")
         if lasted > HURRY_AFTER:
             sandbox.clock.speed = HURRIED_SPEED
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(REFRESH_EVERY)
 
 
 @asynccontextmanager
 async def _worker(environment: dict[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The real worker, in a process of its own that is gone after the block."""
+    """Runs the real worker in a process, and ends it after the block."""
     with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "worker", "run"),
@@ -129,7 +129,7 @@ async def _worker(environment: dict[str, str], log: Path) -> AsyncIterator[async
             stdout=stream,
             stderr=stream,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for us, who end it in order
+            start_new_session=True,  # Ctrl-C must reach this process only, which then ends the worker
         )
     try:
         yield process
@@ -147,7 +147,7 @@ async def _worker(environment: dict[str, str], log: Path) -> AsyncIterator[async
 
 
 def _environment(url: str, sandbox: Sandbox) -> dict[str, str]:
-    """Settings under which things happen while one watches; and none of those that a real worker may have here."""
+    """Returns settings for a demo that a person watches, without the settings of a real worker on this machine."""
     settings = {
         "DATABASE_URL": url,
         "PANELS__DEFAULT__URL": sandbox.url,
@@ -169,7 +169,7 @@ def _environment(url: str, sandbox: Sandbox) -> dict[str, str]:
 
 
 def _settled_balance(sandbox: Sandbox) -> Decimal | None:
-    """The account's balance; None while the panel has open orders, which may still change it."""
+    """Returns the account's balance; None while the panel has open orders, which may still change it."""
     book = sandbox.panel.book
     book.settle()
     return None if any(is_open(order.status) for order in book.orders.values()) else sandbox.panel.account.balance

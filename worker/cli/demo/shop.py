@@ -1,4 +1,4 @@
-"""The demo's shop: what any producer does, in plain SQL over a connection of its own."""
+"""The demo's shop. Like any producer, it uses SQL over a connection of its own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from worker.cli.demo.orders import Sample, Then
+from worker.cli.demo.samples import Sample, Then
 from worker.domain.orders.states import CancelState, OrderState, RefillState
 
 _ORDER = """
@@ -21,7 +21,7 @@ _ORDER = """
     )
 """
 
-#: Asked for at every look: a request's own reference makes sure that it is made once.
+#: The shop runs these again and again: the reference of a request makes sure that it is inserted once.
 _REQUEST = """
     INSERT INTO {table} (order_id, reference)
     SELECT id, reference FROM orders WHERE reference = ANY(%s) AND {condition}
@@ -77,7 +77,7 @@ _CANCEL_ROWS = """
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of an order, as `order_events` tells of it. `at` is the database's time of day."""
+    """One change of an order, from `order_events`. `at` is the database's time of day."""
 
     at: str
     reference: str
@@ -90,7 +90,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stand: rows by state, the latest events, newest first, and the last balance that the worker saw."""
+    """Numbers of rows by state, the latest events, newest first, and the last balance that the worker read."""
 
     orders: Mapping[OrderState, int]
     refills: Mapping[RefillState, int]
@@ -100,7 +100,7 @@ class Snapshot:
 
     @property
     def is_over(self) -> bool:
-        """Every order, refill and cancel is at its end."""
+        """Whether every order, refill and cancel has reached its final state."""
         return (
             all(state.is_final or state is OrderState.REJECTED for state in self.orders)
             and not self.refills.keys() & {RefillState.PENDING, RefillState.SUBMITTED}
@@ -110,7 +110,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """A row of `orders`. `spawned` are the panel's ids of what a drip-feed or a subscription made."""
+    """A row of `orders`. `spawned` are the panel's ids of the child orders of a drip-feed or a subscription."""
 
     reference: str
     service: str
@@ -128,6 +128,8 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class RefillRow:
+    """A row of `refills`, with its order's reference and panel order id."""
+
     reference: str
     panel_order_id: str | None
     panel_refill_id: str | None
@@ -136,6 +138,8 @@ class RefillRow:
 
 @dataclass(frozen=True, slots=True)
 class CancelRow:
+    """A row of `cancels`, with its order's reference and panel order id."""
+
     reference: str
     panel_order_id: str | None
     state: str
@@ -143,7 +147,7 @@ class CancelRow:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the tables hold at the end. `balance` is the last that the worker saw."""
+    """All rows at the end. `balance` is the last balance that the worker read."""
 
     orders: list[OrderRow]
     refills: list[RefillRow]
@@ -152,14 +156,14 @@ class Tables:
 
 
 class Shop:
-    """`connection` must be in autocommit: each call stands alone."""
+    """A producer. `connection` must be in autocommit: each call is a transaction of its own."""
 
     def __init__(self, connection: AsyncConnection[Any], samples: Iterable[Sample]) -> None:
         self._connection = connection
         self._samples = tuple(samples)
 
     async def order(self) -> int:
-        """Insert every sample; returns how many they are."""
+        """Inserts every sample, and returns their number."""
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             await cursor.executemany(
                 _ORDER, [asdict(sample) | {"params": Jsonb(sample.params)} for sample in self._samples]
@@ -168,12 +172,12 @@ class Shop:
         return len(self._samples)
 
     async def follow_up(self) -> None:
-        """Ask for the refills and cancels whose time has come."""
+        """Requests the refills and cancels of orders that have reached the state for it."""
         for then, request in _REQUESTS.items():
             await self._connection.execute(request, [[s.reference for s in self._samples if s.then is then]])
 
     async def snapshot(self, latest: int) -> Snapshot:
-        """How things stand, with so many of the latest events."""
+        """Reads the numbers of rows, the balance, and so many of the latest events."""
         counts: dict[str, dict[str, int]] = {"orders": {}, "refills": {}, "cancels": {}}
         async for what, state, rows in await self._connection.execute(_COUNTS):
             counts[what][state] = rows
@@ -189,6 +193,7 @@ class Shop:
         )
 
     async def tables(self) -> Tables:
+        """Reads all rows."""
         async with self._connection.cursor(row_factory=class_row(OrderRow)) as cursor:
             orders = await (await cursor.execute(_ROWS)).fetchall()
         async with self._connection.cursor(row_factory=class_row(RefillRow)) as refill_cursor:

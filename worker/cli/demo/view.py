@@ -1,4 +1,4 @@
-"""How the demo shows itself: a live table in a terminal, a plain line now and then elsewhere."""
+"""Shows the demo: as a live table in a terminal, or as a line now and then elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +12,12 @@ from rich.text import Text
 from worker.cli.demo.shop import Event, Snapshot
 from worker.domain.orders.states import OrderState
 
-#: Seconds between two plain lines.
+#: Seconds between two lines.
 _LINE_EVERY = 1.0
 
 _BAR_WIDTH = 40
 
-#: Lines of the picture beside the latest changes.
+#: Lines of the picture besides the latest changes.
 _OTHER_LINES = 18
 
 _STYLES: Mapping[OrderState, str] = {
@@ -36,7 +36,7 @@ Show = Callable[[Snapshot], None]
 
 @contextmanager
 def view(console: Console) -> Iterator[Show]:
-    """A function that shows how things stand. What it drew in a terminal is gone at the end."""
+    """Yields a function that shows a snapshot. In a terminal, the picture disappears after the block."""
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             yield lambda snapshot: live.update(picture(snapshot, console.height - _OTHER_LINES), refresh=True)
@@ -45,7 +45,7 @@ def view(console: Console) -> Iterator[Show]:
 
 
 class _Lines:
-    """A line where something is new, and none within a second of the last."""
+    """Prints a line for a snapshot with news, at most one a second."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -60,13 +60,13 @@ class _Lines:
 
 
 def summary_line(snapshot: Snapshot) -> str:
-    """`orders: 3 pending, 40 submitted; refills: 1 completed; ...`, in the order of the states' lives."""
+    """Returns `orders: 3 pending, 40 submitted; refills: 1 completed; ...`."""
     parts = [f"{name}: {counts(found)}" for name, found in _requests(snapshot) if found]
     return "; ".join([f"orders: {counts(snapshot.orders)}", *parts, f"balance: {_balance(snapshot)}"])
 
 
 def counts(by_state: Mapping[OrderState, int] | Mapping[str, int]) -> str:
-    """`3 pending, 40 submitted`, in the order of the states' lives."""
+    """Returns `3 pending, 40 submitted`, in the order in which orders pass the states."""
     found = {str(state): number for state, number in by_state.items()}
     order = [str(state) for state in OrderState]
     ranked = sorted(found, key=lambda state: order.index(state) if state in order else 0)
@@ -74,7 +74,7 @@ def counts(by_state: Mapping[OrderState, int] | Mapping[str, int]) -> str:
 
 
 def picture(snapshot: Snapshot, latest: int) -> Group:
-    """Orders by state with bars, refills, cancels and the balance, and so many of the latest changes."""
+    """Returns the picture: orders by state with bars, refills, cancels, the balance, and the latest changes."""
     total = sum(snapshot.orders.values()) or 1
     states = Table("order", "rows", "", box=None, header_style="bold", padding=(0, 2))
     for state, style in _STYLES.items():

@@ -1,1 +1,1 @@
-"""How commands draw: tables, plots, live views."""
+"""Draws what commands show: tables, plots, live views."""

@@ -1,19 +1,19 @@
-"""Lines that fit a terminal: broken between words, and going on below where their text began."""
+"""Folds long lines to fit a terminal: breaks them between words, and indents what follows."""
 
 import re
 from typing import IO, Any
 
-#: What is never broken: a command at the end of a line, so that it can be copied, and what stands in backquotes.
+#: Parts that stay whole: a command at the end of a line, so that it can be copied, and text in backquotes.
 _COMMAND = r"order-sync (?:\w[\w-]*|--).*"
 _WORDS = re.compile(rf" *(?:(?P<command>{_COMMAND})|`[^`]*`\S*|\S+)")
 
-#: Where a column begins, and how far to the right it may for others to go on below it.
+#: The beginning of a column, and the deepest indent of the folded lines.
 _COLUMNS = re.compile(r"^ +| {2,}")
 _DEEPEST = 32
 
 
 def fitting(line: str, stream: IO[Any] | None) -> str:
-    """In a terminal, the line as it fits there; anywhere else it stays one line."""
+    """Folds the line if `stream` is a terminal; otherwise returns it unchanged."""
     if stream is None or not stream.isatty():
         return line
     import shutil  # noqa: PLC0415 - as below
@@ -22,11 +22,11 @@ def fitting(line: str, stream: IO[Any] | None) -> str:
 
 
 def folded(line: str, width: int) -> str:
-    """A line of more than so many cells in several, below its last column that begins early.
+    """Folds a line of more than `width` cells, and indents what follows to its last column that begins early enough.
 
-    What wouldn't fit there either, an address say, stays where it is for the terminal to break.
+    A word that wouldn't fit there either, such as an address, stays in its line, and the terminal breaks it.
     """
-    from rich.cells import cell_len  # noqa: PLC0415 - the frame, which complains, imports nothing heavy
+    from rich.cells import cell_len  # noqa: PLC0415 - the frame uses this module and imports nothing heavy
 
     if cell_len(line) <= width:
         return line

@@ -1,4 +1,4 @@
-"""A terminal whose keys are read one by one, and that is afterwards as it was."""
+"""Reads single keys from a terminal, and restores it afterwards."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Where `tcgetattr` has the control characters.
+#: The index of the control characters in the result of `tcgetattr`.
 _CHARACTERS = 6
 
 
 @contextmanager
 def single_keys(terminal: int) -> Iterator[None]:
-    """Keys come at once and unseen. Ctrl-C interrupts as ever; Ctrl-Z does nothing: it would leave the picture."""
+    """Reads keys at once, without echo. Ctrl-C still interrupts. Ctrl-Z is off: it would break the picture."""
     before = termios.tcgetattr(terminal)
     try:
         tty.setcbreak(terminal)
@@ -26,7 +26,7 @@ def single_keys(terminal: int) -> Iterator[None]:
 
 
 def has_terminal() -> bool:
-    """Whether there is one to read keys from and to draw on."""
+    """Returns whether there is a terminal to read keys from and to draw on."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)) and (
         os.environ.get("TERM") not in {"dumb", "unknown"}
     )

@@ -1,4 +1,4 @@
-"""How commands print what a database holds: producers and panels wrote it, so it may be anything."""
+"""Prints what a database holds. Producers and panels wrote it, so a text may hold anything."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from worker.cli.draw.folding import fitting
 from worker.domain.redaction import Redactor
 from worker.settings.model import Settings
 
-#: Of a table's columns, in cells: the longest state, and seven columns in eighty.
+#: The widest column of a table, in cells. It holds the longest state, and seven such columns fit into 80 cells.
 _WIDEST = 11
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -25,7 +25,7 @@ _TEN, _HUNDRED_THOUSAND, _MILLION = 10, 100_000, 999_500
 
 
 def harmless(text: str, most: int = 500) -> str:
-    """The text on one line, with what a terminal might obey written out; of a very long one, the beginning."""
+    """Returns the text on one line, with control characters escaped, and cut to `most` characters."""
     shown = text[:most]
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
@@ -33,7 +33,7 @@ def harmless(text: str, most: int = 500) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """Lines of at most `width` cells, eighty or more. A column has at most _WIDEST of them, the last what is left."""
+    """Yields lines of at most `width` cells (80 or more). A column has at most _WIDEST; the last gets the rest."""
     shown = [head, *([harmless(cell) for cell in row] for row in rows)]
     columns = [min(max(cell_len(row[i]) for row in shown), _WIDEST) for i in range(len(head) - 1)]
     columns.append(max(width - sum(columns) - 2 * len(columns), 1))
@@ -45,13 +45,13 @@ def _fitted(cell: str, size: int) -> str:
     return set_cell_size(cell, size) if cell_len(cell) <= size else f"{set_cell_size(cell, size - 1)}…"
 
 
-def moment(at: datetime | None) -> str:
-    """In UTC, to the second."""
+def timestamp(at: datetime | None) -> str:
+    """Returns a time in UTC, to the second; nothing for None."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def span(seconds: float | None) -> str:
-    """`12 s`, `5 min`, `3 h 10 min`, `2 d 4 h`; nothing for None."""
+    """Returns a duration as `12 s`, `5 min`, `3 h 10 min` or `2 d 4 h`; nothing for None."""
     if seconds is None:
         return ""
     whole = max(int(seconds), 0)
@@ -65,7 +65,7 @@ def span(seconds: float | None) -> str:
 
 
 def brief(seconds: float | None) -> str:
-    """The same in its largest unit alone: `12s`, `5m`, `3h`, `2d`."""
+    """Returns a duration in its largest unit: `12s`, `5m`, `3h`, `2d`; nothing for None."""
     if seconds is None:
         return ""
     whole = max(int(seconds), 0)
@@ -76,7 +76,7 @@ def brief(seconds: float | None) -> str:
 
 
 def compact(number: float) -> str:
-    """In six cells: `0.4`, `12`, `9,540`, `954k`, `1.23M`."""
+    """Returns a number in at most six cells: `0.4`, `12`, `9,540`, `954k`, `1.23M`."""
     if number < _TEN:
         return f"{number:.1f}".removesuffix(".0")
     if number < _HUNDRED_THOUSAND:
@@ -85,6 +85,7 @@ def compact(number: float) -> str:
 
 
 def money(amount: Decimal | None, currency: str | None = None) -> str:
+    """Returns an amount without trailing zeros, with its currency; nothing for None."""
     if amount is None:
         return ""
     shown = f"{amount.normalize():f}" if amount.is_finite() else str(amount)
@@ -92,27 +93,28 @@ def money(amount: Decimal | None, currency: str | None = None) -> str:
 
 
 def print_json(value: object, settings: Settings) -> None:
-    """As a script reads it: money as texts, times in ISO 8601, secrets taken out."""
-    click.echo(json.dumps(Redactor(settings.secrets()).value(plain(value)), indent=2))
+    """Prints JSON for a script: money as text, times in ISO 8601, secrets removed."""
+    click.echo(json.dumps(Redactor(settings.secrets()).value(json_value(value)), indent=2))
 
 
 def print_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], settings: Settings) -> None:
-    """As a spreadsheet reads it: the columns' names first, values as in JSON, secrets taken out."""
+    """Prints CSV for a spreadsheet: the columns' names first, values as in JSON, secrets removed."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([plain(row[name]) for name in columns] for row in rows)
+    writer.writerows([json_value(row[name]) for name in columns] for row in rows)
     click.echo(Redactor(settings.secrets()).text(written.getvalue()), nl=False)
 
 
 def print_lines(lines: Iterator[str], settings: Settings) -> None:
+    """Prints lines for a person: folded in a terminal, secrets removed."""
     redact = Redactor(settings.secrets()).text
     for line in lines:
         click.echo(fitting(redact(line), sys.stdout))
 
 
-def plain(value: object) -> object:
-    """A value of nothing but what JSON has."""
+def json_value(value: object) -> object:
+    """Converts a value to types that JSON has."""
     match value:
         case Decimal():
             return f"{value:f}"
@@ -123,10 +125,10 @@ def plain(value: object) -> object:
         case UUID():
             return str(value)
         case Mapping():
-            return {str(name): plain(one) for name, one in value.items()}
+            return {str(name): json_value(one) for name, one in value.items()}
         case list() | tuple():
-            return [plain(one) for one in value]
+            return [json_value(one) for one in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return plain(asdict(value))
+            return json_value(asdict(value))
         case _:
             return value

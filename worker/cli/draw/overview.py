@@ -1,4 +1,4 @@
-"""How things stand, in words: what `status` prints, and `top` draws."""
+"""Texts that both `status` and `top` show."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,25 +12,26 @@ from worker.store.views.recent import Rates, RecentError
 _HOUR = 3600
 
 
-def rates(told: Rates) -> str:
-    """`12 sent, 3 finished`, and what else there was."""
-    counted = {"sent": told.sent, "finished": told.finished}
-    counted |= {"rejected": told.rejected} if told.rejected else {}
-    counted |= {"unconfirmed": told.unconfirmed} if told.unconfirmed else {}
+def rates(counts: Rates) -> str:
+    """Returns `12 sent, 3 finished`, and the numbers of rejected and unconfirmed orders that aren't 0."""
+    counted = {"sent": counts.sent, "finished": counts.finished}
+    counted |= {"rejected": counts.rejected} if counts.rejected else {}
+    counted |= {"unconfirmed": counts.unconfirmed} if counts.unconfirmed else {}
     return ", ".join(f"{compact(number)} {what}" for what, number in counted.items())
 
 
 def balance(panel: PanelStands) -> str:
+    """Returns the latest balance, with its currency."""
     return money(panel.balance.amount, panel.balance.currency) if panel.balance else "not known"
 
 
 def lasts(stands: BalanceStands) -> str:
-    """`5 h 10 min`; nothing where it can't be told."""
+    """Returns how long the balance lasts, as `5 h 10 min`; nothing if that isn't known."""
     return "" if stands.hours_left is None else span(stands.hours_left * _HOUR)
 
 
 def audited(latest: LatestAudit, at: datetime) -> str:
-    """`audited until 5 h 10 min ago: all is explained`, or what is missing and the command that looks for it."""
+    """Returns `audited until 5 h ago: all is explained`, or the missing amount and the command that explains it."""
     until = f"audited until {span((at - latest.closed_at).total_seconds())} ago"
     if not latest.missing:
         return f"{until}: all is explained"
@@ -39,18 +40,18 @@ def audited(latest: LatestAudit, at: datetime) -> str:
 
 
 def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -> str:
-    """What settles an unconfirmed order, as of `at`: a look at the evidence, or a person."""
+    """Returns what an unconfirmed order waits for, as of `at`: the next examination of the evidence, or a person."""
     if rules.mode is ReconcileMode.OFF:
         return "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"
     match order.verdict:
         case "linked":
-            return "waits for you: by the evidence the panel took it"
+            return "waits for you: by the evidence, the panel took it"
         case "absent":
-            return "waits for you: by the evidence nothing was bought"
+            return "waits for you: by the evidence, the panel didn't take it"
         case None:
-            return f"looked for {_in(order.next_look or order.since + timedelta(seconds=rules.settle), at)}"
+            return f"examined {_in(order.next_look or order.since + timedelta(seconds=rules.settle), at)}"
         case _:
-            return f"{harmless(order.doubt or 'in doubt')}; looked for again {_in(order.next_look or at, at)}"
+            return f"{harmless(order.doubt or 'in doubt')}; examined again {_in(order.next_look or at, at)}"
 
 
 def _in(when: datetime, at: datetime) -> str:
@@ -59,7 +60,7 @@ def _in(when: datetime, at: datetime) -> str:
 
 
 def pause(stands: PauseStands, at: datetime) -> str:
-    """`paused for 5 min (orders only): not_enough_funds, tries again in 20 s: Not enough funds`."""
+    """Returns `paused for 5 min (orders only): not_enough_funds, tries again in 20 s: Not enough funds`."""
     scope = "orders only" if stands.scope == "add" else "all calls"
     tries = f", tries again {_in(stands.until, at)}" if stands.until else ""
     detail = f": {harmless(stands.detail)}" if stands.detail else ""
@@ -67,13 +68,14 @@ def pause(stands: PauseStands, at: datetime) -> str:
 
 
 def error(recent: RecentError, at: datetime) -> str:
-    """`5 min ago  order 42 (default) rejected: link_refused: Bad link`."""
+    """Returns `5 min ago: order 42 (default) rejected: link_refused: Bad link`."""
     why = ": ".join(word for word in (recent.error_code, recent.error) if word)
     ago = span((at - recent.at).total_seconds())
     return f"{ago} ago: order {recent.order_id} ({harmless(recent.panel)}) {harmless(recent.kind)}: {harmless(why)}"
 
 
 def worker_lines(stands: Overview) -> Iterator[str]:
+    """Yields a line for each worker that is alive."""
     if not stands.workers:
         yield "no worker is alive: start one with `order-sync run`"
     for worker in stands.workers:

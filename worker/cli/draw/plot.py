@@ -1,4 +1,4 @@
-"""A curve in a terminal, of block characters."""
+"""Plots a curve in a terminal, with block characters."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ _FULL = 8
 
 
 def can_plot(encoding: str | None) -> bool:
-    """Whether a terminal of this encoding has the blocks."""
+    """Returns whether a terminal with this encoding can show the blocks."""
     try:
         _EIGHTHS.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -19,9 +19,10 @@ def can_plot(encoding: str | None) -> bool:
 
 
 def plot(values: Sequence[Decimal | None], height: int) -> Iterator[str]:
-    """One column for each value, from 0 (or the lowest, where that is below) up to the highest; None is a gap.
+    """Yields the lines of a plot with a column for each value; None is a gap.
 
-    The highest and the lowest are written beside it, to the second decimal.
+    The plot begins at 0, or at the lowest value if that is below 0, and ends at the highest. Labels show both ends to
+    the second decimal.
     """
     known = [value for value in values if value is not None]
     if not known:

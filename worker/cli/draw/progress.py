@@ -1,4 +1,4 @@
-"""How far long work is, told on a terminal and nowhere else."""
+"""Shows the progress of long work, only in a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import click
 
 @contextmanager
 def progress_bar(length: int, label: str = "") -> Iterator[Callable[[int], None]]:
-    """A function that is told how much more of `length` is done."""
+    """Yields a function. The caller passes it how many more of `length` steps are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -17,7 +17,7 @@ def progress_bar(length: int, label: str = "") -> Iterator[Callable[[int], None]
         yield bar.update
 
 
-def tell(progress: str) -> None:
-    """On the terminal's line, in place of what was told before; an empty text clears it."""
+def show_progress(progress: str) -> None:
+    """Replaces the terminal's present line with this text; an empty text clears the line."""
     if sys.stderr.isatty():
         click.echo(f"\r{progress:60}" if progress else f"\r{'':60}\r", err=True, nl=False)

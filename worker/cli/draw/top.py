@@ -1,4 +1,4 @@
-"""What `top` draws: a picture that fits the terminal, made of how things stand and of what was chosen."""
+"""Draws the picture of `top`: the overview, as the keys chose it, in the size of the terminal."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,24 +8,24 @@ from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.draw.output import brief, compact, harmless, moment, span
+from worker.cli.draw.output import brief, compact, harmless, span, timestamp
 from worker.cli.draw.overview import audited, balance, error, pause, waits_for
 from worker.settings.model import ReconcileSettings
 from worker.store.views.overview import Overview, PanelStands
 
-#: Cells from which on there is room for every column.
+#: The width from which there is room for every column.
 _WIDE = 150
 
-#: Lines beside panels and sections: the title, the table's head, the footer, and one to spare.
+#: Lines besides panels and sections: the title, the table's head, the footer, and a spare one.
 _FRAME = 4
 
-#: Below it, an amount has its decimals also where there is little room; of hours, what is alarming.
+#: Amounts below `_EXACT` keep their decimals in a narrow terminal. Balances that last fewer hours than `_SOON` are red.
 _EXACT = 100
 _SOON = 24
 
 T = TypeVar("T")
 
-#: What panels may be sorted by; numbers go from the highest down.
+#: Sort keys of the panels, by name; numbers sort from the highest down.
 SORTS: Mapping[str, Callable[[PanelStands], str | float]] = {
     "name": lambda panel: panel.panel,
     "waiting": lambda panel: -(panel.oldest_pending_seconds or 0.0),
@@ -38,14 +38,14 @@ SORTS: Mapping[str, Callable[[PanelStands], str | float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the keys chose. `panel` is the only one that is shown; None: all are."""
+    """What the keys chose. `panel` is the only panel shown; None shows all."""
 
     sort: str = "name"
     reverse: bool = False
     panel: str | None = None
 
     def after(self, key: str, panels: Sequence[str]) -> "Chosen":
-        """What is chosen once this key was pressed. One without a meaning changes nothing."""
+        """Returns the choice after this key. A key without a meaning changes nothing."""
         match key:
             case "s":
                 return replace(self, sort=_next(list(SORTS), self.sort))
@@ -59,6 +59,7 @@ class Chosen:
                 return self
 
     def of(self, panels: Iterable[PanelStands]) -> list[PanelStands]:
+        """Returns the chosen panels in the chosen order."""
         shown = [panel for panel in panels if self.panel in {None, panel.panel}]
         return sorted(shown, key=SORTS[self.sort], reverse=self.reverse)
 
@@ -70,7 +71,7 @@ def _next(values: Sequence[T], value: T) -> T:
 def picture(
     stands: Overview, chosen: Chosen, rules: ReconcileSettings, size: ConsoleDimensions, trouble: str = ""
 ) -> RenderableType:
-    """`trouble`: why there is nothing newer than this."""
+    """Returns the picture. `trouble` says why the overview couldn't be updated, if so."""
     panels = chosen.of(stands.panels)
     shown = panels[: max(size.height // 3, 1)]
     more = len(panels) - len(shown)
@@ -92,7 +93,7 @@ def picture(
 def _title(stands: Overview) -> Text:
     workers = len(stands.workers)
     alive = f"{workers} worker{'' if workers == 1 else 's'}" if workers else "no worker is alive"
-    title = _line(f"order-sync  {moment(stands.at)} UTC  ", "bold")
+    title = _line(f"order-sync  {timestamp(stands.at)} UTC  ", "bold")
     title.append(alive, "green" if workers else "bold red")
     return title
 
@@ -130,7 +131,7 @@ def _table(panels: Sequence[PanelStands], width: int) -> Table:
 
 
 def _balance(panel: PanelStands) -> Text:
-    """In ten cells: the amount, roughly, and how long it lasts."""
+    """Returns the rounded amount and how long it lasts, in ten cells."""
     if panel.balance is None:
         return Text()
     amount = panel.balance.amount
@@ -147,7 +148,7 @@ def _style(panel: PanelStands) -> str:
 
 
 def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> list[list[Text]]:
-    """Each with its title first; in the order of their weight."""
+    """Returns the sections, the most important first. The first line of each is its title."""
     halted = [
         _line(f"{harmless(panel.panel)}: {pause(one, stands.at)}")
         for panel in stands.panels
@@ -180,12 +181,12 @@ def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> l
         "WORKERS": workers,
     }
     if not stands.panels:
-        return [[_line("No panel is configured here, and no order is on record.")]]
+        return [[_line("No panel is configured here, and there is no order yet.")]]
     return [[_line(title, "bold"), *lines] for title, lines in titled.items() if lines]
 
 
 def _fitted(sections: Sequence[Sequence[Text]], room: int) -> list[Text]:
-    """Each section gets its share of the room, and what the others leave; a blank line stands before each."""
+    """Gives each section its share of the lines, and what others don't need. A blank line precedes each."""
     body: list[Text] = []
     for place, section in enumerate(sections):
         others = sections[place + 1 :]

@@ -1,1 +1,1 @@
-"""What all commands share: parameters, errors, interrupts, the database."""
+"""The frame that all commands share: parameters, errors, interrupts, the database."""

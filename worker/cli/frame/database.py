@@ -1,4 +1,4 @@
-"""The database of a command that reads or changes orders: at hand, at head, and plainly told of when it fails."""
+"""Runs a command's work on the database, and turns its failures into one-line errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,21 +15,22 @@ from worker.store.schema.preflight import inspect
 
 T = TypeVar("T")
 
-#: What to do about a schema that is newer than the program.
+#: Advice for a schema that is newer than the program.
 UPDATE = "update order-sync"
 
-#: What to do about a database that can't hold all texts.
+#: Advice for a database that can't hold all texts.
 ANOTHER = "make it anew, with `createdb --encoding UTF8 --template template0`"
 
 
 def unreachable(error: DatabaseUnreachableError) -> CommandError:
+    """Returns the error with which a command ends when it can't use the database."""
     return CommandError(
         f"the database that ORDER_SYNC_DATABASE_URL names can't be used: {error}; `order-sync check` tells more"
     )
 
 
 def check_schema(settings: Settings) -> None:
-    """Raises CommandError for a database that can't be reached, or isn't at head."""
+    """Raises CommandError if the database can't be reached, or its schema isn't at head."""
     try:
         report = inspect(settings.database_url.get_secret_value())
     except DatabaseUnreachableError as error:
@@ -42,7 +43,7 @@ def check_schema(settings: Settings) -> None:
 
 
 def on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    """Do one thing on the database, whose schema is at head. Raises CommandError for whatever fails about it."""
+    """Checks the schema and runs `work` on the database. Raises CommandError if the database fails."""
     check_schema(settings)
     try:
         return asyncio.run(_on_engine(settings.database_url.get_secret_value(), work))

@@ -1,4 +1,4 @@
-"""How a command fails: one plain line on stderr, and an exit code (README, "Commands")."""
+"""Ends commands that fail: with one line on stderr and an exit code (docs/reference/commands.md)."""
 
 import sys
 from typing import IO, Any
@@ -9,7 +9,7 @@ from worker.cli.draw.folding import fitting
 
 FAILED = 1
 WRONG_USAGE = 2
-INTERRUPTED = 130  #: 128 and the number of SIGINT, as shells have it
+INTERRUPTED = 130  #: 128 + SIGINT, as shells do
 
 
 class CommandError(click.ClickException):
@@ -22,5 +22,6 @@ class CommandError(click.ClickException):
 
 
 def complain(message: str, file: IO[Any] | None = None) -> None:
+    """Prints each line of the message on stderr, or to `file`."""
     for line in message.splitlines():
         click.echo(fitting(f"order-sync: {line}", file or sys.stderr), file=file, err=file is None)

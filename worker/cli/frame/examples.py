@@ -1,7 +1,7 @@
-"""Examples at the end of a command's help."""
+"""Shows examples at the end of a command's help."""
 
 
 def examples(*lines: str) -> str:
-    """An epilog that click leaves as it is; each line is typed as it stands."""
+    """Returns an epilog that click doesn't wrap. Each line can be typed as it is."""
     title = "Example" if len(lines) == 1 else "Examples"
     return "\n".join(["\b", f"{title}:", *(f"  {line}" for line in lines)])

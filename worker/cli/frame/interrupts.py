@@ -1,4 +1,4 @@
-"""Whatever ends a command from outside: Ctrl-C, SIGTERM, a terminal that is closed."""
+"""Handles the signals that end a command: Ctrl-C, SIGTERM, and a closed terminal."""
 
 import signal
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def raise_interrupts() -> None:
-    """Have each of them raise KeyboardInterrupt, so that one way of cleaning up serves all."""
+    """Makes each signal raise KeyboardInterrupt, so that one way of cleaning up is enough."""
     for number in _heeded():
         signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Put an interrupt off until the block is done: for what leaves something behind when it is cut off."""
+    """Delays an interrupt until the block has ended, for work that must not stop half-way."""
     came = False
 
     def note(_: int, __: FrameType | None) -> None:
@@ -34,5 +34,5 @@ def held() -> Iterator[None]:
 
 
 def _heeded() -> list[signal.Signals]:
-    """Those that nobody has set to be ignored, as `nohup` does."""
+    """Returns the signals that aren't ignored; `nohup` ignores one."""
     return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""A group of commands that are imported when they are called: a start pays for its own command only."""
+"""A group that imports a command only when it is called, so that each command starts fast."""
 
 import difflib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
-    """`targets` has for each command where it is, as `module:attribute`, and what the help says of it, in its order."""
+    """`targets` maps each command to its `module:attribute` and its line in the help, in the order of the help."""
 
     def __init__(self, *args: Any, targets: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,12 +27,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, which would import all commands for it."""
+        """Lists the commands as click does, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in self._targets.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self._targets.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """By name alone: what else click tells, it would have to import all commands for."""
+        """Completes names of commands, without their help: click would import all commands for that."""
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*map(CompletionItem, names), *click.Command.shell_complete(self, ctx, incomplete)]
 

@@ -1,4 +1,4 @@
-"""Bringing a schema to head, for the commands that do."""
+"""Brings a schema to head, for several commands."""
 
 from worker.cli.frame.database import ANOTHER, UPDATE, unreachable
 from worker.cli.frame.errors import CommandError
@@ -7,7 +7,7 @@ from worker.store.schema.migrate import NarrowEncodingError, NewerSchemaError, m
 
 
 def bring_to_head(url: str) -> tuple[str | None, str | None]:
-    """The revisions before and after. Raises CommandError."""
+    """Migrates, and returns the revisions before and after. Raises CommandError."""
     try:
         return migrate(url)
     except DatabaseUnreachableError as error:

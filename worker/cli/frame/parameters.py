@@ -1,4 +1,4 @@
-"""What commands are given, checked before anything is done."""
+"""Types and options of commands' parameters. They check what a person types before a command begins."""
 
 import re
 from collections.abc import Callable
@@ -9,32 +9,32 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Ids are Postgres' bigint.
+#: Order ids are bigint in Postgres.
 ORDER_ID = click.IntRange(1, 2**63 - 1)
 
-#: The help of an option that `moment` reads.
+#: The help of an option that `when` reads.
 SINCE = "Since then (UTC), or within: 90s, 15m, 2h, 7d, 1w."
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-#: Seconds. Far beyond it, dates end.
+#: Seconds, a century: far below the range of dates.
 _LONGEST_AGO = 36_525 * 86_400
 
 
 def json_option(shape: str) -> Callable[[F], F]:
-    """`--json`, for a command that takes `as_json`. `shape`: of what it prints then."""
+    """Adds `--json` to a command that takes `as_json`. `shape` describes its output for the help."""
     return click.option("--json", "as_json", is_flag=True, help=f"For a script: {shape}")
 
 
 def ago(time: timedelta) -> str:
-    """As it is typed, in the largest unit that it is a whole number of: `90s`, `15m`, `2h`, `7d`."""
+    """Returns a duration as a person types it, in the largest unit that gives a whole number: `90s`, `15m`, `7d`."""
     seconds = round(time.total_seconds())
     size, unit = max((size, unit) for unit, size in _UNITS.items() if unit != "w" and seconds % size == 0)
     return f"{seconds // size}{unit}"
 
 
-def words(given: str) -> str:
-    """A text that isn't blank, and that a database can hold."""
+def nonblank(given: str) -> str:
+    """Parses a text that isn't blank and that a database can hold."""
     try:
         given.encode()
     except UnicodeEncodeError:
@@ -44,10 +44,10 @@ def words(given: str) -> str:
     return given.strip()
 
 
-def moment(given: str) -> datetime | timedelta:
-    """`90s`, `15m`, `2h`, `7d` or `1w` ago; or a date, or a date with a time, in UTC where no other zone is named."""
-    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", given):
-        seconds = int(ago[1]) * _UNITS[ago[2]]
+def when(given: str) -> datetime | timedelta:
+    """Parses `90s`, `15m`, `2h`, `7d` or `1w` (ago), or a date with or without a time, in UTC unless it has a zone."""
+    if match := re.fullmatch(r"([0-9]{1,9})([smhdw])", given):
+        seconds = int(match[1]) * _UNITS[match[2]]
         if seconds > _LONGEST_AGO:
             raise click.BadParameter("that is more than a century ago")
         return timedelta(seconds=seconds)

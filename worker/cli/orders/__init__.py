@@ -1,1 +1,1 @@
-"""The commands below `order-sync orders`."""
+"""The commands of `order-sync orders`."""

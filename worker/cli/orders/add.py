@@ -1,4 +1,4 @@
-"""`order-sync orders add`: one order, placed by hand."""
+"""`order-sync orders add`: places one order by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,8 +12,8 @@ from worker.cli.draw.output import harmless, money, print_json, print_lines
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
-from worker.cli.frame.parameters import json_option, moment, words
-from worker.cli.orders.operator import ask_first, confirm, must_be_able_to_ask, who, why
+from worker.cli.frame.parameters import json_option, nonblank, when
+from worker.cli.orders.operator_options import ask_first, confirm, must_be_able_to_ask, who, why
 from worker.domain.orders.add_request import AddRequest, Refusal, check
 from worker.domain.orders.services import Service
 from worker.settings.model import Settings, load
@@ -34,14 +34,14 @@ def _amount(given: str) -> Decimal:
 
 
 def _date(given: str) -> datetime:
-    at = moment(given)
+    at = when(given)
     if isinstance(at, timedelta):
         raise click.BadParameter(f"{given!r} isn't like 2026-11-01 or 2026-11-01T12:30")
     return at
 
 
 def _parameter(given: str) -> tuple[str, str]:
-    name, equals, value = words(given).partition("=")
+    name, equals, value = nonblank(given).partition("=")
     if not (name.strip() and equals):
         raise click.BadParameter(f"{given!r} isn't like comments=Lovely!")
     return name.strip(), value
@@ -53,11 +53,11 @@ def _parameter(given: str) -> tuple[str, str]:
         "order-sync orders add --service 6 --link URL --param comments=Lovely!",
     )
 )
-@click.option("--panel", type=words, metavar="NAME", default="default", show_default=True)
-@click.option("--service", type=words, metavar="ID", required=True)
-@click.option("--link", type=words, metavar="URL")
+@click.option("--panel", type=nonblank, metavar="NAME", default="default", show_default=True)
+@click.option("--service", type=nonblank, metavar="ID", required=True)
+@click.option("--link", type=nonblank, metavar="URL")
 @click.option("--quantity", type=click.IntRange(1, 2**63 - 1))
-@click.option("--runs", type=_COUNT, help="Drip-feed: so many times the quantity.")
+@click.option("--runs", type=_COUNT, help="Drip-feed: number of runs, each of the quantity.")
 @click.option("--interval-minutes", type=_COUNT, help="Drip-feed: minutes between two runs.")
 @click.option(
     "--param",
@@ -65,12 +65,12 @@ def _parameter(given: str) -> tuple[str, str]:
     type=_parameter,
     multiple=True,
     metavar="NAME=VALUE",
-    help="What the service's type needs beside these; the same name again makes a list.",
+    help="Another parameter of the service's type; repeat a name to make a list.",
 )
-@click.option("--reference", type=words, metavar="TEXT", help="Your own key: no second order with it is placed.")
+@click.option("--reference", type=nonblank, metavar="TEXT", help="Your own key: it can't be used for a second order.")
 @click.option("--priority", type=click.IntRange(-(2**15), 2**15 - 1), default=0, show_default=True)
-@click.option("--not-before", type=_date, metavar="WHEN", help="Not sent earlier (UTC).")
-@click.option("--max-charge", type=_amount, metavar="AMOUNT", help="Not sent if it would cost more.")
+@click.option("--not-before", type=_date, metavar="WHEN", help="Don't send it earlier (UTC).")
+@click.option("--max-charge", type=_amount, metavar="AMOUNT", help="Don't send it if it would cost more.")
 @why()
 @who
 @ask_first
@@ -80,7 +80,7 @@ def add(
 ) -> None:
     """Place one order by hand.
 
-    It is checked against the panel's catalogue before it is inserted, as the worker would check it.
+    It checks the order against the panel's catalogue, as the worker does, before it inserts it.
     """
     if (columns["runs"] is None) != (columns["interval_minutes"] is None):
         raise click.UsageError("Give both of --runs and --interval-minutes, or neither.")
@@ -104,7 +104,7 @@ def add(
 
 
 def _gathered(params: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """A name that was given several times has a list."""
+    """Returns the parameters by name. A repeated name has a list of values."""
     values: dict[str, list[str]] = {}
     for name, value in params:
         values.setdefault(name, []).append(value)
@@ -112,12 +112,12 @@ def _gathered(params: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 async def _checked(engine: AsyncEngine, order: NewOrder) -> tuple[Service, AddRequest]:
-    """Raises CommandError for what the worker would reject."""
+    """Checks the order. Raises CommandError if the worker would reject it."""
     catalogue = Catalogue(engine, order.panel)
     service, removed = await catalogue.entry(order.service) or (None, False)
     if service is None and not await catalogue.is_known():
         raise CommandError(
-            f"the catalogue of panel {harmless(order.panel)} isn't known yet, so the order can't be checked: "
+            f"no worker has read the catalogue of panel {harmless(order.panel)} yet, so the order can't be checked: "
             "start a worker that has this panel, and wait until it has read the services"
         )
     match check(order.request, service, removed=removed):
@@ -135,7 +135,7 @@ def _proposal(order: NewOrder, service: Service, request: AddRequest, settings: 
         **request.parameters,
         "expected charge": money(request.expected_charge) or "not known beforehand",
         "max charge": money(order.max_charge),
-        "reference": order.reference or "none: nothing keeps it from being placed twice",
+        "reference": order.reference or "none: nothing prevents a second order like this",
         "priority": order.priority or "",
         "not before": order.not_before or "",
     }

@@ -1,4 +1,4 @@
-"""A change of orders by hand: of those that are named, or of all that a search finds, which are counted first."""
+"""Changes several orders by hand: orders that a person names, or all orders that a search finds."""
 
 import shutil
 from collections import Counter
@@ -9,27 +9,27 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.draw.output import harmless, print_lines, table
-from worker.cli.draw.progress import progress_bar, tell
+from worker.cli.draw.progress import progress_bar, show_progress
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import FAILED, complain
-from worker.cli.orders.operator import confirm, must_be_able_to_ask
+from worker.cli.orders.operator_options import confirm, must_be_able_to_ask
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.settings.model import load
 from worker.store.queue.operator_actions import Desk
 from worker.store.views.order_search import Finder, Search
 
-#: Orders that are changed in one transaction, and that are read at once.
+#: Orders changed in one transaction, and orders read in one query.
 _BATCH = 500
 _PAGE = 5_000
 
-#: Reasons for leaving orders as they are that are told, the most frequent.
+#: Reasons shown for orders that weren't changed; the most frequent come first.
 _MOST_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What is done to orders. `question` has a place for their number; `done` goes on where "order 42" ends."""
+    """One kind of change. `question` has a place for the number of orders; `done` continues "order 42"."""
 
     question: str
     done: str
@@ -37,7 +37,7 @@ class Bulk:
 
 
 def change_named(order_ids: Sequence[int], bulk: Bulk) -> int:
-    """A line for each. Returns the exit code: 1 where one was left as it was."""
+    """Changes these orders and prints a line for each. Returns the exit code: 1 if one wasn't changed."""
     settings = load(need_panels=False)
     results = on_database(settings, lambda engine: bulk.do(Desk(engine), order_ids))
     for result in results:
@@ -50,20 +50,22 @@ def change_named(order_ids: Sequence[int], bulk: Bulk) -> int:
 
 
 def change_found(search: Search, bulk: Bulk, *, dry_run: bool, yes: bool) -> int:
-    """Count, ask, and do it, batch by batch. Returns the exit code: 1 where one was left as it was."""
+    """Counts the orders, asks, and changes them batch by batch. Returns the exit code: 1 if one wasn't changed."""
     must_be_able_to_ask(yes=yes or dry_run)
     settings = load(need_panels=False)
     found = on_database(settings, lambda engine: _find(engine, search))
     print_lines(_counted(found), settings)
     if dry_run or not found.order_ids:
-        click.echo("Nothing was changed." + (" Without --dry-run, you are asked." if found.order_ids else ""))
+        click.echo(
+            "Nothing was changed." + (" Without --dry-run, it asks and changes them." if found.order_ids else "")
+        )
         return 0
     confirm(bulk.question.format(_orders(len(found.order_ids))), yes=yes)
     tally = _Tally()
     try:
         on_database(settings, lambda engine: _do(engine, bulk, found.order_ids, tally))
     finally:
-        print_lines(_came_to(tally, bulk, len(found.order_ids)), settings)
+        print_lines(_outcome(tally, bulk, len(found.order_ids)), settings)
     return FAILED if tally.reasons else 0
 
 
@@ -82,7 +84,7 @@ async def _find(engine: AsyncEngine, search: Search) -> _Found:
             found.order_ids.append(order["id"])
             found.kinds[order["panel"], order["state"], order["error_code"] or ""] += 1
         after = page.next_after
-        tell("" if after is None else f"{_orders(len(found.order_ids))} found down to order {after} ...")
+        show_progress("" if after is None else f"{_orders(len(found.order_ids))} found down to order {after} ...")
         if after is None:
             return found
 
@@ -118,13 +120,13 @@ async def _do(engine: AsyncEngine, bulk: Bulk, order_ids: Sequence[int], tally: 
             done(len(batch))
 
 
-def _came_to(tally: _Tally, bulk: Bulk, found: int) -> Iterator[str]:
+def _outcome(tally: _Tally, bulk: Bulk, found: int) -> Iterator[str]:
     yield f"{_orders(tally.changed)} changed" + (f": each {bulk.done}" if tally.changed else "")
     for reason, number in tally.reasons.most_common(_MOST_REASONS):
-        yield f"{_orders(number)} left as before: each {harmless(reason)}"
+        yield f"{_orders(number)} not changed: each {harmless(reason)}"
     left = found - tally.changed - tally.reasons.total()
     if left:
-        yield f"{_orders(left)} not come to: the same command goes on with them"
+        yield f"{_orders(left)} not reached: the same command goes on with them"
 
 
 def _orders(number: int) -> str:

@@ -1,4 +1,4 @@
-"""`order-sync orders retry`, `cancel` and `refill`: of orders that are named, or of all that options find."""
+"""`order-sync orders retry`, `cancel` and `refill`: change orders by id, or all orders that options find."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import click
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID
 from worker.cli.orders.bulk import Bulk, change_found, change_named
-from worker.cli.orders.operator import ask_first, who, why
-from worker.cli.orders.selection import filters, selected
+from worker.cli.orders.operator_options import ask_first, who, why
+from worker.cli.orders.search_options import filters, selected
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.domain.orders.states import OrderState
@@ -22,7 +22,7 @@ Do = Callable[[Desk, Sequence[int], str, str | None], Awaitable[Sequence[Change 
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """`states` are those in which it can come to something; `question` and `done` are a Bulk's."""
+    """One of the commands. `states` are the states in which it can succeed; `question` and `done` are as in Bulk."""
 
     states: tuple[OrderState, ...]
     question: str
@@ -30,8 +30,8 @@ class _Action:
     do: Do
 
 
-_NAMED_OR_FOUND = """Orders that are named are changed at once. Those that options find are counted first, and you are
-    asked. Exit code 1 if one had to be left as it was; the others are changed all the same."""
+_NAMED_OR_FOUND = """With ids, it changes the orders at once. With options, it first counts the orders that they find,
+    and asks. Exit code 1 if an order couldn't be changed; it changes the others all the same."""
 
 
 def _command(name: str, action: _Action, text: str, *lines: str) -> click.Command:
@@ -41,15 +41,15 @@ def _command(name: str, action: _Action, text: str, *lines: str) -> click.Comman
     @why()
     @who
     @ask_first
-    @click.option("--dry-run", is_flag=True, help="Only count those that the options find.")
+    @click.option("--dry-run", is_flag=True, help="Only count the orders that the options find.")
     def command(
         *, order_ids: tuple[int, ...], why: str | None, who: str, yes: bool, dry_run: bool, **options: Any
     ) -> int:
         search = selected(options)
         if bool(order_ids) == (search != Search()):
-            raise click.UsageError("Name orders by their ids, or find them by --state, --error-code, --since ...")
+            raise click.UsageError("Give ids of orders, or find orders by --state, --error-code, --since ...")
         if order_ids and dry_run:
-            raise click.UsageError("--dry-run counts what options find; orders that are named need no counting.")
+            raise click.UsageError("--dry-run counts the orders that options find; ids need no counting.")
         bulk = Bulk(action.question, action.done, lambda desk, ids: action.do(desk, ids, who, why))
         if order_ids:
             return change_named(order_ids, bulk)
@@ -85,8 +85,8 @@ cancel = _command(
     ),
     f"""Ask for orders to be canceled.
 
-    One that is still pending is canceled here, and never reaches the panel. Of any other the panel is asked, which may
-    refuse.
+    A pending order is canceled at once and never reaches the panel. For any other order, the worker asks the panel,
+    which may refuse.
 
     {_NAMED_OR_FOUND}
     """,
@@ -104,7 +104,7 @@ refill = _command(
     ),
     f"""Ask for refills of orders.
 
-    Whether one is due, the panel says.
+    The panel decides whether a refill is due.
 
     {_NAMED_OR_FOUND}
     """,

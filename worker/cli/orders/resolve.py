@@ -1,4 +1,4 @@
-"""`order-sync orders resolve`: an unconfirmed order, settled by a person."""
+"""`order-sync orders resolve`: settles an unconfirmed order by hand."""
 
 import asyncio
 
@@ -9,9 +9,9 @@ from worker.cli.draw.output import harmless, money, print_lines
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
-from worker.cli.frame.parameters import ORDER_ID, words
-from worker.cli.orders.history import dossier_of
-from worker.cli.orders.operator import ask_first, confirm, must_be_able_to_ask, who, why
+from worker.cli.frame.parameters import ORDER_ID, nonblank
+from worker.cli.orders.operator_options import ask_first, confirm, must_be_able_to_ask, who, why
+from worker.cli.orders.show import history_of
 from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.states import OrderState
@@ -31,9 +31,9 @@ from worker.store.views.order_history import Dossier, Lookup
     )
 )
 @click.argument("order_id", type=ORDER_ID, metavar="ID")
-@click.option("--panel-order-id", type=words, metavar="N", help="The panel took it under this id.")
-@click.option("--not-accepted", is_flag=True, help="The panel didn't take it: it is sent again.")
-@click.option("--reject", is_flag=True, help="Give it up, whatever the panel did.")
+@click.option("--panel-order-id", type=nonblank, metavar="N", help="The panel took it, under this id.")
+@click.option("--not-accepted", is_flag=True, help="The panel didn't take it: the worker sends it again.")
+@click.option("--reject", is_flag=True, help="Give it up, whether or not the panel took it.")
 @why(required=True)
 @who
 @ask_first
@@ -58,20 +58,20 @@ def resolve(
     must_be_able_to_ask(yes=yes)
     settings = load(need_panels=False)
     decision = _decision(panel_order_id, not_accepted=not_accepted)
-    dossier = dossier_of(settings, order_id)
-    proposed = resolved(order_id, dossier.record, decision, who=who, why=why)
+    history = history_of(settings, order_id)
+    proposed = resolved(order_id, history.record, decision, who=who, why=why)
     if isinstance(proposed, Declined):
         raise CommandError(f"order {order_id} {harmless(proposed.text)}")
-    print_lines(evidence_lines(dossier), settings)
+    print_lines(evidence_lines(history), settings)
     click.echo()
     if panel_order_id is not None:
-        _check_free(settings, dossier, panel_order_id)
+        _check_free(settings, history, panel_order_id)
         if not no_check:
-            print_lines(iter([_check_ours(settings, dossier, panel_order_id)]), settings)
+            print_lines(iter([_ask_panel(settings, history, panel_order_id)]), settings)
     print_lines(iter([_consequence(order_id, decision)]), settings)
     confirm("Do it?", yes=yes)
     result = on_database(
-        settings, lambda engine: Desk(engine).resolve(order_id, decision, token=dossier.token, who=who, why=why)
+        settings, lambda engine: Desk(engine).resolve(order_id, decision, token=history.token, who=who, why=why)
     )
     if isinstance(result, Declined):
         raise CommandError(f"nothing was changed: order {order_id} {harmless(result.text)}")
@@ -87,23 +87,23 @@ def _decision(panel_order_id: str | None, *, not_accepted: bool) -> ResolvedAs:
 def _consequence(order_id: int, decision: ResolvedAs) -> str:
     match decision.state:
         case OrderState.SUBMITTED:
-            return f"Order {order_id} becomes panel order {harmless(decision.panel_order_id or '')}, and is followed."
+            return f"The worker follows order {order_id} as panel order {harmless(decision.panel_order_id or '')}."
         case OrderState.PENDING:
-            return f"Order {order_id} is sent again. If the panel took it after all, it is paid for twice."
+            return f"The worker sends order {order_id} again. If the panel took it after all, you pay twice."
         case _:
-            return f"Order {order_id} is given up. If the panel took it after all, it is paid for, and not followed."
+            return f"Order {order_id} is given up. If the panel took it after all, you pay, and nobody follows it."
 
 
-def _check_free(settings: Settings, dossier: Dossier, panel_order_id: str) -> None:
-    panel, order_id = dossier.order["panel"], dossier.order["id"]
+def _check_free(settings: Settings, history: Dossier, panel_order_id: str) -> None:
+    panel, order_id = history.order["panel"], history.order["id"]
     holder = on_database(settings, lambda engine: Lookup(engine).holder(panel, panel_order_id, order_id=order_id))
     if holder is not None:
-        raise CommandError(f"panel order {harmless(panel_order_id)} is order {holder}'s already")
+        raise CommandError(f"panel order {harmless(panel_order_id)} already belongs to order {holder}")
 
 
-def _check_ours(settings: Settings, dossier: Dossier, panel_order_id: str) -> str:
-    """What the panel says of an order of ours. Raises CommandError unless it knows it as one."""
-    name, shown = dossier.order["panel"], harmless(panel_order_id)
+def _ask_panel(settings: Settings, history: Dossier, panel_order_id: str) -> str:
+    """Asks the panel, and returns its answer as a line. Raises CommandError unless the account has this order."""
+    name, shown = history.order["panel"], harmless(panel_order_id)
     if name not in settings.panels:
         raise CommandError(
             f"panel {harmless(name)} isn't configured here, so it can't be asked about its order {shown}: "
@@ -115,14 +115,14 @@ def _check_ours(settings: Settings, dossier: Dossier, panel_order_id: str) -> st
                 raise CommandError(
                     f"the panel doesn't know {shown} as an order of this account: {harmless(answer.text)}"
                 )
-            return f"The panel says of its order {shown}: {harmless(_told(answer))}."
+            return f"The panel says of its order {shown}: {harmless(_described(answer))}."
         case Refused(_, text) | NotSent(text) | Unknown(text):
             raise CommandError(
                 f"the panel couldn't be asked about its order {shown}: {harmless(text)}; try again, or give --no-check"
             )
 
 
-def _told(reading: OrderReport) -> str:
+def _described(reading: OrderReport) -> str:
     said = {"status": reading.status, "charge": money(reading.charge, reading.currency), "remains": reading.remains}
     return ", ".join(f"{name} {value}" for name, value in said.items() if value not in (None, ""))
 

@@ -1,1 +1,1 @@
-"""The panel on a socket, and the interface that controls it."""
+"""Serves the panel over HTTP, with an admin interface that controls it."""

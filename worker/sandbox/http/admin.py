@@ -1,23 +1,50 @@
-"""The sandbox's own interface, under /admin/: what it really did, and what it should do next. All of it JSON."""
+"""The admin interface under /admin/: shows what the sandbox really did, and controls what it does next, in JSON."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker.sandbox.misbehaviour.faults import Fault
+from worker.sandbox.http.journal import Journal
+from worker.sandbox.misbehaviour.faults import Fault, Faults
+from worker.sandbox.misbehaviour.quirks import Quirks
+from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import Listing
+from worker.sandbox.panel.panel import Panel
 from worker.sandbox.switches import Switches
-
-if TYPE_CHECKING:
-    from worker.sandbox.http.server import Sandbox
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Body = TypeVar("_Body", bound=BaseModel)
+
+
+class Controlled(Protocol):
+    """What this interface controls. `reset` replaces the parts, so each request asks for them anew."""
+
+    @property
+    def options(self) -> SandboxOptions: ...
+
+    @property
+    def panel(self) -> Panel: ...
+
+    @property
+    def faults(self) -> Faults: ...
+
+    @property
+    def quirks(self) -> Quirks: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have arrived and aren't answered yet."""
+
+    def reset(self) -> None:
+        """Puts the sandbox back into its first state."""
 
 
 class _Strict(BaseModel):
@@ -62,9 +89,9 @@ class _ClockChange(_Strict):
 
 
 class Admin:
-    """Handlers over one sandbox. What can't be understood is answered with HTTP 400, what isn't there with 404."""
+    """Handles requests about one sandbox. Answers HTTP 400 to a malformed request, and 404 for an unknown id."""
 
-    def __init__(self, sandbox: "Sandbox") -> None:
+    def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -75,9 +102,9 @@ class Admin:
             ("GET", "balance", self._balance),
             ("GET", "requests", self._requests),
             ("GET", "faults", self._list_faults),
-            ("GET", "strays", self._list(lambda: self._sandbox.strays)),
+            ("GET", "quirks", self._list(lambda: self._sandbox.quirks)),
             ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
-            ("GET", "clock", self._tell_clock),
+            ("GET", "clock", self._show_clock),
             ("POST", "orders/{id}", self._change_order),
             ("POST", "refills/{id}", self._change_refill),
             ("POST", "balance", self._change_balance),
@@ -85,7 +112,7 @@ class Admin:
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
             ("DELETE", "faults/{id}", self._remove_fault),
-            ("POST", "strays", self._switch(lambda: self._sandbox.strays)),
+            ("POST", "quirks", self._switch(lambda: self._sandbox.quirks)),
             ("POST", "cheats", self._switch(lambda: self._sandbox.panel.cheats)),
             ("POST", "clock", self._change_clock),
             ("POST", "reset", self._reset),
@@ -96,7 +123,7 @@ class Admin:
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not (self._sandbox.options.admin_from_anywhere or _is_local(request)):
-                return _problem(403, "only from this machine")
+                return _problem(403, "only this machine may use /admin/")
             try:
                 return await handler(request)
             except ValidationError as error:
@@ -111,7 +138,7 @@ class Admin:
 
     @staticmethod
     def _list(switches: Callable[[], Switches]) -> Handler:
-        """`switches` is asked each time: a reset makes new ones."""
+        """Returns a handler. It calls `switches` each time, since a reset makes new ones."""
 
         async def listed(_: web.Request) -> web.Response:
             return web.json_response(switches().listing())
@@ -150,8 +177,8 @@ class Admin:
     async def _list_faults(self, _: web.Request) -> web.Response:
         return web.json_response(self._sandbox.faults.listing())
 
-    async def _tell_clock(self, _: web.Request) -> web.Response:
-        clock = self._sandbox.clock
+    async def _show_clock(self, _: web.Request) -> web.Response:
+        clock = self._sandbox.panel.clock
         now = clock.now()
         return web.json_response({"now": now, "date": clock.date(now).isoformat(), "speed": clock.speed})
 
@@ -213,10 +240,10 @@ class Admin:
     async def _change_clock(self, request: web.Request) -> web.Response:
         change = await _read(request, _ClockChange)
         if change.speed is not None:
-            self._sandbox.clock.speed = change.speed
+            self._sandbox.panel.clock.speed = change.speed
         if change.advance is not None:
-            self._sandbox.clock.advance(change.advance)
-        return await self._tell_clock(request)
+            self._sandbox.panel.clock.advance(change.advance)
+        return await self._show_clock(request)
 
     async def _reset(self, request: web.Request) -> web.Response:
         self._sandbox.reset()

@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, and what of that panels' documents don't allow. Keys are never kept."""
+"""Records the requests to the sandbox and their violations of the panel document, never a key."""
 
 import asyncio
 import time
@@ -6,20 +6,20 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from worker.sandbox.panel.validate import Reading, Violation
+from worker.sandbox.panel.validate import ParsedRequest, Violation
 
 _HIDDEN = "***"
 
 
 class Journal:
-    """Counts every request, and keeps the last `keep` of them with their form, and as many violations.
+    """Counts all requests, and keeps the last `keep` requests with their forms and the last `keep` violations.
 
-    `key` is the account's: it is hidden wherever it turns up, and so is whatever was sent as a key.
+    It hides the account's `key` wherever it occurs, and every text that a request sent as its key.
     """
 
     def __init__(self, keep: int, key: str) -> None:
         self._key = key
-        self.limited = 0  #: requests answered with the panel's own 429
+        self.limited = 0  #: requests that the panel's own limit answered with 429
         self.counts: Counter[str] = Counter()
         self.batches: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.violations: deque[dict[str, Any]] = deque(maxlen=keep)
@@ -27,11 +27,11 @@ class Journal:
         self.last: deque[dict[str, Any]] = deque(maxlen=keep)
         self._awaited: list[tuple[str, int, asyncio.Event]] = []
 
-    def record(self, form: Mapping[str, str], reading: Reading, violations: Iterable[Violation]) -> None:
+    def record(self, form: Mapping[str, str], parsed: ParsedRequest, violations: Iterable[Violation]) -> None:
         secrets = [secret for secret in (self._key, form.get("key", "")) if secret]
-        action = _hidden(reading.action, secrets) or "none"
+        action = _hidden(parsed.action, secrets) or "none"
         self.counts[action] += 1
-        if reading.is_batch:
+        if parsed.is_batch:
             self.batches[action][len(form.get("orders", form.get("refills", "")).split(","))] += 1
         number = self.counts.total()
         self.last.append(
@@ -50,7 +50,7 @@ class Journal:
                 event.set()
 
     async def reached(self, action: str, times: int) -> None:
-        """Returns once so many requests of this action have arrived, counted from the start."""
+        """Waits until `times` requests of this action have arrived since the start."""
         event = asyncio.Event()
         if self.counts[action] >= times:
             return
@@ -62,9 +62,9 @@ class Journal:
             self._awaited.remove(entry)
 
     def listing(self, last: int) -> dict[str, Any]:
-        """Counts by action, sizes of batches, violations, and the `last` requests, newest at the end.
+        """Returns counts by action, sizes of batches, violations, and the `last` requests, newest last.
 
-        `number` counts all requests; `at` is a Unix time, real.
+        `number` counts all requests from 1; `at` is the real Unix time in seconds.
         """
         return {
             "counts": dict(self.counts),

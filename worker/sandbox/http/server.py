@@ -1,4 +1,4 @@
-"""The panel on a socket."""
+"""Serves the sandbox over HTTP."""
 
 import asyncio
 from collections import Counter
@@ -12,12 +12,12 @@ from aiohttp import web
 
 from worker.sandbox.http.admin import Admin
 from worker.sandbox.http.journal import Journal
+from worker.sandbox.http.limit import Limit
 from worker.sandbox.http.spoil import spoil, too_many
 from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults, Where
-from worker.sandbox.misbehaviour.quirks import Call, Reply, Strays
+from worker.sandbox.misbehaviour.quirks import Call, Quirks, Reply
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.clock import Clock
-from worker.sandbox.panel.limit import Limit
 from worker.sandbox.panel.panel import Panel
 from worker.sandbox.panel.validate import INCORRECT_REQUEST, RefusedError, Violation
 
@@ -27,10 +27,10 @@ _QUEUE = 1024
 
 
 class Sandbox:
-    """A panel that listens from `__aenter__` to `__aexit__`. Raises OSError where it can't (a port in use, say).
+    """A panel that listens from `__aenter__` to `__aexit__`. Raises OSError if it can't, as on a used port.
 
-    Whatever `/admin/` can do can be done here too, in the same process, through the parts. `reset` replaces them, so
-    hold on to the sandbox and not to a part of it.
+    Code in the same process can do all that `/admin/` can, through the attributes. `reset` replaces them, so keep a
+    reference to the sandbox and not to one of its parts.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
@@ -45,10 +45,10 @@ class Sandbox:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything: orders, money, faults, strays, requests. The address stays."""
+        """Forgets orders, money, faults, quirks, cheats and requests. Keeps the address."""
         self.panel = Panel(self.options)
         self.faults = Faults(self.options.seed)
-        self.strays = Strays()
+        self.quirks = Quirks()
         self.journal = Journal(self.options.keep_requests, self.options.key)
         self._limit = Limit(self.options.rate_limit) if self.options.rate_limit else None
 
@@ -58,11 +58,11 @@ class Sandbox:
 
     @property
     def in_flight(self) -> int:
-        """Requests that have arrived and aren't done with, whether or not their client still waits."""
+        """The number of requests that have arrived and aren't finished, whether or not their client still waits."""
         return self._in_flight
 
     async def idle(self) -> None:
-        """Returns once no request is in flight."""
+        """Waits until no request is in flight."""
         await self._idle.wait()
 
     async def __aenter__(self) -> Self:
@@ -101,15 +101,15 @@ class Sandbox:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form, violations = await _read_form(request)
-        heard = self.strays.heard(form)
-        reading = self.panel.validator.read(heard, cut_batches="batch_first_hundred" in self.strays)
+        incoming = self.quirks.incoming(form)
+        parsed = self.panel.validator.read(incoming, cut_batches="batch_first_hundred" in self.quirks)
         if request.method != "POST":
-            reading.refused = INCORRECT_REQUEST
-        self.journal.record(form, reading, [*violations, *reading.violations])
+            parsed.refused = INCORRECT_REQUEST
+        self.journal.record(form, parsed, [*violations, *parsed.violations])
         if self._limit and (wait := self._limit.take()) is not None:
             self.journal.limited += 1
             return too_many(ceil(wait))
-        fault = self.faults.pick(reading.action, form)
+        fault = self.faults.pick(parsed.action, form)
         if fault and fault.kind is FaultKind.LATE:
             await self._hold(1.0 if fault.seconds is None else fault.seconds)
             if self._closing.is_set():
@@ -117,10 +117,10 @@ class Sandbox:
         elif fault and fault.where is Where.BEFORE:
             return await self._spoil(fault, request, Reply({"error": INCORRECT_REQUEST}))
         try:
-            reply = Reply(self.panel.answer(reading))
+            reply = Reply(self.panel.answer(parsed))
         except RefusedError as refused:
             reply = Reply({"error": refused.text})
-        self.strays.said(reply, Call(reading, self.panel, form.get("key", "")))
+        self.quirks.apply(reply, Call(parsed, self.panel, form.get("key", "")))
         if self.options.latency:
             await self._hold(self.options.latency)
         return await self._spoil(fault, request, reply) if fault else _response(reply)
@@ -129,10 +129,10 @@ class Sandbox:
         return await spoil(fault, request, reply.encode(), self._hold)
 
     async def _serve_elsewhere(self, request: web.Request) -> web.Response:
-        """Where the fault `redirect` points to. Nobody should come here with a key."""
+        """Answers at the address to which the fault `redirect` points. No client should follow it."""
         form, _ = await _read_form(request)
-        reading = self.panel.validator.read({})
-        self.journal.record(form, reading, [Violation("redirect_followed", request.method)])
+        parsed = self.panel.validator.read({})
+        self.journal.record(form, parsed, [Violation("redirect_followed", request.method)])
         return _response(Reply({"error": INCORRECT_REQUEST}))
 
     async def _hold(self, seconds: float) -> None:
@@ -142,7 +142,7 @@ class Sandbox:
 
 
 async def _read_form(request: web.Request) -> tuple[Mapping[str, str], list[Violation]]:
-    """The form fields, and what is wrong with the way in which they came."""
+    """Returns the form's fields, and the violations in the way the client sent them."""
     violations: list[Violation] = []
     if request.method != "POST":
         violations.append(Violation("method", request.method))

@@ -1,4 +1,4 @@
-"""What each fault does to the wire."""
+"""Spoils replies: each fault's effect on the connection or the body."""
 
 import socket
 import struct
@@ -27,16 +27,16 @@ _FOUND = 302
 _GARBAGE = b"\x00\xff\xfe{]<order>\x80\x81=;"
 _BLANKS = b" " * 65_536
 
-#: SO_LINGER on, with no time: closing sends a reset instead of an orderly end.
-_LINGER_NOT = struct.pack("ii", 1, 0)
+#: SO_LINGER with a time of 0: closing the socket sends a reset.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
-#: Waits for so many real seconds, or until the sandbox ends.
+#: Waits for this many real seconds, or until the sandbox ends.
 Hold: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoiling:
-    """`body` is the JSON of the reply as it would have been."""
+class _Exchange:
+    """One request and its fault. `body` is the unspoilt reply in JSON."""
 
     fault: Fault
     request: web.Request
@@ -44,16 +44,16 @@ class _Spoiling:
     hold: Hold
 
 
-_Way: TypeAlias = Callable[[_Spoiling], Awaitable[web.StreamResponse]]
+_Spoiler: TypeAlias = Callable[[_Exchange], Awaitable[web.StreamResponse]]
 
 
 async def spoil(fault: Fault, request: web.Request, body: bytes, hold: Hold) -> web.StreamResponse:
-    """Answers with the spoilt form of a reply whose JSON is `body`."""
-    return await _WAYS[fault.kind](_Spoiling(fault, request, body, hold))
+    """Answers `request` as `fault` demands. `body` is the unspoilt reply in JSON."""
+    return await _SPOILERS[fault.kind](_Exchange(fault, request, body, hold))
 
 
 def too_many(retry_after: float | None) -> web.Response:
-    """HTTP 429. `retry_after` is in seconds; None: the header is left out."""
+    """Returns HTTP 429. `retry_after` is in seconds; None omits the header."""
     headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
     return web.json_response({"error": "Too many requests"}, status=429, headers=headers)
 
@@ -62,98 +62,98 @@ def _json(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-async def _reset(it: _Spoiling) -> web.Response:
-    if it.request.transport is not None:
-        connection = it.request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-        it.request.transport.abort()
-    return web.Response()  # goes nowhere
+async def _reset(exchange: _Exchange) -> web.Response:
+    if exchange.request.transport is not None:
+        connection = exchange.request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        exchange.request.transport.abort()
+    return web.Response()  # nobody receives it
 
 
-async def _close(it: _Spoiling) -> web.Response:
-    if it.request.transport is not None:
-        it.request.transport.close()
-    return web.Response()  # goes nowhere
+async def _close(exchange: _Exchange) -> web.Response:
+    if exchange.request.transport is not None:
+        exchange.request.transport.close()
+    return web.Response()  # nobody receives it
 
 
-async def _timeout(it: _Spoiling) -> web.Response:
-    await it.hold(60.0 if it.fault.seconds is None else it.fault.seconds)
-    return await _close(it)
+async def _timeout(exchange: _Exchange) -> web.Response:
+    await exchange.hold(60.0 if exchange.fault.seconds is None else exchange.fault.seconds)
+    return await _close(exchange)
 
 
-async def _late(it: _Spoiling) -> web.Response:
-    return _json(it.body)
+async def _late(exchange: _Exchange) -> web.Response:
+    return _json(exchange.body)
 
 
-async def _http(it: _Spoiling) -> web.Response:
-    status = it.fault.status or _BAD_GATEWAY
+async def _http(exchange: _Exchange) -> web.Response:
+    status = exchange.fault.status or _BAD_GATEWAY
     page = _PAGE.format(title=_TITLES.get(status, f"Error {status}"))
     return web.Response(text=page, status=status, content_type="text/html")
 
 
-async def _empty(_: _Spoiling) -> web.Response:
+async def _empty(_: _Exchange) -> web.Response:
     return _json(b"")
 
 
-async def _null(_: _Spoiling) -> web.Response:
+async def _null(_: _Exchange) -> web.Response:
     return _json(b"null")
 
 
-async def _cut(it: _Spoiling) -> web.Response:
-    return _json(it.body[: len(it.body) // 2])
+async def _cut(exchange: _Exchange) -> web.Response:
+    return _json(exchange.body[: len(exchange.body) // 2])
 
 
-async def _short(it: _Spoiling) -> web.StreamResponse:
-    response = await _begin(it, len(it.body))
-    await response.write(it.body[: len(it.body) // 2])
-    await _close(it)
+async def _short(exchange: _Exchange) -> web.StreamResponse:
+    response = await _begin(exchange, len(exchange.body))
+    await response.write(exchange.body[: len(exchange.body) // 2])
+    await _close(exchange)
     return response
 
 
-async def _garbage(_: _Spoiling) -> web.Response:
+async def _garbage(_: _Exchange) -> web.Response:
     return _json(_GARBAGE)
 
 
-async def _error(it: _Spoiling) -> web.Response:
-    return web.json_response({"error": it.fault.text}, status=it.fault.status or 200)
+async def _error(exchange: _Exchange) -> web.Response:
+    return web.json_response({"error": exchange.fault.text}, status=exchange.fault.status or 200)
 
 
-async def _rate_limit(it: _Spoiling) -> web.Response:
-    return too_many(it.fault.seconds)
+async def _rate_limit(exchange: _Exchange) -> web.Response:
+    return too_many(exchange.fault.seconds)
 
 
-async def _redirect(it: _Spoiling) -> web.Response:
-    return web.Response(status=it.fault.status or _FOUND, headers={"Location": "/elsewhere/api/v2"})
+async def _redirect(exchange: _Exchange) -> web.Response:
+    return web.Response(status=exchange.fault.status or _FOUND, headers={"Location": "/elsewhere/api/v2"})
 
 
-async def _oversize(it: _Spoiling) -> web.StreamResponse:
-    left = it.fault.size
-    response = await _begin(it, left + len(it.body))
+async def _oversize(exchange: _Exchange) -> web.StreamResponse:
+    left = exchange.fault.size
+    response = await _begin(exchange, left + len(exchange.body))
     while left > 0:
         blanks = _BLANKS[:left]
         await response.write(blanks)
         left -= len(blanks)
-    await response.write(it.body)
+    await response.write(exchange.body)
     return response
 
 
-async def _slow(it: _Spoiling) -> web.StreamResponse:
-    seconds = 5.0 if it.fault.seconds is None else it.fault.seconds
-    response = await _begin(it, len(it.body))
-    for byte in it.body:
+async def _slow(exchange: _Exchange) -> web.StreamResponse:
+    seconds = 5.0 if exchange.fault.seconds is None else exchange.fault.seconds
+    response = await _begin(exchange, len(exchange.body))
+    for byte in exchange.body:
         await response.write(bytes([byte]))
-        await it.hold(seconds / len(it.body))
+        await exchange.hold(seconds / len(exchange.body))
     return response
 
 
-async def _begin(it: _Spoiling, length: int) -> web.StreamResponse:
+async def _begin(exchange: _Exchange, length: int) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = length
-    await response.prepare(it.request)
+    await response.prepare(exchange.request)
     return response
 
 
-_WAYS: Mapping[FaultKind, _Way] = {
+_SPOILERS: Mapping[FaultKind, _Spoiler] = {
     FaultKind.RESET: _reset,
     FaultKind.CLOSE: _close,
     FaultKind.TIMEOUT: _timeout,

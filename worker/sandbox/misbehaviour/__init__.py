@@ -1,1 +1,1 @@
-"""How the panel misbehaves on request: faults, quirks and cheats."""
+"""Misbehaviour on request: faults that spoil replies, and quirks of real panels."""

@@ -1,4 +1,4 @@
-"""Faults on request: which reply is spoilt, and how. What each does to the wire is in `spoil`."""
+"""Faults on request: rules that choose which replies to spoil, and how. `http.spoil` carries them out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,39 +8,39 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.sandbox.panel.chance import Chance
+from worker.sandbox.chance import Chance
 
 _MIB = 1024 * 1024
 
 
 class FaultKind(StrEnum):
     RESET = "reset"  #: the connection is reset
-    CLOSE = "close"  #: the connection is closed in good order, without a reply
-    TIMEOUT = "timeout"  #: nothing for `seconds`, then closed
-    LATE = "late"  #: nothing for `seconds`, and only then carried out, whether or not the client still waits
+    CLOSE = "close"  #: the connection is closed properly, without a reply
+    TIMEOUT = "timeout"  #: the connection stays silent for `seconds` and is then closed
+    LATE = "late"  #: the request is carried out only after `seconds`, whether or not the client still waits
     HTTP = "http"  #: an HTML page with HTTP status `status`
     EMPTY = "empty"
     NULL = "null"
-    CUT = "cut"  #: JSON cut off in the middle, in an HTTP reply that is whole
-    SHORT = "short"  #: JSON cut off in the middle, with the Content-Length of the whole
+    CUT = "cut"  #: JSON cut off in the middle, in a complete HTTP reply
+    SHORT = "short"  #: JSON cut off in the middle, under the Content-Length of the complete reply
     GARBAGE = "garbage"
     ERROR = "error"  #: an explicit error in JSON: `text`, under HTTP status `status`
-    RATE_LIMIT = "rate_limit"  #: HTTP 429; with Retry-After where `seconds` is given
+    RATE_LIMIT = "rate_limit"  #: HTTP 429, with Retry-After if `seconds` is given
     REDIRECT = "redirect"
-    OVERSIZE = "oversize"  #: the reply after `size` bytes of blanks
+    OVERSIZE = "oversize"  #: `size` bytes of blanks, then the reply
     SLOW = "slow"  #: the reply byte by byte, over `seconds`
 
 
 class Where(StrEnum):
-    BEFORE = "before"  #: nothing is carried out; what is spoilt is a refusal
-    AFTER = "after"  #: the request is carried out, then its reply is spoilt
+    BEFORE = "before"  #: the request isn't carried out, and the spoilt reply is a refusal
+    AFTER = "after"  #: the request is carried out, and its reply is spoilt
 
 
 class Fault(BaseModel):
-    """One rule. It strikes requests of `action` ("*": any) whose form holds `fields`.
+    """One rule. It strikes requests of `action` ("*": any action) whose form holds `fields`.
 
-    It strikes each of them with `probability`, and ends after `count` strikes; without either it strikes always.
-    `seconds` are real ones. `late` carries its request out in any case, so `where` means nothing to it.
+    It strikes each of them with `probability`, and ends after `count` strikes; without these two it strikes every time.
+    `seconds` are real seconds. The fault `late` carries out its request in any case and ignores `where`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +69,7 @@ class _Rule:
 
 
 class Faults:
-    """The rules in force. The first that strikes is the one; which requests it strikes repeats with the seed."""
+    """The rules in force. The first that strikes a request wins. With the same seed, the same requests are struck."""
 
     def __init__(self, seed: int) -> None:
         self._chance = Chance(seed)
@@ -77,20 +77,20 @@ class Faults:
         self._rules: dict[int, _Rule] = {}
 
     def add(self, fault: Fault) -> int:
-        """The number under which the rule can be removed."""
+        """Adds a rule and returns its number, by which `remove` finds it."""
         number = next(self._numbers)
         self._rules[number] = _Rule(fault)
         return number
 
     def remove(self, number: int) -> None:
-        """Raises KeyError for a number that isn't in force."""
+        """Removes a rule. Raises KeyError for a number that isn't in force."""
         del self._rules[number]
 
     def clear(self) -> None:
         self._rules.clear()
 
     def pick(self, action: str, form: Mapping[str, str]) -> Fault | None:
-        """The fault that strikes this request, if any."""
+        """Returns the fault that strikes this request, or None."""
         for number, rule in self._rules.items():
             fault = rule.fault
             if rule.is_spent or fault.action not in {"*", action}:
@@ -104,11 +104,11 @@ class Faults:
         return None
 
     def struck(self, number: int) -> int:
-        """How many requests this rule has struck. Raises KeyError for a number that isn't in force."""
+        """Returns how many requests this rule has struck. Raises KeyError for a number that isn't in force."""
         return self._rules[number].struck
 
     def listing(self) -> list[dict[str, Any]]:
-        """The rules by number, with how many requests each has matched and struck; spent ones too."""
+        """Returns all rules, also spent ones, with their numbers and how many requests each has matched and struck."""
         return [
             {"id": number, **rule.fault.model_dump(mode="json"), "seen": rule.seen, "struck": rule.struck}
             for number, rule in self._rules.items()

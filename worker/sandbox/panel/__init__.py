@@ -1,1 +1,1 @@
-"""The panel itself: its account, its orders, its catalogue, and the documented interface."""
+"""The panel without HTTP: account, orders, catalogue, and the documented actions."""

@@ -1,8 +1,8 @@
-"""The account's money."""
+"""Keeps the account's money."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
-#: Panels count to the fifth decimal.
+#: Panels round to the fifth decimal.
 SMALLEST = Decimal("0.00001")
 
 
@@ -14,11 +14,11 @@ NOTHING = rounded(Decimal(0))
 
 
 class NotEnoughFundsError(Exception):
-    pass
+    """The balance can't pay a charge."""
 
 
 class Account:
-    """opening - charges + refunds + top-ups = closing, exactly, at every moment."""
+    """Keeps opening - charges + refunds + top-ups = closing, exactly, at every moment."""
 
     def __init__(self, opening: Decimal) -> None:
         self.opening = rounded(opening)
@@ -30,7 +30,7 @@ class Account:
         return self._balance
 
     def charge(self, amount: Decimal, *, overdraw: bool = False) -> None:
-        """Raises NotEnoughFundsError, and takes nothing, where the balance is too small."""
+        """Takes an amount. Raises NotEnoughFundsError if the balance is too small, unless it may `overdraw`."""
         if amount > self._balance and not overdraw:
             raise NotEnoughFundsError
         self.charges += amount
@@ -41,7 +41,7 @@ class Account:
         self._balance += amount
 
     def top_up(self, amount: Decimal) -> None:
-        """Money from outside; a negative amount takes some away."""
+        """Adds money from outside; a negative amount takes money away."""
         self.top_ups += rounded(amount)
         self._balance += rounded(amount)
 

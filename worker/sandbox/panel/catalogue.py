@@ -8,7 +8,7 @@ from enum import StrEnum
 from worker.domain.orders.services import Service, rule_of
 
 
-def _service(  # noqa: PLR0917  # read as the columns of the table below
+def _service(  # noqa: PLR0917  # the arguments are columns of the table below
     number: int,
     name: str,
     type_name: str,
@@ -60,10 +60,10 @@ SERVICES: tuple[Service, ...] = (
 
 
 class Listing(StrEnum):
-    """What `services` answers with; orders are taken all the same."""
+    """The part of the catalogue that `services` returns. The panel takes orders for all services in any case."""
 
     FULL = "full"
-    SHRUNKEN = "shrunken"  #: the first three alone
+    SHRUNKEN = "shrunken"  #: the first three only
     EMPTY = "empty"
 
 
@@ -71,7 +71,7 @@ _SHRUNKEN = 3
 
 
 class Catalogue:
-    """The services, by id, with what has been changed about them since."""
+    """The services by id, with all changes made to them."""
 
     def __init__(self, services: Iterable[Service] = SERVICES) -> None:
         self._services = {service.service: service for service in services}
@@ -79,14 +79,15 @@ class Catalogue:
         self.listing = Listing.FULL
 
     def find(self, service: str) -> Service | None:
-        """The service that can be ordered now under this id."""
+        """Returns the service that can be ordered now under this id, or None."""
         return None if service in self._removed else self._services.get(service)
 
     def sold(self, service: str) -> Service:
-        """The service of this id, whether or not it can still be ordered. Raises KeyError if it never could."""
+        """Returns the service of this id, also a removed one. Raises KeyError for an id that was never sold."""
         return self._services[service]
 
     def listed(self) -> list[Service]:
+        """Returns the services for a reply to `services`."""
         offered = [service for number, service in self._services.items() if number not in self._removed]
         match self.listing:
             case Listing.FULL:
@@ -105,7 +106,7 @@ class Catalogue:
         smallest: int | None = None,
         largest: int | None = None,
     ) -> None:
-        """Changes what is given. Raises KeyError for an id that was never sold."""
+        """Changes the given values. Raises KeyError for an id that was never sold."""
         old = self._services[service]
         self._services[service] = replace(
             old,

@@ -1,4 +1,4 @@
-"""How a panel takes more than it says, each way under a name. No reply tells; the ledger does, and the balance."""
+"""Named ways in which the panel takes more than it says. No reply shows them, only the ledger and the balance."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,17 +11,17 @@ REFUND_WITHHELD: Final = "refund_withheld"
 CHARGED_AGAIN: Final = "charged_again"
 
 ALL: Mapping[str, str] = {
-    OVERCHARGE: "A new order is debited a tenth more than its charge says.",
-    REFUND_WITHHELD: "What an order no longer costs, once it is Partial or Canceled, isn't paid back.",
-    CHARGED_AGAIN: "A minute after an order has closed, its charge is taken once more.",
+    OVERCHARGE: "The panel debits a tenth more for a new order than the charge that it shows.",
+    REFUND_WITHHELD: "The panel refunds nothing for a Partial or Canceled order, though it lowers the charge.",
+    CHARGED_AGAIN: "The panel takes an order's charge once more, a minute after the order has closed.",
 }
 
-#: Simulated seconds from an order's end until it is charged again.
+#: Simulated seconds from the end of an order until its second charge.
 CHARGED_AGAIN_AFTER = 60.0
 
 _TENTH = Decimal("0.1")
 
 
 def overcharge(price: Decimal) -> Decimal:
-    """What is taken beyond the price."""
+    """Returns the amount that the panel takes beyond the price."""
     return rounded(price * _TENTH)

@@ -1,4 +1,4 @@
-"""Simulated time, and what is due in it."""
+"""Simulated time, and the steps that are due in it."""
 
 import heapq
 import time
@@ -8,7 +8,7 @@ from itertools import count
 
 
 class Clock:
-    """Seconds since the sandbox's start: they pass `speed` times as fast as real ones, and by `advance`."""
+    """Counts simulated seconds since the sandbox's start. They pass `speed` times as fast as real ones."""
 
     def __init__(self, speed: float, epoch: datetime, real: Callable[[], float] = time.monotonic) -> None:
         self._real = real
@@ -21,7 +21,7 @@ class Clock:
         return self._base + (self._real() - self._since) * self._speed
 
     def advance(self, seconds: float) -> None:
-        """Skips forward. Time never runs back: a negative number raises ValueError."""
+        """Skips forward. Raises ValueError for a negative number."""
         if seconds < 0:
             raise ValueError("the clock only goes forward")
         self._base += seconds
@@ -38,12 +38,12 @@ class Clock:
         self._speed = speed
 
     def date(self, at: float) -> datetime:
-        """The simulated date of a moment of this clock."""
+        """Returns the simulated date at so many seconds of this clock."""
         return self._epoch + timedelta(seconds=at)
 
 
 class Agenda:
-    """What will happen, and when. Each step is told the moment at which it was due, not the one at which it is run."""
+    """Runs steps when they are due. Each step gets the time at which it was due, which may be before it runs."""
 
     def __init__(self) -> None:
         self._steps: list[tuple[float, int, Callable[[float], None]]] = []
@@ -53,7 +53,7 @@ class Agenda:
         heapq.heappush(self._steps, (at, next(self._number), step))
 
     def run(self, until: float) -> None:
-        """Runs all that is due, in the order of time, with what those steps add themselves."""
+        """Runs all due steps in the order of time, also those that these steps add."""
         while self._steps and self._steps[0][0] <= until:
             at, _, step = heapq.heappop(self._steps)
             step(at)

@@ -1,4 +1,4 @@
-"""What the sandbox really took, told to whoever tests against it. Money as text, ids as text, moments as dates."""
+"""The ledger: tells a tester what the sandbox really took. Money and ids are text, times are ISO 8601."""
 
 from typing import Any
 
@@ -8,28 +8,29 @@ from worker.sandbox.panel.refills import Refill
 
 
 def orders(panel: Panel, since_id: int = 0) -> list[dict[str, Any]]:
-    """Every order accepted under an id above `since_id`, in the order of ids.
+    """Returns every accepted order with an id above `since_id`, by ascending id.
 
-    Over all orders the charges add up to what the account paid: they are net of refunds, and the share of a drip-feed's
-    run is counted with the run and no longer with its parent.
+    The charges of all orders add up to the amount that the account paid. They are net of refunds, and a drip-feed's
+    child order counts its share of the parent's charge, which the parent no longer counts.
     """
     panel.book.settle()
     return [_order(panel, order) for number, order in panel.book.orders.items() if number > since_id]
 
 
 def order(panel: Panel, number: str) -> dict[str, Any] | None:
-    """One entry of `orders`; None for an id that isn't ours."""
+    """Returns one entry of `orders`, or None for an id that isn't an order of this account."""
     panel.book.settle()
     found = panel.book.find(number)
     return _order(panel, found) if found else None
 
 
 def refills(panel: Panel) -> list[dict[str, Any]]:
+    """Returns every refill that the panel accepted."""
     return [_refill(panel, refill) for refill in panel.refills.refills.values()]
 
 
 def cancels(panel: Panel) -> list[dict[str, Any]]:
-    """Every order whose cancelling was taken, with the moment of the first request."""
+    """Returns every order for which the panel accepted a cancel, with the time of the first request."""
     panel.book.settle()
     return [
         {"order": str(order.id), "status": order.status, "requested_at": _date(panel, order.cancel_requested_at)}
@@ -39,7 +40,7 @@ def cancels(panel: Panel) -> list[dict[str, Any]]:
 
 
 def balance(panel: Panel) -> dict[str, str]:
-    """The account: opening - charges + refunds + top_ups = closing."""
+    """Returns the account's sums: opening - charges + refunds + top_ups = closing."""
     panel.book.settle()
     account = panel.account
     return {

@@ -1,4 +1,4 @@
-"""All orders of the account, and what happens to them as time passes."""
+"""Keeps all orders of the account and moves them along as time passes."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from worker.domain.orders.add_request import expected_charge
 from worker.domain.orders.services import Billing
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import NOTHING, Account, NotEnoughFundsError, rounded
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Agenda, Clock
 from worker.sandbox.panel.orders import (
     ACTIVE,
@@ -39,9 +39,9 @@ _BUSY_LINK = "neworder.error.link_duplicate"
 
 
 class OrderBook:
-    """Takes orders, moves them along, and keeps the account's money right: each change books its own difference.
+    """Takes orders and moves them along. Each change of a charge debits or refunds the difference.
 
-    Unless it is told to cheat.
+    `cheating` has the switches of the cheats, which change the amounts that the panel takes and refunds.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class OrderBook:
         self._agenda.run(self._clock.now())
 
     def find(self, text: str) -> Order | None:
-        """Our order of this id; None for somebody else's, and for what is no id."""
+        """Returns this account's order with this id; None for another customer's id, or a text that is no id."""
         number = number_of(text)
         return None if number is None else self.orders.get(number)
 
     def accept(self, wanted: Wanted) -> Order:
-        """Takes an order and its money, or raises RefusedError and takes nothing."""
+        """Takes an order and its money. Raises RefusedError and takes nothing if the panel refuses it."""
         now = self._clock.now()
         if self._options.refuse_busy_links and self._busy[wanted.service.service, wanted.link] > 0:
             raise RefusedError(_BUSY_LINK)
@@ -97,7 +97,7 @@ class OrderBook:
         return order
 
     def request_cancel(self, order: Order) -> None:
-        """The order is canceled a little later, unless it is closed by then. Asking again changes nothing."""
+        """Cancels the order a little later, unless it is closed by then. A second request changes nothing."""
         if order.cancel_requested_at is not None:
             return
         now = order.cancel_requested_at = self._clock.now()
@@ -112,10 +112,11 @@ class OrderBook:
         remains: int | None = None,
         start_count: int | None = None,
     ) -> None:
-        """Sets an order by hand; from then on it stays as it was put.
+        """Sets an order by hand. From then on it keeps these values.
 
-        What isn't given follows from the status: nothing remains of a Completed order, a Canceled one costs nothing,
-        a Partial one costs what was delivered. The difference is refunded or charged, also below a balance of 0.
+        The status decides the values that aren't given: a Completed order has no remains, a Canceled order costs
+        nothing, and a Partial order costs what the panel delivered. The account pays or gets the difference, even if
+        its balance falls below 0.
         """
         order.delivered = order.delivered_by(self._clock.now())
         order.held = True
@@ -245,7 +246,7 @@ class OrderBook:
         self._agenda.put(parent.accepted_at, partial(self._run, parent, parent.spawning))
 
     def _run(self, parent: Order, spawning: Spawning, at: float) -> None:
-        """One run of a drip-feed. The parent has paid for all of them; the last takes what rounding left."""
+        """Places one child order of a drip-feed. The parent has paid for all; the last gets what rounding left."""
         if parent.held or spawning.stopped:
             return
         share = rounded(parent.price / spawning.planned)
@@ -280,7 +281,7 @@ class OrderBook:
             self._agenda.put(at + wait, partial(self._post, parent, spawning))
 
     def _post(self, parent: Order, spawning: Spawning, at: float) -> None:
-        """One post of a subscription: paid for by itself, put off by an hour where the balance is too small."""
+        """Places and charges one child order of a subscription, or retries in an hour if the balance is too small."""
         if parent.held or spawning.stopped:
             return
         if spawning.expiry and self._clock.date(at).date() > spawning.expiry:
@@ -315,6 +316,6 @@ class OrderBook:
 
 
 def _worth(order: Order) -> Decimal:
-    """The price of what was delivered."""
+    """Returns the price of the delivered units."""
     delivered = min(max(order.delivered, 0), order.quantity)
     return order.price if delivered == order.quantity else rounded(order.price * delivered / order.quantity)

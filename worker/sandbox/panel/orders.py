@@ -1,4 +1,4 @@
-"""One order: what was asked for, what will become of it, and how far it has come."""
+"""One order: its request, its fate, and its progress."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.account import NOTHING
-from worker.sandbox.panel.chance import Chance
 
 PENDING = "Pending"
 IN_PROGRESS = "In progress"
 ACTIVE = "Active"  #: a subscription that waits for posts
-PAUSED = "Paused"  #: a subscription that the balance couldn't pay
+PAUSED = "Paused"  #: a subscription whose next child order the balance can't pay
 COMPLETED = "Completed"
 PARTIAL = "Partial"
 CANCELED = "Canceled"
@@ -31,7 +31,7 @@ def is_open(status: str) -> bool:
 class Life:
     """An order's fate: times in simulated seconds, `delivered` in units.
 
-    `late` is what becomes of it after its end, if anything: seconds since the end, the status, units that still count.
+    `late` is a change after its end, or None: seconds since the end, the new status, and the units that still count.
     """
 
     starts_after: float
@@ -42,7 +42,7 @@ class Life:
 
 
 def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int) -> Life:
-    """The fate of an order, which hangs on the seed and its id alone. Most take minutes, some an hour."""
+    """Returns the fate of an order, which depends on the seed and its id only. Most take minutes, some an hour."""
     fate = chance.share("ending", order)
     ending, delivered = COMPLETED, quantity
     if fate < options.canceled:
@@ -67,10 +67,10 @@ def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int
 
 @dataclass(slots=True)
 class Spawning:
-    """What makes an order a parent: the orders that a drip-feed or a subscription makes.
+    """The child orders of a drip-feed or a subscription.
 
-    `planned` counts them, `every` is in simulated seconds, `smallest` and `largest` bound the quantity of each, and
-    `posts` tells a subscription from a drip-feed.
+    `planned` is their number, `every` the simulated seconds between two of them. `smallest` and `largest` bound the
+    quantity of each. `posts` is true for a subscription and false for a drip-feed.
     """
 
     posts: bool
@@ -78,8 +78,8 @@ class Spawning:
     every: float
     smallest: int
     largest: int
-    at_once: int = 0  #: how many a subscription makes for posts that were there before
-    rate: Decimal = NOTHING  #: what a subscription pays for 1,000 units
+    at_once: int = 0  #: number of child orders that a subscription places at once, for old posts
+    rate: Decimal = NOTHING  #: the price of 1,000 units of a subscription
     expiry: date | None = None
     orders: list[int] = field(default_factory=list)
     open: int = 0
@@ -87,16 +87,16 @@ class Spawning:
 
     @property
     def is_over(self) -> bool:
-        """Nothing more will be spawned, and all that was is closed."""
+        """Whether all child orders are placed and closed."""
         return self.open == 0 and (self.stopped or len(self.orders) >= self.planned)
 
 
 @dataclass(slots=True)
 class Order:
-    """`quantity` is what is billed: units, all runs together. Moments are seconds of the sandbox's clock.
+    """One order. `quantity` is in billed units, of all runs together. Times are in seconds of the sandbox's clock.
 
-    `charge` is what the order costs as of now. Over all orders, charges = debited - refunded: when a drip-feed spawns a
-    run, that run's share of the charge goes over to it.
+    `charge` is the present cost. Over all orders, charges = debited - refunded: each child order of a drip-feed takes
+    its share of the parent's charge.
     """
 
     id: int
@@ -105,7 +105,7 @@ class Order:
     quantity: int
     params: Mapping[str, str]
     accepted_at: float
-    price: Decimal  #: the charge at first
+    price: Decimal  #: the first charge
     life: Life
     start_count: int
     charge: Decimal = NOTHING
@@ -116,12 +116,12 @@ class Order:
     delivered: int = 0  #: as of the last change of status
     parent: int | None = None
     spawning: Spawning | None = None
-    held: bool = False  #: set by hand: it stays as it was put
+    held: bool = False  #: whether `OrderBook.amend` has set it: time no longer changes it
     cancel_requested_at: float | None = None
     refills: list[int] = field(default_factory=list)
 
     def delivered_by(self, now: float) -> int:
-        """Units delivered by this moment."""
+        """Returns the units delivered by this time."""
         if self.held or self.status != IN_PROGRESS or self.spawning:
             return self.delivered
         return int(self.life.delivered * min((now - self.started_at) / self.life.lasts, 1.0))

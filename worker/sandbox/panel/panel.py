@@ -1,19 +1,19 @@
-"""The panel behind the interface: one account, and the answer that panels' documents give for each action."""
+"""The panel behind the interface: one account, and the documented answer to each action."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from worker.domain.orders.services import Service
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import Account
 from worker.sandbox.panel.catalogue import Catalogue
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.clock import Clock
 from worker.sandbox.panel.orderbook import OrderBook
 from worker.sandbox.panel.orders import COMPLETED, PARTIAL, PENDING, Order, is_open
 from worker.sandbox.panel.refills import RefillBook
-from worker.sandbox.panel.validate import INCORRECT_REQUEST, Reading, RefusedError, Validator
+from worker.sandbox.panel.validate import INCORRECT_REQUEST, ParsedRequest, RefusedError, Validator
 from worker.sandbox.switches import Switches
 
 INCORRECT_ORDER = "Incorrect order ID"
@@ -23,7 +23,7 @@ NO_CANCEL = "Cancel is not available for this order"
 
 
 class Panel:
-    """Everything that a sandbox forgets when it is reset. Knows nothing of HTTP."""
+    """One account with its orders, refills and catalogue. A reset of the sandbox replaces it."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self.currency = options.currency
@@ -36,31 +36,31 @@ class Panel:
         self.book = OrderBook(options, self.clock, chance, self.account, self.cheats)
         self.refills = RefillBook(options, chance)
 
-    def answer(self, reading: Reading) -> Any:
-        """Carries the request out; the reply as it goes into JSON. Raises RefusedError."""
-        if reading.refused is not None:
-            raise RefusedError(reading.refused)
+    def answer(self, request: ParsedRequest) -> Any:
+        """Carries out the request and returns the reply for JSON. Raises RefusedError."""
+        if request.refused is not None:
+            raise RefusedError(request.refused)
         self.book.settle()
-        match reading.action:
+        match request.action:
             case "services":
                 return [_service_entry(service) for service in self.catalogue.listed()]
             case "balance":
                 return {"balance": str(self.account.balance), "currency": self.currency}
-            case "add" if reading.wanted:
-                return {"order": self.book.accept(reading.wanted).id}
+            case "add" if request.wanted:
+                return {"order": self.book.accept(request.wanted).id}
             case "status":
-                return self._statuses(reading)
+                return self._statuses(request)
             case "refill":
-                return self._refills(reading)
+                return self._refills(request)
             case "refill_status":
-                return self._refill_statuses(reading)
+                return self._refill_statuses(request)
             case "cancel":
-                return [self._batch_item("order", number, "cancel", self._cancel) for number in reading.ids]
+                return [self._batch_item("order", number, "cancel", self._cancel) for number in request.ids]
             case _:
                 raise RefusedError(INCORRECT_REQUEST)
 
     def status_of(self, order: Order) -> dict[str, Any]:
-        """An order as `status` answers it; parents have a shape of their own."""
+        """Returns an order as `status` shows it; drip-feeds and subscriptions have a different shape."""
         if order.spawning:
             spawned = [str(number) for number in order.spawning.orders]
             if not order.spawning.posts:
@@ -75,27 +75,27 @@ class Panel:
             "currency": self.currency,
         }
 
-    def _statuses(self, reading: Reading) -> dict[str, Any]:
-        found = {number: self.book.find(number) for number in reading.ids}
-        if reading.is_batch:
+    def _statuses(self, request: ParsedRequest) -> dict[str, Any]:
+        found = {number: self.book.find(number) for number in request.ids}
+        if request.is_batch:
             return {
                 number: self.status_of(order) if order else {"error": INCORRECT_ORDER}
                 for number, order in found.items()
             }
-        order = found[reading.ids[0]]
+        order = found[request.ids[0]]
         if order is None:
             raise RefusedError(INCORRECT_ORDER)
         return self.status_of(order)
 
-    def _refills(self, reading: Reading) -> Any:
-        if reading.is_batch:
-            return [self._batch_item("order", number, "refill", self._refill) for number in reading.ids]
-        return {"refill": str(self._refill(reading.ids[0]))}
+    def _refills(self, request: ParsedRequest) -> Any:
+        if request.is_batch:
+            return [self._batch_item("order", number, "refill", self._refill) for number in request.ids]
+        return {"refill": str(self._refill(request.ids[0]))}
 
-    def _refill_statuses(self, reading: Reading) -> Any:
-        if reading.is_batch:
-            return [self._batch_item("refill", number, "status", self._refill_status) for number in reading.ids]
-        return {"status": self._refill_status(reading.ids[0])}
+    def _refill_statuses(self, request: ParsedRequest) -> Any:
+        if request.is_batch:
+            return [self._batch_item("refill", number, "status", self._refill_status) for number in request.ids]
+        return {"status": self._refill_status(request.ids[0])}
 
     @staticmethod
     def _batch_item(subject: str, number: str, name: str, act: Any) -> dict[str, Any]:

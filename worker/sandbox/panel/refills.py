@@ -1,9 +1,9 @@
-"""Refills: free of charge, and taken for closed orders of services that offer them."""
+"""Refills: free, for closed orders of services that offer them."""
 
 from dataclasses import dataclass
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
-from worker.sandbox.panel.chance import Chance
 from worker.sandbox.panel.orders import COMPLETED, IN_PROGRESS, PENDING, Order
 from worker.sandbox.panel.validate import number_of
 
@@ -12,7 +12,7 @@ REJECTED = "Rejected"
 
 @dataclass(slots=True)
 class Refill:
-    """A refill's whole fate; moments are seconds of the sandbox's clock. `held` is a status set by hand."""
+    """A refill and its fate. Times are in seconds of the sandbox's clock. `held` is a status set by hand."""
 
     id: int
     order: int
@@ -31,6 +31,8 @@ class Refill:
 
 
 class RefillBook:
+    """Keeps the account's refills, by number."""
+
     def __init__(self, options: SandboxOptions, chance: Chance) -> None:
         self.refills: dict[int, Refill] = {}
         self._options = options
@@ -41,7 +43,7 @@ class RefillBook:
         return None if number is None else self.refills.get(number)
 
     def request(self, order: Order, now: float) -> Refill:
-        """A new refill; or the order's last one while that is still open, so that asking twice does no harm."""
+        """Returns a new refill, or the order's last refill while that one is open: a second request does no harm."""
         if order.refills:
             last = self.refills[order.refills[-1]]
             if last.status(now) in {PENDING, IN_PROGRESS}:

@@ -1,7 +1,7 @@
-"""The strict reading of a request: what panels' documents allow, and nothing else.
+"""Reads requests as strictly as the panel document.
 
-What a panel would overlook is a violation: it is recorded, and the request is carried out. What a panel would refuse is
-refused with the documents' words.
+Where a real panel would overlook a mistake, the validator records a violation, and the panel carries out the request.
+Where a real panel would refuse, the validator refuses with the document's words.
 """
 
 from collections import Counter
@@ -21,9 +21,9 @@ MISSING_LINK = "neworder.error.link"
 INVALID_LINK = "neworder.error.invalid_link"
 
 _LONGEST_LINK = 2048
-_MOST_DIGITS = 18  # what fits into 64 bits
+_MOST_DIGITS = 18  # they fit into 64 bits
 
-#: By action: the field that holds one id, and the one that holds many.
+#: By action: the field with one id, and the field with many.
 _ID_FIELDS: Mapping[str, tuple[str | None, str]] = {
     "status": ("order", "orders"),
     "refill": ("order", "orders"),
@@ -35,14 +35,14 @@ _SUBSCRIPTION_OPTIONS = ("posts", "old_posts", "delay", "expiry")
 
 
 class Violation(NamedTuple):
-    """One thing that panels' documents don't allow. `kind` is stable; `detail` holds names, never values of a key."""
+    """A departure of a request from the panel document. `kind` is stable; `detail` never holds a key."""
 
     kind: str
     detail: str
 
 
 class RefusedError(Exception):
-    """The panel's no, in its own words."""
+    """The panel refuses a request. `text` holds its words."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -51,7 +51,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An order that may be taken. `billed` is in units of one run; `params` are the fields beside key and action."""
+    """A valid order. `billed` is in units of one run; `params` are all fields except key and action."""
 
     service: Service
     rule: TypeRule
@@ -63,8 +63,8 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Reading:
-    """A request as it was understood. `refused` holds the panel's words where it may not be carried out."""
+class ParsedRequest:
+    """A request as the validator understood it. `refused` holds the panel's words if the panel refuses it."""
 
     action: str
     ids: tuple[str, ...] = ()
@@ -79,82 +79,82 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Reads requests to one account. `max_ids` is what a batch may hold."""
+    """Reads requests to one account. `max_ids` is the largest batch."""
 
     key: str
     catalogue: Catalogue
     max_ids: int
 
-    def read(self, form: Mapping[str, str], *, cut_batches: bool = False) -> Reading:
-        """`cut_batches`: a batch that is too long isn't refused; what is too much of it is overlooked."""
-        reading = Reading(form.get("action", ""))
+    def read(self, form: Mapping[str, str], *, cut_batches: bool = False) -> ParsedRequest:
+        """Reads a request's form. `cut_batches`: drops the ids beyond `max_ids` instead of refusing the batch."""
+        parsed = ParsedRequest(form.get("action", ""))
         try:
-            self._read(form, reading, cut_batches=cut_batches)
+            self._read(form, parsed, cut_batches=cut_batches)
         except RefusedError as refused:
-            reading.refused = refused.text
-        return reading
+            parsed.refused = refused.text
+        return parsed
 
-    def _read(self, form: Mapping[str, str], reading: Reading, *, cut_batches: bool) -> None:
+    def _read(self, form: Mapping[str, str], parsed: ParsedRequest, *, cut_batches: bool) -> None:
         if form.get("key") != self.key:
             raise RefusedError(INVALID_KEY)
-        match reading.action:
+        match parsed.action:
             case "services" | "balance":
-                _note_unknown(form, (), reading)
+                _note_unknown(form, (), parsed)
             case "add":
-                reading.wanted = _read_order(form, self.catalogue, reading)
+                parsed.wanted = _read_order(form, self.catalogue, parsed)
             case action if action in _ID_FIELDS:
-                self._read_ids(form, reading, cut_batches=cut_batches)
+                self._read_ids(form, parsed, cut_batches=cut_batches)
             case _:
-                reading.note("unknown_action", reading.action)
+                parsed.note("unknown_action", parsed.action)
                 raise RefusedError(INCORRECT_REQUEST)
 
-    def _read_ids(self, form: Mapping[str, str], reading: Reading, *, cut_batches: bool) -> None:
-        one, many = _ID_FIELDS[reading.action]
+    def _read_ids(self, form: Mapping[str, str], parsed: ParsedRequest, *, cut_batches: bool) -> None:
+        one, many = _ID_FIELDS[parsed.action]
         allowed = [name for name in (one, many) if name is not None]
-        _note_unknown(form, allowed, reading)
+        _note_unknown(form, allowed, parsed)
         given = [name for name in allowed if name in form]
         if len(given) != 1:
-            reading.note("missing_field" if not given else "unknown_field", " or ".join(allowed))
+            parsed.note("missing_field" if not given else "unknown_field", " or ".join(allowed))
             raise RefusedError(INCORRECT_REQUEST)
-        reading.is_batch = given[0] == many
-        ids = form[given[0]].split(",") if reading.is_batch else [form[given[0]]]
+        parsed.is_batch = given[0] == many
+        ids = form[given[0]].split(",") if parsed.is_batch else [form[given[0]]]
         if any(not number or number != number.strip() for number in ids):
-            reading.note("bad_id", f"{given[0]} holds a blank")
+            parsed.note("bad_id", f"{given[0]} holds a blank")
         if repeated := [number for number, times in Counter(ids).items() if times > 1]:
-            reading.note("duplicate_ids", ",".join(repeated))
+            parsed.note("duplicate_ids", ",".join(repeated))
         if len(ids) > self.max_ids:
-            reading.note("too_many_ids", str(len(ids)))
+            parsed.note("too_many_ids", str(len(ids)))
             if not cut_batches:
                 raise RefusedError(INCORRECT_REQUEST)
-        reading.ids = tuple(number.strip() for number in ids[: self.max_ids])
+        parsed.ids = tuple(number.strip() for number in ids[: self.max_ids])
 
 
 def number_of(text: str) -> int | None:
-    """The whole number that a text spells; None for anything else, signs and spaces included."""
+    """Returns the whole number that a text spells; None for any other text, also one with a sign or a space."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
-def _note_unknown(form: Mapping[str, str], allowed: Collection[str], reading: Reading) -> None:
+def _note_unknown(form: Mapping[str, str], allowed: Collection[str], parsed: ParsedRequest) -> None:
     for name in form:
         if name not in {"key", "action"} and name not in allowed:
-            reading.note("unknown_field", name)
+            parsed.note("unknown_field", name)
 
 
-def _read_order(form: Mapping[str, str], catalogue: Catalogue, reading: Reading) -> Wanted:
+def _read_order(form: Mapping[str, str], catalogue: Catalogue, parsed: ParsedRequest) -> Wanted:
     service = catalogue.find(form.get("service", ""))
     rule = rule_of(service.type) if service else None
     if service is None or rule is None:
         raise RefusedError(INCORRECT_SERVICE)
-    _note_unknown(form, _order_fields(rule), reading)
-    _note_blank_lines(form, reading)
-    link = _link(form, reading) if rule.takes_link else None
-    _require(form, rule, reading)
-    runs, interval = _drip_feed(form, rule, service, reading)
+    _note_unknown(form, _order_fields(rule), parsed)
+    _note_blank_lines(form, parsed)
+    link = _link(form, parsed) if rule.takes_link else None
+    _require(form, rule, parsed)
+    runs, interval = _drip_feed(form, rule, service, parsed)
     return Wanted(
         service=service,
         rule=rule,
         link=link,
-        billed=_billed(form, rule, service, reading),
+        billed=_billed(form, rule, service, parsed),
         runs=runs,
         interval=interval,
         params={name: value for name, value in form.items() if name not in {"key", "action"}},
@@ -176,61 +176,61 @@ def _order_fields(rule: TypeRule) -> set[str]:
     return fields
 
 
-def _note_blank_lines(form: Mapping[str, str], reading: Reading) -> None:
+def _note_blank_lines(form: Mapping[str, str], parsed: ParsedRequest) -> None:
     for name in LISTS & form.keys():
         if form[name] and form[name] != clean_list(form[name]):
-            reading.note("unclean_list", name)
+            parsed.note("unclean_list", name)
 
 
-def _link(form: Mapping[str, str], reading: Reading) -> str:
+def _link(form: Mapping[str, str], parsed: ParsedRequest) -> str:
     link = form.get("link", "")
     if not link:
-        reading.note("missing_field", "link")
+        parsed.note("missing_field", "link")
         raise RefusedError(MISSING_LINK)
     if len(link) > _LONGEST_LINK or any(letter.isspace() or not letter.isprintable() for letter in link):
-        reading.note("bad_value", "link")
+        parsed.note("bad_value", "link")
         raise RefusedError(INVALID_LINK)
     return link
 
 
-def _require(form: Mapping[str, str], rule: TypeRule, reading: Reading) -> None:
+def _require(form: Mapping[str, str], rule: TypeRule, parsed: ParsedRequest) -> None:
     required = [*rule.required, *(["quantity"] if rule.takes_quantity else [])]
     if "type_of_traffic" in rule.required and (needed := TRAFFIC_NEEDS.get(form.get("type_of_traffic", ""))):
         required.append(needed)
     missing = [name for name in required if not form.get(name, "").strip()]
     for name in missing:
-        reading.note("missing_field", name)
+        parsed.note("missing_field", name)
     if missing:
         raise RefusedError(INCORRECT_REQUEST)
     for name in rule.required:
         if name in CHOICES:
             low, high = CHOICES[name]
-            _whole(form, name, reading, low=low, high=high)
+            _whole(form, name, parsed, low=low, high=high)
 
 
-def _whole(form: Mapping[str, str], name: str, reading: Reading, *, low: int = 1, high: int | None = None) -> int:
+def _whole(form: Mapping[str, str], name: str, parsed: ParsedRequest, *, low: int = 1, high: int | None = None) -> int:
     number = number_of(form[name])
     if number is None or number < low or (high is not None and number > high):
-        reading.note("bad_value", name)
+        parsed.note("bad_value", name)
         raise RefusedError(INCORRECT_REQUEST)
     return number
 
 
 def _drip_feed(
-    form: Mapping[str, str], rule: TypeRule, service: Service, reading: Reading
+    form: Mapping[str, str], rule: TypeRule, service: Service, parsed: ParsedRequest
 ) -> tuple[int | None, int | None]:
     if not rule.takes_drip_feed or not ({"runs", "interval"} & form.keys()):
         return None, None
     for name in ("runs", "interval"):
         if name not in form:
-            reading.note("missing_field", name)
+            parsed.note("missing_field", name)
             raise RefusedError(INCORRECT_REQUEST)
     if not service.dripfeed:
         raise RefusedError(INCORRECT_REQUEST)
-    return _whole(form, "runs", reading), _whole(form, "interval", reading)
+    return _whole(form, "runs", parsed), _whole(form, "interval", parsed)
 
 
-def _billed(form: Mapping[str, str], rule: TypeRule, service: Service, reading: Reading) -> int:
+def _billed(form: Mapping[str, str], rule: TypeRule, service: Service, parsed: ParsedRequest) -> int:
     match rule.billing:
         case Billing.PACKAGE:
             return 1
@@ -238,9 +238,9 @@ def _billed(form: Mapping[str, str], rule: TypeRule, service: Service, reading: 
             entries = clean_list(form[rule.counted_list or ""])
             return _in_range(entries.count("\n") + 1, service)
         case Billing.QUANTITY:
-            return _in_range(_whole(form, "quantity", reading, low=0), service)
+            return _in_range(_whole(form, "quantity", parsed, low=0), service)
         case Billing.SPAWNED:
-            _check_subscription(form, service, reading)
+            _check_subscription(form, service, parsed)
             return 0
 
 
@@ -252,23 +252,23 @@ def _in_range(billed: int, service: Service) -> int:
     return billed
 
 
-def _check_subscription(form: Mapping[str, str], service: Service, reading: Reading) -> None:
-    smallest, largest = _whole(form, "min", reading), _whole(form, "max", reading)
+def _check_subscription(form: Mapping[str, str], service: Service, parsed: ParsedRequest) -> None:
+    smallest, largest = _whole(form, "min", parsed), _whole(form, "max", parsed)
     if smallest > largest:
-        reading.note("bad_value", "min")
+        parsed.note("bad_value", "min")
         raise RefusedError(INCORRECT_REQUEST)
     _in_range(smallest, service)
     _in_range(largest, service)
     for name in ("posts", "old_posts", "delay"):
         if name in form:
-            _whole(form, name, reading, low=0)
+            _whole(form, name, parsed, low=0)
     if "expiry" in form and expiry_date(form["expiry"]) is None:
-        reading.note("bad_value", "expiry")
+        parsed.note("bad_value", "expiry")
         raise RefusedError(INCORRECT_REQUEST)
 
 
 def expiry_date(text: str) -> date | None:
-    """The last day of a subscription, written dd/mm/yyyy."""
+    """Returns the last day of a subscription from dd/mm/yyyy; None for any other text."""
     try:
         return datetime.strptime(text, "%d/%m/%Y").replace(tzinfo=UTC).date()
     except ValueError:

@@ -1,38 +1,37 @@
-"""The ways in which panels were seen to stray from their document, each under a name."""
+"""Known departures of real panels from their own documents, each under a name."""
 
 from collections.abc import Mapping
 
 from worker.sandbox.misbehaviour.quirks import batches, errors, ids, services, values, words
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 from worker.sandbox.switches import Switches
 
-__all__ = ["ALL", "Call", "Reply", "Strays"]
+__all__ = ["ALL", "Call", "Quirks", "Reply"]
 
-#: Applied in this order: what changes a word or a value reads the documented shape, so it comes before what changes
-#: the shape.
-ALL: Mapping[str, Stray] = {
-    **words.STRAYS,
-    **values.STRAYS,
+#: `Quirks.apply` keeps this order: quirks that change a word or a value read the documented shape, so they come before
+#: quirks that change the shape.
+ALL: Mapping[str, Quirk] = {
+    **words.QUIRKS,
+    **values.QUIRKS,
     "ids_not_numeric": ids.ids_not_numeric,
-    **services.STRAYS,
-    **batches.STRAYS,
-    **errors.STRAYS,
+    **services.QUIRKS,
+    **batches.QUIRKS,
+    **errors.QUIRKS,
 }
 
 
-class Strays(Switches):
-    """Which strays are on."""
+class Quirks(Switches):
+    """The switches of all quirks."""
 
     def __init__(self) -> None:
-        super().__init__("stray", {name: stray.__doc__ or "" for name, stray in ALL.items()})
+        super().__init__("quirk", {name: quirk.__doc__ or "" for name, quirk in ALL.items()})
 
-    def heard(self, form: Mapping[str, str]) -> Mapping[str, str]:
-        """The request as the panel behind should read it."""
-        return ids.heard(form) if "ids_not_numeric" in self else form
+    def incoming(self, form: Mapping[str, str]) -> Mapping[str, str]:
+        """Translates a client's form into the form that the panel reads."""
+        return ids.incoming(form) if "ids_not_numeric" in self else form
 
-    def said(self, reply: Reply, call: Call) -> Reply:
-        """The reply as this panel would write it."""
-        for name, stray in ALL.items():
+    def apply(self, reply: Reply, call: Call) -> None:
+        """Changes a reply in place, by each quirk that is on."""
+        for name, quirk in ALL.items():
             if name in self:
-                stray(reply, call)
-        return reply
+                quirk(reply, call)

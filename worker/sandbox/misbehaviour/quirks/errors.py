@@ -1,8 +1,8 @@
-"""Shapes of errors, and what stands in front of the JSON."""
+"""Quirks in errors, and bytes before the JSON."""
 
 from collections.abc import Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 
 _LOCALISED: Mapping[str, str] = {
     "Not enough funds on balance": "Fondos insuficientes en el saldo",
@@ -23,7 +23,7 @@ def error_localised(reply: Reply, _call: Call) -> None:
 
 
 def error_echoes_key(reply: Reply, call: Call) -> None:
-    """Errors repeat the key that was sent."""
+    """Errors repeat the key of the request."""
     if reply.error is not None:
         reply.body = {"error": f"{reply.error} (key {call.key})"}
 
@@ -40,7 +40,7 @@ def error_plural(reply: Reply, _call: Call) -> None:
         reply.body = {"errors": [reply.error]}
 
 
-def _with_status(status: int) -> Stray:
+def _with_status(status: int) -> Quirk:
     def with_status(reply: Reply, _call: Call) -> None:
         if reply.error is not None:
             reply.status = status
@@ -50,17 +50,17 @@ def _with_status(status: int) -> Stray:
 
 
 def php_notice(reply: Reply, _call: Call) -> None:
-    """A notice of PHP's stands in front of the JSON."""
+    """A PHP notice precedes the JSON."""
     reply.prefix += _NOTICE
 
 
 def byte_order_mark(reply: Reply, _call: Call) -> None:
-    """A byte-order mark stands in front of it all."""
+    """A byte-order mark precedes the whole body."""
     reply.prefix = _BYTE_ORDER_MARK + reply.prefix
 
 
-# What sets the status looks at the documented shape, so it comes before what changes that.
-STRAYS: Mapping[str, Stray] = {
+# Quirks that set the HTTP status read the documented shape, so they come before quirks that change the shape.
+QUIRKS: Mapping[str, Quirk] = {
     "error_http_400": _with_status(400),
     "error_http_422": _with_status(422),
     "error_http_500": _with_status(500),

@@ -1,4 +1,4 @@
-"""A reply on its way out, and the request that it answers."""
+"""The values that quirks read and change: a reply, and the call that it answers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from worker.sandbox.panel.panel import Panel
-from worker.sandbox.panel.validate import Reading
+from worker.sandbox.panel.validate import ParsedRequest
 
 
 @dataclass(slots=True)
 class Reply:
-    """`body` goes out as JSON, with `prefix` in front of it."""
+    """A reply before it is sent: `prefix`, then `body` as JSON."""
 
     body: Any
     status: int = 200
@@ -22,7 +22,7 @@ class Reply:
 
     @property
     def error(self) -> str | None:
-        """The panel's words, where the whole reply is a refusal."""
+        """The panel's words, if the whole reply is a refusal; otherwise None."""
         if isinstance(self.body, dict) and self.body.keys() == {"error"}:
             return str(self.body["error"])
         return None
@@ -30,33 +30,33 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is being answered, and by whom. `key` is the key as it was sent."""
+    """The request that a reply answers, and the panel that answers it. `key` is the key that the client sent."""
 
-    reading: Reading
+    request: ParsedRequest
     panel: Panel
     key: str
 
     @property
     def action(self) -> str:
-        return self.reading.action
+        return self.request.action
 
 
-#: One way of straying: it changes the reply in place. Its docstring tells a person what it does.
-Stray: TypeAlias = Callable[[Reply, Call], None]
+#: Changes a reply in place. Its docstring tells a person what it does.
+Quirk: TypeAlias = Callable[[Reply, Call], None]
 
 
 def statuses(reply: Reply, call: Call) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The ids asked about, each with the object that holds its `status`; what was answered with an error is left out.
+    """Yields each requested id with the object that holds its `status`. Omits ids that got an error.
 
-    Reads the documented shapes, so strays that change the shape of a batch come after those that use this.
+    It reads the documented shapes, so quirks that use it come before quirks that change the shape of a batch.
     """
     if reply.error is not None:
         return
     if call.action == "status":
-        found = reply.body.items() if call.reading.is_batch else [(call.reading.ids[0], reply.body)]
+        found = reply.body.items() if call.request.is_batch else [(call.request.ids[0], reply.body)]
     elif call.action == "refill_status":
-        items = reply.body if call.reading.is_batch else [reply.body]
-        found = zip(call.reading.ids, items, strict=True)
+        items = reply.body if call.request.is_batch else [reply.body]
+        found = zip(call.request.ids, items, strict=True)
     else:
         return
     yield from ((number, item) for number, item in found if isinstance(item.get("status"), str))

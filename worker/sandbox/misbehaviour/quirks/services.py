@@ -1,9 +1,9 @@
-"""Shapes of the catalogue, and spellings of its types."""
+"""Quirks in the catalogue, and other spellings of its types."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 
 _SPELLINGS: Mapping[str, str] = {
     "Custom Comments": "custom_comments",
@@ -22,19 +22,19 @@ def _entries(reply: Reply, call: Call) -> Iterator[dict[str, Any]]:
 
 
 def types_respelled(reply: Reply, call: Call) -> None:
-    """Types are spelled in other ways."""
+    """The catalogue spells types differently."""
     for entry in _entries(reply, call):
         entry["type"] = _SPELLINGS.get(entry["type"], entry["type"].lower())
 
 
 def types_absent(reply: Reply, call: Call) -> None:
-    """Services don't say their type."""
+    """Services have no type."""
     for entry in _entries(reply, call):
         entry.pop("type", None)
 
 
 def types_unknown(reply: Reply, call: Call) -> None:
-    """Services are of a type that nobody knows."""
+    """Services have an unknown type."""
     for entry in _entries(reply, call):
         entry["type"] = "Holograms"
 
@@ -51,7 +51,7 @@ def services_in_data(reply: Reply, call: Call) -> None:
         reply.body = {"data": reply.body}
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "types_respelled": types_respelled,
     "types_absent": types_absent,
     "types_unknown": types_unknown,

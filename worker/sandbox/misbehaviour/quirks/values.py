@@ -1,10 +1,10 @@
-"""Numbers and flags, and charges after the end."""
+"""Quirks in numbers and flags, and in charges of closed orders."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray, statuses
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
 from worker.sandbox.panel.orders import CANCELED, PARTIAL
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -26,7 +26,7 @@ def numbers_as_text(reply: Reply, _call: Call) -> None:
 
 
 def text_as_numbers(reply: Reply, _call: Call) -> None:
-    """Every string that spells a number arrives as a number, money too."""
+    """Every string that spells a number arrives as a number, also money."""
 
     def change(value: Any) -> Any:
         if not isinstance(value, str) or not _NUMBER.fullmatch(value):
@@ -47,7 +47,7 @@ def flags_as_text(reply: Reply, _call: Call) -> None:
 
 
 def flags_absent(reply: Reply, call: Call) -> None:
-    """Services carry no flags."""
+    """Services have no flags."""
     if call.action == "services" and reply.error is None:
         for entry in reply.body:
             for flag in ("refill", "cancel", "dripfeed"):
@@ -55,13 +55,13 @@ def flags_absent(reply: Reply, call: Call) -> None:
 
 
 def dripfeed_flag(reply: Reply, call: Call) -> None:
-    """Services say whether they can be dripped."""
+    """Services have a flag that says whether they take drip-feeds."""
     if call.action == "services" and reply.error is None:
         for entry in reply.body:
             entry["dripfeed"] = call.panel.catalogue.sold(str(entry["service"])).dripfeed
 
 
-def _counts(name: str, value: Any) -> Stray:
+def _counts(name: str, value: Any) -> Quirk:
     def counts(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             if name in item:
@@ -72,14 +72,14 @@ def _counts(name: str, value: Any) -> Stray:
 
 
 def charge_kept(reply: Reply, call: Call) -> None:
-    """The charge of a Partial or Canceled order stays what it was at first, though the rest was refunded."""
+    """A Partial or Canceled order keeps its first charge in `status`, though the panel refunded the rest."""
     for number, item in statuses(reply, call):
         order = call.panel.book.find(number)
         if order and "charge" in item and item["status"] in {PARTIAL, CANCELED}:
             item["charge"] = str(order.price)
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "charge_kept": charge_kept,
     "dripfeed_flag": dripfeed_flag,
     "remains_null": _counts("remains", None),

@@ -1,8 +1,8 @@
-"""Words of statuses, and orders that aren't known just after `add`."""
+"""Quirks in the words of statuses, and orders that the panel doesn't know just after `add`."""
 
 from collections.abc import Callable, Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply, Stray, statuses
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
 from worker.sandbox.panel.panel import INCORRECT_ORDER
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -15,11 +15,11 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 _REFUNDS = ("Refunded", "Refund")
 _TROUBLES = ("Error", "Fail", "Paused")
 
-#: How long a panel goes on not knowing an order that it has just taken, in simulated seconds.
+#: Simulated seconds for which a panel doesn't know an order that it has just taken.
 UNKNOWN_AT_FIRST = 180.0
 
 
-def _spelled(about: str, spell: Callable[[str], str]) -> Stray:
+def _spelled(about: str, spell: Callable[[str], str]) -> Quirk:
     def spelled(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             item["status"] = spell(item["status"])
@@ -28,8 +28,8 @@ def _spelled(about: str, spell: Callable[[str], str]) -> Stray:
     return spelled
 
 
-def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Stray:
-    """Which of the words an order gets hangs on its id, so that it keeps to one."""
+def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Quirk:
+    """Makes a quirk that replaces words. An order's id chooses among `words`, so that each order keeps its word."""
 
     def worded(reply: Reply, call: Call) -> None:
         for number, item in statuses(reply, call):
@@ -41,7 +41,7 @@ def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Stray:
 
 
 def unknown_at_first(reply: Reply, call: Call) -> None:
-    """For its first three minutes an order answers "Incorrect order ID"."""
+    """For the first three minutes, the status of an order is "Incorrect order ID"."""
     if call.action != "status":
         return
     now = call.panel.clock.now()
@@ -49,21 +49,21 @@ def unknown_at_first(reply: Reply, call: Call) -> None:
         order = call.panel.book.find(number)
         if order and now - order.accepted_at < UNKNOWN_AT_FIRST:
             error = {"error": INCORRECT_ORDER}
-            if call.reading.is_batch:
+            if call.request.is_batch:
                 reply.body[number] = error
             else:
                 reply.body = error
 
 
-STRAYS: Mapping[str, Stray] = {
+QUIRKS: Mapping[str, Quirk] = {
     "unknown_at_first": unknown_at_first,
-    "status_synonyms": _worded("Statuses come in other words: Cancelled, Complete, Running, ...", _SYNONYMS),
-    "status_refunded": _worded("Canceled orders are Refunded.", {"Canceled": _REFUNDS}),
-    "status_troubled": _worded("Orders in progress show Error, Fail or Paused.", {"In progress": _TROUBLES}),
-    "status_unknown": _worded("Orders in progress show a word that nobody knows.", {"In progress": ("Moonwalking",)}),
-    "status_upper": _spelled("Statuses are written IN PROGRESS.", str.upper),
-    "status_lower": _spelled("Statuses are written in progress.", str.lower),
-    "status_snake": _spelled("Statuses are written In_progress.", lambda word: word.replace(" ", "_")),
-    "status_dashed": _spelled("Statuses are written In-progress.", lambda word: word.replace(" ", "-")),
+    "status_synonyms": _worded("Statuses are synonyms: Cancelled, Complete, Running, ...", _SYNONYMS),
+    "status_refunded": _worded("Canceled orders have the status Refunded.", {"Canceled": _REFUNDS}),
+    "status_troubled": _worded("Orders in progress have the status Error, Fail or Paused.", {"In progress": _TROUBLES}),
+    "status_unknown": _worded("Orders in progress have an unknown status.", {"In progress": ("Moonwalking",)}),
+    "status_upper": _spelled("Statuses have the form IN PROGRESS.", str.upper),
+    "status_lower": _spelled("Statuses have the form in progress.", str.lower),
+    "status_snake": _spelled("Statuses have the form In_progress.", lambda word: word.replace(" ", "_")),
+    "status_dashed": _spelled("Statuses have the form In-progress.", lambda word: word.replace(" ", "-")),
     "status_padded": _spelled("Statuses have spaces around them.", lambda word: f" {word}  "),
 }

@@ -1,4 +1,4 @@
-"""Each way in which panels stray from their document, switched on in turn: no wrong state, no traceback."""
+"""Switches on each quirk of panels in turn: no wrong state, no traceback."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from worker.sandbox.misbehaviour.quirks import ALL
 #: Types that nobody knows are never guessed at: such orders end rejected.
 TYPELESS = {"types_absent", "types_unknown"}
 
-#: Numbers that a stray makes other than they are.
+#: Numbers that a quirk makes other than they are.
 UNTRUE = {
     **{name: "remains" for name in ALL if name.startswith("remains_")},
     **{name: "start_count" for name in ALL if name.startswith("start_count_")},
@@ -24,10 +24,10 @@ UNTRUE = {
 OPTIONS = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
 
 
-@pytest.mark.parametrize("stray", sorted(ALL))
-async def test_a_panel_that_strays(stray: str, tables: Tables, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quirk", sorted(ALL))
+async def test_a_panel_with_a_quirk(quirk: str, tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(OPTIONS) as sandbox:
-        sandbox.strays.on(stray)
+        sandbox.quirks.on(quirk)
         async with worker(settings_for(tables.url, sandbox.url), tmp_path / "log") as daemon:
             insert(tables.url, orders(40, seed=5))
             insert(tables.url, [{"service": "999", "link": "https://example.com/x", "quantity": 100}])
@@ -42,8 +42,8 @@ async def test_a_panel_that_strays(stray: str, tables: Tables, tmp_path: Path) -
 
         assert tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'") == 0
         rejected = tables.value("SELECT count(*) FROM orders WHERE state = 'rejected'")
-        assert rejected == (41 if stray in TYPELESS else 1)
-        numbers = tuple(name for name in NUMBERS if name != UNTRUE.get(stray))
+        assert rejected == (41 if quirk in TYPELESS else 1)
+        numbers = tuple(name for name in NUMBERS if name != UNTRUE.get(quirk))
         assert differences(tables, sandbox, numbers) == []
         assert "Traceback" not in daemon.text
         assert "sandbox-key" not in daemon.text

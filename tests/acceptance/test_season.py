@@ -1,9 +1,9 @@
-"""The short form of the books; `make books` has the long one, with 10,000 orders."""
+"""Runs the soak test in its short form. `make season` runs the long one, with 10,000 orders."""
 
 from pathlib import Path
 
-from tests.acceptance.books import GRAIN, run
 from tests.acceptance.season import Plan
+from tests.acceptance.soak import GRAIN, run
 from worker.domain.money.amounts import NOTHING
 
 

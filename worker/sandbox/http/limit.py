@@ -1,4 +1,4 @@
-"""The panel's limit on requests."""
+"""Limits the requests that the panel accepts."""
 
 import time
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Limit:
-    """At most so many requests in any window: `rate` in a second, or, for a rate below 1, one in 1 / rate seconds."""
+    """Allows `rate` requests in any second, or, for a rate below 1, one request in 1 / rate seconds."""
 
     def __init__(self, rate: float, real: Callable[[], float] = time.monotonic) -> None:
         self._most = max(int(rate), 1)
@@ -15,7 +15,7 @@ class Limit:
         self._taken: deque[float] = deque()
 
     def take(self) -> float | None:
-        """None where the request is within the limit; else the seconds until one will be."""
+        """Counts a request that is within the limit and returns None; otherwise returns the seconds to wait."""
         now = self._real()
         while self._taken and now - self._taken[0] >= self._window:
             self._taken.popleft()

@@ -1,4 +1,4 @@
-"""What commands that change something by hand have in common: who does it and why, and asking first."""
+"""Options of commands that change orders by hand: who does it, why, and whether to ask first."""
 
 import getpass
 import os
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from worker.cli.frame.errors import CommandError
-from worker.cli.frame.parameters import words
+from worker.cli.frame.parameters import nonblank
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,27 +22,34 @@ def _login() -> str:
 
 
 def who(command: Command) -> Command:
+    """Adds `--who`."""
     option = click.option(
-        "--who", type=words, metavar="NAME", default=_login, help="Kept too; the login name if not given."
+        "--who",
+        type=nonblank,
+        metavar="NAME",
+        default=_login,
+        help="Kept in the order's history; by default, the login name.",
     )
     return option(command)
 
 
 def why(*, required: bool = False) -> Callable[[Command], Command]:
-    return click.option("--why", type=words, metavar="TEXT", required=required, help="Kept in the order's history.")
+    """Adds `--why`."""
+    return click.option("--why", type=nonblank, metavar="TEXT", required=required, help="Kept in the order's history.")
 
 
 def ask_first(command: Command) -> Command:
+    """Adds `--yes`, for a command that asks first."""
     return click.option("--yes", is_flag=True, help="Don't ask; needed where there is no terminal to ask on.")(command)
 
 
 def must_be_able_to_ask(*, yes: bool) -> None:
-    """Raises UsageError where a question would find nobody to answer it."""
+    """Raises UsageError if there is no terminal to ask on, unless `yes` makes the question unnecessary."""
     if not (yes or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask for confirmation on: give --yes.")
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Raises CommandError for a no."""
+    """Asks, unless `yes`. Raises CommandError if the answer is no."""
     if not (yes or click.confirm(question, err=True)):
         raise CommandError("nothing was changed")

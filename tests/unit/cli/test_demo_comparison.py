@@ -1,4 +1,4 @@
-"""The demo's verdict: it is silent where table and ledger agree, and names whatever doesn't."""
+"""Tests that the demo finds every difference between tables and ledger, and no other."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from worker.cli.demo.orders import Sample, Then, samples
+from worker.cli.demo.comparison import Ledger, differences, summary
+from worker.cli.demo.samples import Sample, Then, samples
 from worker.cli.demo.shop import CancelRow, OrderRow, RefillRow, Tables
-from worker.cli.demo.verdict import Ledger, differences, summary
 from worker.domain.orders.services import TYPES, rule_of
 from worker.sandbox.panel.catalogue import SERVICES
 

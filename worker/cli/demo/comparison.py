@@ -1,4 +1,4 @@
-"""Whether the tables say what the sandbox really did, row by row and to the last digit; and the demo's summary."""
+"""Compares the tables with what the sandbox really did, row by row and to the last digit, and sums up the demo."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from worker.cli.demo.orders import Sample
+from worker.cli.demo.samples import Sample
 from worker.cli.demo.shop import CancelRow, OrderRow, RefillRow, Tables
 from worker.cli.demo.view import counts
 
-#: What the sandbox's words stand for, said here once more: a check that asks the worker's own reading proves little.
+#: The states behind the sandbox's words. The worker has them too, but a comparison with its own table proves little.
 _ORDER_STATES = {"Completed": "completed", "Partial": "partial", "Canceled": "canceled", "Expired": "partial"}
 _REFILL_STATES = {"Completed": "completed", "Rejected": "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the sandbox really took, as `worker.sandbox.panel.ledger` tells it."""
+    """What the sandbox really took, from `worker.sandbox.panel.ledger`."""
 
     orders: list[dict[str, Any]]
     refills: list[dict[str, Any]]
@@ -26,17 +26,17 @@ class Ledger:
 
     @property
     def own(self) -> list[dict[str, Any]]:
-        """What was ordered, without what a drip-feed or a subscription spawned."""
+        """The orders that the worker sent, without child orders of drip-feeds and subscriptions."""
         return [order for order in self.orders if order["parent"] is None]
 
     @property
     def spawned_charge(self) -> Decimal:
-        """What the spawned orders cost: the account pays it, and no status of ours tells it."""
+        """The cost of the child orders. The account pays it, and no row shows it."""
         return sum((Decimal(order["charge"]) for order in self.orders if order["parent"] is not None), Decimal(0))
 
 
 def differences(tables: Tables, ledger: Ledger, samples: Mapping[str, Sample]) -> list[str]:
-    """Everything in which the tables, the ledger and the samples (by reference) don't agree, a line each."""
+    """Returns every difference between the tables, the ledger and the samples (by reference), a line each."""
     return [
         *_bad_rows(tables.orders, samples),
         *_orders(tables.orders, ledger, samples),
@@ -50,14 +50,14 @@ def _bad_rows(rows: Iterable[OrderRow], samples: Mapping[str, Sample]) -> Iterat
     for row in rows:
         code = row.error_code if row.state == "rejected" else None
         if code != samples[row.reference].refused:
-            yield f"{row.reference}: was refused as {code}, and should have been as {samples[row.reference].refused}"
+            yield f"{row.reference}: has error code {code}, and should have {samples[row.reference].refused}"
 
 
 def _orders(rows: Iterable[OrderRow], ledger: Ledger, samples: Mapping[str, Sample]) -> Iterator[str]:
     taken = {order["id"]: order for order in ledger.own}
     sent = {row.panel_order_id: row for row in rows if row.panel_order_id is not None}
     for number in taken.keys() - sent.keys():
-        yield f"panel order {number}: the panel took it, and no row has it"
+        yield f"panel order {number}: the panel took it, and no row has its id"
     for number in sent.keys() - taken.keys():
         yield f"{sent[number].reference}: panel order {number} isn't in the panel's ledger"
     for number in sorted(sent.keys() & taken.keys()):
@@ -81,7 +81,7 @@ def _as_rowed(row: OrderRow, billed: int | None) -> dict[str, Any]:
 
 
 def _as_taken(order: Mapping[str, Any]) -> dict[str, Any]:
-    is_parent = bool(order["spawned"])  # then `status` tells no charge and no remains
+    is_parent = bool(order["spawned"])  # `status` shows no charge and no remains for a parent
     return {
         "service": order["service"],
         "link": order["link"],
@@ -115,12 +115,12 @@ def _money(tables: Tables, ledger: Ledger) -> Iterator[str]:
     money = {name: Decimal(amount) for name, amount in ledger.balance.items() if name != "currency"}
     spent = money["opening"] - money["closing"]
     if spent != money["charges"] - money["refunds"]:
-        yield f"the account went down by {spent}, and {money['charges']} - {money['refunds']} was booked"
+        yield f"the account went down by {spent}, and its charges - refunds are {money['charges']} - {money['refunds']}"
     charged = _charged(tables)
     if charged + ledger.spawned_charge != spent:
         yield f"the account went down by {spent}, and the rows explain {charged} + {ledger.spawned_charge}"
     if tables.balance != money["closing"]:
-        yield f"the last balance that was recorded is {tables.balance}, and the account has {money['closing']}"
+        yield f"the last balance in the table is {tables.balance}, and the account has {money['closing']}"
 
 
 def _charged(tables: Tables) -> Decimal:
@@ -128,7 +128,7 @@ def _charged(tables: Tables) -> Decimal:
 
 
 def summary(tables: Tables, ledger: Ledger, seconds: float) -> str:
-    """What the demo came to, for a person to read, where nothing differs."""
+    """Returns the summary of a demo without differences, for a person."""
     money = ledger.balance
     account = f"{money['opening']} - {money['charges']} charged + {money['refunds']} refunded = {money['closing']}"
     bad = [row for row in tables.orders if row.state == "rejected"]
@@ -141,7 +141,7 @@ def summary(tables: Tables, ledger: Ledger, seconds: float) -> str:
             *(f"          {row.reference:15}  {row.error_code}: {row.error}" for row in bad),
             f"Balance   {account} {money['currency']}",
             f"          explained to the last digit by the rows' charges, {_charged(tables):.5f},",
-            f"          and by what drip-feeds and subscriptions spawned, {ledger.spawned_charge:.5f}",
+            f"          and by the child orders of drip-feeds and subscriptions, {ledger.spawned_charge:.5f}",
             f"Ledger    {len(ledger.own)} orders on the panel, and one row for each: the same service, link, quantity,",
             "          state, charge and remains",
             f"Time      {seconds:.1f} s",

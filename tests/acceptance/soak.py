@@ -1,6 +1,6 @@
-"""A shop's seasons with all that moves money, and what `audit` and `balance` say of them beside the panel's own ledger.
+"""Soak test: plays two seasons of a shop, and compares what `audit` and `balance` say with the panel's own ledger.
 
-By hand, in its long form: `make books`, or `make books ARGS="--orders 20000 --seconds 600"`.
+Its long form, by hand: `make season`, or `make season ARGS="--orders 20000 --seconds 600"`.
 """
 
 import asyncio
@@ -24,17 +24,18 @@ from worker.domain.money.amounts import NOTHING, Amount
 from worker.store.schema.embedded import embedded_postgres
 from worker.store.schema.migrate import migrate
 
-#: What panels round to.
+#: The smallest amount that panels count with.
 GRAIN = Decimal("0.00001")
 
 
 @dataclass
 class Figures:
-    """`wrong` is all that the commands say other than the ledger. Periods are what `order-sync audit` was asked about.
+    """Figures of one run. `wrong` holds every statement of a command that differs from the ledger.
 
-    `unexplained` adds up what they couldn't explain. `slack` is what could hide in the season without drip-feeds and
-    subscriptions, and `in_doubt` the expected charges of the orders that are unconfirmed at its end.
-    `spent` is what `order-sync balance` says, `taken` what the ledger does of the same orders.
+    `periods` counts the audits that were asked for, and `unexplained` adds up the amounts that they couldn't explain.
+    `slack` is the amount that could hide in the season without drip-feeds and subscriptions. `in_doubt` adds up the
+    expected charges of the orders that are unconfirmed at the end. `spent` comes from `order-sync balance`, and `taken`
+    from the ledger, both for the same orders.
     """
 
     seed: int = 0
@@ -65,7 +66,7 @@ class Figures:
 
 
 def run(plan: Plan, url: str, directory: Path) -> Figures:
-    """One run, in a migrated database of its own; `directory` gets the worker's log."""
+    """Plays and examines one run in `url`, a migrated database of its own. `directory` gets the worker's log."""
     began = time.monotonic()
     tables = Tables(url)
     played = asyncio.run(play(plan, tables, directory))
@@ -102,7 +103,7 @@ def _count(tables: Tables, figures: Figures) -> None:
 
 
 def _stated(url: str, *arguments: str, **settings: str) -> dict[str, Any]:
-    """What a command says with --json of the one panel."""
+    """Returns what a command prints about the only panel with --json."""
     environment = {f"ORDER_SYNC_{name}": value for name, value in {"DATABASE_URL": url, **settings}.items()}
     ended = CliRunner().invoke(cli.cli, [*arguments, "--json"], env=environment, catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
@@ -112,12 +113,12 @@ def _stated(url: str, *arguments: str, **settings: str) -> dict[str, Any]:
 
 
 def _audit(url: str, played: Played, plan: Plan, figures: Figures) -> None:
-    """The run, each season, and periods that are cut without regard to what happens at their ends."""
-    plain, parents = played.seasons
+    """Audits the whole run, each season, and periods that end at arbitrary moments."""
+    ordinary, parents = played.seasons
     both = Season.of_all(played.seasons)
     step = (both.until - both.since) / max(plan.periods, 1)
     cuts = [(both.since + step * number, both.since + step * (number + 1)) for number in range(plan.periods)]
-    seasons = {(one.since, one.until): one for one in (plain, parents, both)}
+    seasons = {(one.since, one.until): one for one in (ordinary, parents, both)}
     for since, until in [*seasons, *cuts]:
         about = ("--since", since.isoformat(), "--until", until.isoformat())
         stated = _stated(url, "audit", *about, RECONCILE__SETTLE=str(plan.settle))
@@ -131,8 +132,8 @@ def _audit(url: str, played: Played, plan: Plan, figures: Figures) -> None:
         figures.wrong += [f"unexplained: {fall}" for fall in report["falls"]]
         if season := seasons.get((since, until)):
             figures.wrong += _against_ledger(report, season, played)
-            figures.slack = Decimal(report["slack"]) if season is plain else figures.slack
-        if until <= plain.until:
+            figures.slack = Decimal(report["slack"]) if season is ordinary else figures.slack
+        if until <= ordinary.until:
             topped_up = [rise for rise in report["rises"] if TOP_UP in _amount(rise["amount"])]
             figures.wrong += [f"a rise: {rise}" for rise in report["rises"] if rise not in topped_up]
 
@@ -142,10 +143,10 @@ def _amount(stated: Mapping[str, str]) -> Amount:
 
 
 def _against_ledger(report: Mapping[str, Any], season: Season, played: Played) -> Iterator[str]:
-    """What an audit says of a season other than the ledger.
+    """Yields the differences between an audit of a season and the ledger.
 
-    Drip-feeds have paid for their runs beforehand, and what those give back may look like money from outside. What
-    subscriptions make is charged as it comes. Orders in doubt count as what they cost after all, if they were taken.
+    A drip-feed pays for its runs in advance, so a refund of a run may look like a top-up. A subscription pays for each
+    child order when it places it. Orders in doubt count with their final cost, if the panel took them.
     """
     posts, runs = _made_by(SUBSCRIPTIONS, played), _made_by(DRIP_FEEDS, played)
     unseen = [one for one in played.parked if season.since <= played.sent_at[what_for(one["params"])] <= season.until]
@@ -168,7 +169,7 @@ def _against_ledger(report: Mapping[str, Any], season: Season, played: Played) -
 
 
 def _made_by(service: int, played: Played) -> list[dict[str, Any]]:
-    """What parents of this service made."""
+    """Returns the child orders that drip-feeds or subscriptions of this service placed."""
     return [one for one in played.orders if one["parent"] is not None and one["service"] == str(service)]
 
 
@@ -177,9 +178,10 @@ def _sum(entries: Iterable[Mapping[str, Any]], name: str) -> Decimal:
 
 
 def _balance(tables: Tables, played: Played, figures: Figures) -> None:
-    """What was spent by service and by day, to the last digit, of all orders that the worker knows of.
+    """Compares spending by service and by day, to the last digit, for all orders that the worker knows.
 
-    Drip-feeds count as expected, whatever their runs gave back, and what subscriptions make isn't known.
+    A drip-feed counts with its expected charge, whatever the panel refunded for its runs. The worker doesn't know the
+    child orders of subscriptions.
     """
     stated = _stated(tables.url, "balance", "--days", "2")
     parked = [entry["id"] for entry in played.parked]
@@ -217,7 +219,7 @@ def main() -> None:
     )
     plan = plan_of_options(long, __doc__)
     with (
-        tempfile.TemporaryDirectory(prefix="order_sync_books_") as directory,
+        tempfile.TemporaryDirectory(prefix="order_sync_season_") as directory,
         embedded_postgres(Path(directory) / "postgres") as url,
     ):
         migrate(url)

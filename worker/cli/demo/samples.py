@@ -1,4 +1,4 @@
-"""What the demo's shop orders: every service type, every way of asking, and some rows that are wrong.
+"""The orders of the demo's shop: every service type, every option of an order, and some wrong rows.
 
 The services are the sandbox's (`worker.sandbox.panel.catalogue`).
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Then(StrEnum):
-    """What the shop asks for once the order is in this or that state."""
+    """The request that the shop makes when the order reaches a certain state."""
 
     NOTHING = "nothing"
     CANCEL_PENDING = "cancel, not yet sent"
@@ -24,7 +24,8 @@ class Then(StrEnum):
 class Sample:
     """One row. `start_in` is in seconds.
 
-    `billed` is what the panel should bill where the row has no quantity, `refused` the code that a bad row should get.
+    `billed` is the quantity that the panel should bill for a row without one. `refused` is the error code that a wrong
+    row should get.
     """
 
     reference: str
@@ -44,7 +45,7 @@ class Sample:
 
 _PEOPLE = ["anna.example", "ben.example", "chen.example", "dana.example", "emil.example", "fay.example"]
 
-#: At least one of each type; lists as JSON arrays and as texts, with blank lines and spaces that are cleaned away.
+#: At least one of each type. Lists are JSON arrays and texts, with blank lines and spaces that the worker removes.
 _EVERY_TYPE = (
     Sample("default", "1", "https://instagram.example/anna", 500),
     Sample("package", "5", "https://instagram.example/ben", billed=1),
@@ -209,13 +210,13 @@ _BAD = (
         max_charge=Decimal(5),
         refused="max_charge_exceeded",
     ),
-    # This one the panel itself refuses: no catalogue tells which links it takes.
+    # The panel itself refuses this one: no catalogue says which links the panel takes.
     Sample("bad-link", "1", "https://instagram.example/with a space", 100, refused="link_refused"),
 )
 
 
 def samples() -> Iterator[Sample]:
-    """All rows of the demo, in the order in which they are inserted. Each reference is used once."""
+    """Yields all rows of the demo in the order in which the shop inserts them. Each reference occurs once."""
     yield from _EVERY_TYPE
     yield from _DRIP_FED
     yield from _WITH_WISHES

@@ -1,4 +1,4 @@
-"""Every stray, on the wire: what is seen with it, and that it isn't seen without."""
+"""Each quirk changes what a client receives, and only while it is on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,12 @@ ERROR = "Incorrect order ID"
 
 @dataclass(frozen=True)
 class Case:
-    """A call, the place in its reply that strays, and what is found there."""
+    """A call, the place in its reply that a quirk changes, and the value found there."""
 
     call: dict[str, Any]
     place: tuple[Any, ...]
     found: Any
-    without: Any = MISSING  #: found there without the stray, where that is worth saying
+    without: Any = MISSING  #: found there without the quirk, where that is worth saying
 
 
 def status(name):
@@ -121,7 +121,7 @@ CASES = [
 
 @pytest.fixture
 async def ids(client, sandbox):
-    """One order in each situation, a refill of the first, by name."""
+    """Places an order for each situation, and a refill of the first. Returns the ids by name."""
     names = ["partial", "canceled", "running", "completed"]
     ids = {name: (await client.ask("add", **ORDER))["order"] for name in names}
     orders = sandbox.panel.book.orders
@@ -142,7 +142,7 @@ def fill(value, ids):
     return value.format(**ids) if isinstance(value, str) and "{" in value else value
 
 
-def look(answer, place, ids):
+def place_in(answer, place, ids):
     found = getattr(answer, place[0])
     for step in place[1:]:
         try:
@@ -153,27 +153,27 @@ def look(answer, place, ids):
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
-async def test_a_stray_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, ids, name, case):
+async def test_a_quirk_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, ids, name, case):
     call = {field: fill(value, ids) for field, value in case.call.items()}
     expected = fill(case.found, ids)
     if call["action"] != "add":
-        without = look(await client.call(**call), case.place, ids)
+        without = place_in(await client.call(**call), case.place, ids)
         assert (type(without), without) != (type(expected), expected)
         assert case.without is MISSING or without == case.without
 
-    sandbox.strays.on(name)
-    found = look(await client.call(**call), case.place, ids)
+    sandbox.quirks.on(name)
+    found = place_in(await client.call(**call), case.place, ids)
 
     assert (type(found), found) == (type(expected), expected)
 
 
-def test_no_stray_is_left_out():
+def test_no_quirk_is_left_out():
     assert {name for name, _ in CASES} == ALL.keys()
 
 
 @pytest.mark.parametrize("action", ["services", "balance", "status", "batch", "refill", "refill_status", "cancel"])
-async def test_all_strays_together_still_answer(client, sandbox, ids, action):
-    sandbox.strays.on(*ALL)
+async def test_all_quirks_together_still_answer(client, sandbox, ids, action):
+    sandbox.quirks.on(*ALL)
     orders = f"ord-{ids['partial']},7,ord-{ids['fresh']}"
     call = {
         "status": {"order": f"ord-{ids['partial']}"},
@@ -190,15 +190,15 @@ async def test_all_strays_together_still_answer(client, sandbox, ids, action):
     assert answer.raw.rstrip().endswith((b"}", b"]"))
 
 
-async def test_strays_are_switched_by_name_over_http(client, sandbox):
-    listing = await client.admin("POST", "strays", {"on": ["php_notice", "error_plural"]})
+async def test_quirks_are_switched_by_name_over_http(client, sandbox):
+    listing = await client.admin("POST", "quirks", {"on": ["php_notice", "error_plural"]})
     assert listing.keys() == ALL.keys()
     assert all(entry["about"] for entry in listing.values())
     assert {name for name, entry in listing.items() if entry["on"]} == {"php_notice", "error_plural"}
 
-    await client.admin("POST", "strays", {"off": ["php_notice"]})
+    await client.admin("POST", "quirks", {"off": ["php_notice"]})
     assert await client.ask("status", order=1) == {"errors": [ERROR]}
-    assert "error" in await client.admin("POST", "strays", {"on": ["odd"]})
-    await client.admin("POST", "strays", {"clear": True})
+    assert "error" in await client.admin("POST", "quirks", {"on": ["odd"]})
+    await client.admin("POST", "quirks", {"clear": True})
     assert await client.ask("status", order=1) == {"error": ERROR}
-    assert await client.admin("GET", "strays") == sandbox.strays.listing()
+    assert await client.admin("GET", "quirks") == sandbox.quirks.listing()

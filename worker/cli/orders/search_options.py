@@ -1,4 +1,4 @@
-"""Which orders a command is about: the options of `orders list`, and of the changes that are made to many."""
+"""Options that search orders, for `orders list` and for changes of many orders."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -6,33 +6,36 @@ from typing import Any, TypeVar
 
 import click
 
-from worker.cli.frame.parameters import ago, moment, words
+from worker.cli.frame.parameters import ago, nonblank, when
 from worker.domain.orders.states import OrderState
 from worker.store.views.order_search import Search
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--panel", type=words, metavar="NAME"),
-    click.option("--service", type=words, metavar="ID"),
+    click.option("--panel", type=nonblank, metavar="NAME"),
+    click.option("--service", type=nonblank, metavar="ID"),
     click.option(
-        "--since", type=moment, metavar="WHEN", help="Created since then (UTC), or within: 90s, 15m, 2h, 7d, 1w."
+        "--since", type=when, metavar="WHEN", help="Created since then (UTC), or within: 90s, 15m, 2h, 7d, 1w."
     ),
     click.option(
-        "--error-code", type=words, metavar="CODE", help="link_refused, no_answer, ... (README, error codes)."
+        "--error-code",
+        type=nonblank,
+        metavar="CODE",
+        help="link_refused, no_answer, ...: see docs/reference/states.md.",
     ),
-    click.option("--link", type=words, metavar="PART", help="A part of the link."),
+    click.option("--link", type=nonblank, metavar="PART", help="A part of the link."),
 )
 
 
 def filters(states: Iterable[OrderState]) -> Callable[[Command], Command]:
-    """The options; `selected` makes a search of their values."""
+    """Adds the options. `selected` makes a search from their values."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(_OPTIONS):
             command = option(command)
         choices = [str(state) for state in states]
-        text = f"One of {', '.join(choices)}; may be given several times." if choices[1:] else f"Only {choices[0]}."
+        text = f"One of {', '.join(choices)}; can be repeated." if choices[1:] else f"Only {choices[0]}."
         return click.option("--state", "states", multiple=True, type=click.Choice(choices), metavar="STATE", help=text)(
             command
         )
@@ -41,12 +44,12 @@ def filters(states: Iterable[OrderState]) -> Callable[[Command], Command]:
 
 
 def selected(values: Mapping[str, Any], **more: Any) -> Search:
-    """What the options say, and more of the search's own."""
+    """Returns the search for these values of the options, and `more` of its own fields."""
     return Search(**{**values, "states": tuple(map(OrderState, values["states"])), **more})
 
 
 def as_options(search: Search) -> list[str]:
-    """The same search, as it is typed."""
+    """Returns the options that make this search, as a person types them."""
     since = search.since
     options = {
         "--panel": search.panel,
