@@ -48,7 +48,9 @@ def tables(database_url: str) -> Tables:
 NUMBERS = ("charge", "currency", "remains", "start_count")
 
 
-def differences(tables: Tables, sandbox: Sandbox, numbers: tuple[str, ...] = NUMBERS) -> list[str]:
+def differences(
+    tables: Tables, sandbox: Sandbox, numbers: tuple[str, ...] = NUMBERS, *, panel: str = "default"
+) -> list[str]:
     """What the orders table says other than the sandbox's ledger: nothing, if all is well.
 
     Each order was taken once, for one row, and its state and these numbers are true. The parent of a drip-feed or a
@@ -58,7 +60,7 @@ def differences(tables: Tables, sandbox: Sandbox, numbers: tuple[str, ...] = NUM
     taken = {entry["id"]: entry for entry in ledger.orders(sandbox.panel) if entry["parent"] is None}
     rows = {
         row["panel_order_id"].removeprefix("ord-"): row
-        for row in tables.rows("SELECT * FROM orders WHERE panel_order_id IS NOT NULL")
+        for row in tables.rows("SELECT * FROM orders WHERE panel_order_id IS NOT NULL AND panel = %s", panel)
     }
     wrong = [f"taken, and no row: {taken[number]}" for number in taken.keys() - rows.keys()]
     wrong += [f"a row, and not taken: {rows[number]}" for number in rows.keys() - taken.keys()]
