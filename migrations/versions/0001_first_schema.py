@@ -123,12 +123,12 @@ def upgrade() -> None:
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="the first reading's time"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="time of the first balance reading"),
         sa.Column(
             "closed_at",
             sa.DateTime(timezone=True),
             nullable=False,
-            comment="the last one's: the next audit begins there",
+            comment="time of the last balance reading: the next audit begins there",
         ),
         sa.Column("opening", sa.Numeric(), nullable=False),
         sa.Column("charges", sa.Numeric(), nullable=False),
@@ -140,7 +140,7 @@ def upgrade() -> None:
             "missing",
             sa.Numeric(),
             nullable=False,
-            comment="the least that is certainly gone without an explanation",
+            comment="the smallest amount that is certainly missing",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("audits_pkey")),
     )
@@ -156,7 +156,7 @@ def upgrade() -> None:
             "asked_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="it was that much at some time between then and at",
+            comment="when the worker asked: the balance held at some time from then to at",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("balances_pkey")),
     )
@@ -164,9 +164,7 @@ def upgrade() -> None:
     op.create_table(
         "budgets",
         sa.Column("panel", sa.Text(), nullable=False),
-        sa.Column(
-            "next_at", sa.DateTime(timezone=True), nullable=False, comment="the first slot that nobody has taken"
-        ),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False, comment="the first free slot"),
         sa.PrimaryKeyConstraint("panel", name=op.f("budgets_pkey")),
     )
     op.create_table(
@@ -223,7 +221,10 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column(
-            "retry_at", sa.DateTime(timezone=True), nullable=True, comment="the worker's own: not tried again before"
+            "retry_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="the worker's own: the earliest time of the next attempt",
         ),
         sa.CheckConstraint("jsonb_typeof(params) = 'object'", name=op.f("orders_params_check")),
         sa.CheckConstraint("max_charge >= 0 AND max_charge <> 'NaN'", name=op.f("orders_max_charge_check")),
@@ -272,9 +273,16 @@ def upgrade() -> None:
         "paces",
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("closes", sa.Double(), nullable=False, comment="of its orders that closed, how many count"),
-        sa.Column("log_sum", sa.Double(), nullable=False, comment="of the logarithms of the seconds that each took"),
-        sa.Column("log_squares", sa.Double(), nullable=False, comment="of their squares"),
+        sa.Column(
+            "closes",
+            sa.Double(),
+            nullable=False,
+            comment="how many closed orders the sums hold, older ones counting less",
+        ),
+        sa.Column(
+            "log_sum", sa.Double(), nullable=False, comment="sum of the logarithms of the seconds that each order took"
+        ),
+        sa.Column("log_squares", sa.Double(), nullable=False, comment="sum of the squares of these logarithms"),
         sa.PrimaryKeyConstraint("panel", "service", name=op.f("paces_pkey")),
     )
     op.create_table(
@@ -284,7 +292,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="then one call may try"),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="when one call may probe the panel"),
         sa.Column("failures", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("panel", "scope", "reason", name=op.f("pauses_pkey")),
     )
@@ -339,18 +347,25 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
-            comment="before the first byte",
+            comment="before the first byte was sent",
         ),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="after the last"),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="after the last byte was received, or awaited",
+        ),
         sa.Column("expected_charge", sa.Numeric(), nullable=True),
-        sa.Column("units", sa.BigInteger(), nullable=True, comment="those that remains counts down from"),
-        sa.Column("is_parent", sa.Boolean(), nullable=False, comment="it spawns other orders, with ids of their own"),
+        sa.Column("units", sa.BigInteger(), nullable=True, comment="the quantity that remains counts down from"),
+        sa.Column(
+            "is_parent", sa.Boolean(), nullable=False, comment="whether it spawns other orders, with ids of their own"
+        ),
         sa.Column(
             "replied",
             sa.Boolean(),
             server_default=sa.text("false"),
             nullable=False,
-            comment="the panel had done with it",
+            comment="whether the panel had finished with the call",
         ),
         sa.Column("outcome", sa.Text(), nullable=True, comment="null while the call is open"),
         sa.Column("panel_order_id", sa.Text(), nullable=True),
@@ -402,7 +417,12 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False, comment="host and process, for people"),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="it said goodbye, or was taken over"),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it stopped, or other workers took over its calls",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("workers_pkey")),
     )
     op.create_index(
@@ -424,7 +444,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="the worker's own: when it is next seen to",
+            comment="the worker's own: when a worker handles this row next",
         ),
         sa.CheckConstraint("state IN ('pending', 'accepted', 'rejected')", name=op.f("cancels_state_check")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("cancels_order_id_fkey")),
@@ -447,7 +467,12 @@ def upgrade() -> None:
         sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("times", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("verdict", postgresql.JSONB(), nullable=True, comment="the last, so that the same isn't told twice"),
+        sa.Column(
+            "verdict",
+            postgresql.JSONB(),
+            nullable=True,
+            comment="the latest, so that a worker reports only a different one",
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("examinations_order_id_fkey"), ondelete="CASCADE"
         ),
@@ -458,25 +483,32 @@ def upgrade() -> None:
         sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column(
-            "due_at", sa.DateTime(timezone=True), nullable=False, comment="pushed ahead by whoever looks: a lease"
+            "due_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="the next poll; the worker that polls moves it ahead, as a lease",
         ),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last had news"),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last changed"),
         sa.Column(
             "seen_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="when the last look began at which the panel said anything of it",
+            comment="when the latest poll began in which the panel reported the order",
         ),
         sa.Column(
-            "settling", sa.Boolean(), server_default=sa.text("false"), nullable=False, comment="the order is closed"
+            "settling",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="whether the order is closed",
         ),
-        sa.Column("begun_with", sa.BigInteger(), nullable=True, comment="the most that ever remained of it"),
+        sa.Column("begun_with", sa.BigInteger(), nullable=True, comment="the highest remains seen"),
         sa.Column(
             "begun_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="when that much was last seen to remain",
+            comment="when a poll last saw the highest remains",
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
@@ -507,7 +539,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="the worker's own: when it is next seen to",
+            comment="the worker's own: when a worker handles this row next",
         ),
         sa.CheckConstraint(
             "state IN ('pending', 'submitted', 'completed', 'rejected')", name=op.f("refills_state_check")
