@@ -8,17 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.statuses import Balance
 from worker.store.db.clock import now_of
+from worker.store.db.loose_index_scan import distinct_values
 
-#: The panels of which a balance was ever read: one probe of the index for each, however long the history.
-KNOWN = """
-    RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM balances
-        UNION ALL
-        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
-    )
-"""
+#: The panels whose balance a worker has ever read, as a common table expression for `WITH RECURSIVE`.
+KNOWN = distinct_values("known", "balances", "panel")
 
-_PANELS = text(f"WITH {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
+_PANELS = text(f"WITH RECURSIVE {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
 
 _RECORD = text("""
     INSERT INTO balances (panel, at, balance, currency, asked_at)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.money.spending import hours_left
 from worker.store.db.clock import now_of
+from worker.store.db.loose_index_scan import distinct_values
 from worker.store.records.audit_results import LatestAudit, latest_audits
 from worker.store.views.recent import Rates, RecentError, errors, rates
 from worker.store.views.spending import spending_of
@@ -44,18 +45,8 @@ LONGEST_UNCONFIRMED = text("""
 """)
 
 #: `age` is that of the open order whose next look is due first.
-LOOKS = text("""
-    WITH RECURSIVE watched AS (
-        SELECT least(
-            (SELECT min(panel) FROM polls WHERE NOT settling), (SELECT min(panel) FROM polls WHERE settling)
-        ) AS panel
-        UNION ALL
-        SELECT least(
-            (SELECT min(p.panel) FROM polls p WHERE NOT p.settling AND p.panel > w.panel),
-            (SELECT min(p.panel) FROM polls p WHERE p.settling AND p.panel > w.panel)
-        )
-        FROM watched w WHERE w.panel IS NOT NULL
-    )
+LOOKS = text(f"""
+    WITH RECURSIVE {distinct_values("watched", "polls", "panel", "NOT settling", "settling")}
     SELECT w.panel,
         greatest(extract(epoch FROM now() - least(moving.due_at, settling.due_at)), 0)::float8 AS overdue,
         extract(epoch FROM now() - moving.seen_at)::float8 AS age
@@ -67,7 +58,7 @@ LOOKS = text("""
         SELECT p.due_at FROM polls p WHERE p.panel = w.panel AND p.settling ORDER BY p.due_at LIMIT 1
     ) settling ON true
     WHERE w.panel IS NOT NULL
-""")
+""")  # noqa: S608 - names of ours
 
 _SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
 

@@ -13,7 +13,7 @@ from worker.store.records.balances import KNOWN
 #: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
 #: currency changed meanwhile, what was read before doesn't compare.
 SPENDING = text(f"""
-    WITH {KNOWN}
+    WITH RECURSIVE {KNOWN}
     SELECT k.panel, l.currency, l.at, l.balance,
         coalesce(r.spent, 0) AS spent, coalesce(extract(epoch FROM l.at - r.first_at), 0)::float8 AS seconds
     FROM known k
