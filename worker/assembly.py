@@ -150,7 +150,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
-        breaker = Breaker(name, budget)
+        breaker = Breaker(name, budget.pauses)
         upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
         _add_own_jobs(works, upstream, orders, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)

@@ -18,7 +18,7 @@ from worker import events
 from worker.domain.orders.states import OrderState
 from worker.store.queue import changes, operator_actions, orders, polls, refills_and_cancels, submissions
 from worker.store.records import archive, audit, audit_results, catalogue, evidence
-from worker.store.shared import blocking_sessions, budget, leases, periodic_work
+from worker.store.shared import blocking_sessions, budget, leases, pauses, periodic_work
 from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
@@ -224,7 +224,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         budget._TAKE,
         PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},
     ),
-    "budget.pauses": (budget._PAUSES, PANEL | {"scopes": ["add", "all"]}),
+    "pauses.lock_standing": (pauses.LOCK_STANDING, PANEL | {"scopes": ["add", "all"]}),
     "periodic_work.claim": (periodic_work._CLAIM, PANEL | {"job": "services", "every": 60.0}),
     "blocking_sessions.end_abandoned": (blocking_sessions.END_ABANDONED, {"longest": 30.0}),
     "leases.renew": (leases._RENEW, {"id": LIVING, "lease": 30.0}),

@@ -4,16 +4,15 @@ The budget is a row with the first slot that nobody has taken (the generic cell 
 lie so far apart that no second holds more of them than the rate allows, whoever takes them.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.domain.orders.trouble import Pause, PauseReason, PauseScope
+from worker.domain.orders.trouble import PauseScope
 from worker.store.db.pipeline import fetch
+from worker.store.shared.pauses import Paused, Pauses, Probe
 
 #: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
 #: before its time has come; short enough that a pause is soon felt.
@@ -21,12 +20,6 @@ HORIZON = 0.3
 
 #: The share of the limit that is used. What left evenly arrives less evenly, and arrivals are what a panel counts.
 SHARE = 0.95
-
-#: For how long a probe has a half-open pause to itself, in seconds.
-PROBE = 60.0
-
-#: Stands for "until somebody lifts it"; Postgres' own infinity has no datetime.
-_FOR_EVER = 1e9
 
 #: Nobody waits for the disk: a server that crashes forgets no more slots than it takes it to come back.
 _TAKE = text("""
@@ -57,49 +50,7 @@ _GIVE_BACK = text("""
 
 _OPEN_BUDGET = text("INSERT INTO budgets (panel, next_at) VALUES (:panel, now()) ON CONFLICT DO NOTHING")
 
-_PAUSES = text("""
-    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
-    FROM pauses WHERE panel = :panel AND scope = ANY(:scopes)
-    ORDER BY scope, reason
-    FOR UPDATE
-""")
-
-_STANDING = text("""
-    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
-    FROM pauses WHERE panel = :panel
-""")
-
-_PROBE = text("""
-    UPDATE pauses SET until = clock_timestamp() + make_interval(secs => :probe)
-    WHERE panel = :panel AND scope = ANY(:scopes)
-""")
-
 _NEXT_SLOT = text("SELECT extract(epoch FROM next_at - clock_timestamp())::float8 FROM budgets WHERE panel = :panel")
-
-#: Calls that were under way when the pause began fail too, and prove nothing more: only a probe counts.
-_PAUSE = text("""
-    INSERT INTO pauses (panel, scope, reason, detail, until)
-    VALUES (:panel, :scope, :reason, :detail, clock_timestamp() + make_interval(secs => :first))
-    ON CONFLICT (panel, scope, reason) DO UPDATE SET
-        detail = excluded.detail,
-        failures = pauses.failures + 1,
-        until = clock_timestamp()
-            + make_interval(secs => least(:first * power(2.0, least(pauses.failures, 60)), greatest(:first, :longest)))
-    WHERE :probe
-    RETURNING failures
-""")
-
-#: Not what is paused until somebody lifts it.
-_GIVE_BACK_PROBE = text("""
-    UPDATE pauses SET until = clock_timestamp()
-    WHERE panel = :panel AND scope = :scope AND reason IS DISTINCT FROM :failed
-        AND until <= clock_timestamp() + make_interval(secs => :probe)
-""")
-
-_RESUME = text("""
-    DELETE FROM pauses WHERE panel = :panel AND scope = :scope AND reason = ANY(:reasons)
-    RETURNING reason, extract(epoch FROM clock_timestamp() - since)::float8 AS lasted
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,36 +74,13 @@ class Wait:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """The panel is paused for at least so many seconds more."""
-
-    reason: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A pause in force, for `lasts` seconds more; below 0: one call may try."""
-
-    scope: PauseScope
-    reason: PauseReason
-    since: datetime
-    lasts: float
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    reason: str
-    lasted: float
-
-
 class Budget:
     """The budget and the pauses of one panel."""
 
     def __init__(self, engine: AsyncEngine, panel: str, requests_per_second: float) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._transactions = engine
+        self.pauses = Pauses(engine, panel)
         self._panel = panel
         self._gap = 1 / (requests_per_second * SHARE)
 
@@ -183,17 +111,14 @@ class Budget:
         return await self._why_not(scopes)
 
     async def _why_not(self, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
-        about = {"panel": self._panel, "scopes": list(scopes)}
         async with self._transactions.begin() as connection:
-            pauses = _standing(await connection.execute(_PAUSES, about))
-            if pauses:
-                longest = max(pauses, key=lambda pause: pause.lasts)
-                if longest.lasts > 0:
-                    return Paused(longest.reason, longest.lasts)
-                if PauseScope.ADD in scopes and any(pause.scope is PauseScope.ALL for pause in pauses):
-                    return Paused(longest.reason, 0.0)
-                await connection.execute(_PROBE, about | {"probe": PROBE})
-                return Slots(1, 0.0, self._gap, next_at=None)
+            match await self.pauses.pass_or_wait(connection, scopes):
+                case Paused() as paused:
+                    return paused
+                case Probe():
+                    return Slots(1, 0.0, self._gap, next_at=None)
+                case None:
+                    pass
             next_in = await connection.scalar(_NEXT_SLOT, {"panel": self._panel})
         if next_in is None:
             await self.open()
@@ -205,42 +130,3 @@ class Budget:
             await connection.execute(
                 _GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap, "next_at": next_at}
             )
-
-    async def give_back_probe(self, scope: PauseScope, failed: PauseReason | None = None) -> None:
-        """A probe that wasn't used, or proved nothing but `failed`: of the rest, somebody else may try at once."""
-        about = {"panel": self._panel, "scope": scope, "failed": failed, "probe": PROBE}
-        async with self._engine.connect() as connection:
-            await connection.execute(_GIVE_BACK_PROBE, about)
-
-    async def standing(self) -> list[Standing]:
-        """The pauses in force."""
-        async with self._engine.connect() as connection:
-            return _standing(await connection.execute(_STANDING, {"panel": self._panel}))
-
-    async def pause(self, pause: Pause, *, probe: bool) -> bool:
-        """Hold calls back, for all workers. `probe`: a probe found it justified. Returns whether this pause is new."""
-        first = _FOR_EVER if pause.first is None else pause.first
-        async with self._engine.connect() as connection:
-            failures = await connection.scalar(
-                _PAUSE,
-                {
-                    "panel": self._panel,
-                    "scope": pause.scope,
-                    "reason": pause.reason,
-                    "detail": pause.detail,
-                    "first": first,
-                    "longest": pause.longest,
-                    "probe": probe,
-                },
-            )
-            return bool(failures == 1)
-
-    async def resume(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
-        """Lift these pauses; returns those that there were."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(_RESUME, {"panel": self._panel, "scope": scope, "reasons": list(reasons)})
-            return [Resumed(row.reason, row.lasted) for row in rows]
-
-
-def _standing(rows: Iterable[Row[Any]]) -> list[Standing]:
-    return [Standing(PauseScope(row.scope), PauseReason(row.reason), row.since, row.lasts) for row in rows]

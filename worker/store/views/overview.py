@@ -13,6 +13,7 @@ from worker.domain.money.spending import hours_left
 from worker.store.db.clock import now_of
 from worker.store.db.loose_index_scan import distinct_values
 from worker.store.records.audit_results import LatestAudit, latest_audits
+from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
 from worker.store.views.recent import Rates, RecentError, errors, rates
 from worker.store.views.spending import spending_of
 
@@ -62,30 +63,10 @@ LOOKS = text(f"""
 
 _SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
 
-#: A pause that lasts until it is lifted has its end in another generation.
-_PAUSES = text("""
-    SELECT panel, scope, reason, detail, since, CASE WHEN until < now() + interval '1 year' THEN until END AS until
-    FROM pauses ORDER BY panel, since, reason
-""")
-
 _WORKERS = text("""
     SELECT id, name, started_at, lease_until FROM workers
     WHERE ended_at IS NULL AND lease_until > clock_timestamp() ORDER BY started_at, name
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class PauseStands:
-    """`scope` is `add` or `all`; `detail` is in the panel's words.
-
-    At `until`, one call may try; None: it lasts until its cause is over.
-    """
-
-    scope: str
-    reason: str
-    detail: str | None
-    since: datetime
-    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +102,7 @@ class PanelStands:
     last_hour: Rates = field(default_factory=Rates)
     balance: BalanceStands | None = None
     audit: LatestAudit | None = None
-    pauses: list[PauseStands] = field(default_factory=list)
+    pauses: list[StandingPause] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +162,8 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
         for row in await connection.execute(_SERVICES):
             about(row.panel).services_at = row.succeeded_at
-        for row in await connection.execute(_PAUSES):
-            about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
+        for row in await connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES}):
+            about(row.panel).pauses.append(standing_pause(row))
         await _read_accounts(connection, about)
         for name, minute, hour in await rates(connection):
             about(name).last_minute, about(name).last_hour = minute, hour
