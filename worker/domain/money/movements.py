@@ -8,7 +8,7 @@ its state, and not from the charge alone.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from worker.domain.money.amounts import NOTHING, ZERO, Amount
@@ -173,13 +173,43 @@ def _cost(told: Told, price: Amount, units: int | None, grain: Decimal) -> Amoun
         return Amount.of(told.charge)
     if told.state is OrderState.CANCELED:
         return ZERO
-    if units is None or told.remains is None:
+    delivered = _delivered(told, units)
+    if units is None or delivered is None:
         return Amount.up_to(price.high)
-    delivered = min(max(units - told.remains, 0), units)
     return Amount(
         Amount.rounded_from(price.low * delivered / units, grain).low,
         Amount.rounded_from(price.high * delivered / units, grain).high,
     )
+
+
+def _delivered(told: Told, units: int | None) -> int | None:
+    return None if units is None or told.remains is None else min(max(units - told.remains, 0), units)
+
+
+def likely_cost(history: History, grain: Decimal) -> Decimal:
+    """Returns what an order with one call most likely costs by now, for figures that show no bounds.
+
+    It is the amount within the bounds that `movements_of` goes by which is nearest to what the panel says. `history`
+    tells at least how the order stands now.
+    """
+    (call,) = history.calls
+    now, price = history.told[-1], _price(history, call, grain)
+    cost = _cost(now, price, call.units, grain)
+    if cost.is_exact:
+        return cost.low
+    likely_price = price.low if price.is_exact else _nearest(call.expected or NOTHING, grain)
+    if not _cut_short(now):
+        return likely_price
+    if now.charge is None:
+        return NOTHING if now.state is OrderState.CANCELED else likely_price
+    delivered = _delivered(now, call.units)
+    if call.units is None or delivered is None:
+        return now.charge
+    return _nearest(likely_price * delivered / call.units, grain)
+
+
+def _nearest(amount: Decimal, grain: Decimal) -> Decimal:
+    return (amount / grain).to_integral_value(ROUND_HALF_UP) * grain
 
 
 def _change(order_id: int, difference: Amount, begins: datetime, ends: datetime) -> Iterator[Movement]:
