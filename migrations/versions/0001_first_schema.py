@@ -1,4 +1,4 @@
-"""The first schema: the producers' tables, the worker's own, and the wake-ups."""
+"""Builds the first schema: the producers' tables, the worker's own, and the triggers that wake workers up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,10 +9,11 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# The oldest revision whose workers can go on while this schema is there.
+# The oldest revision whose workers can go on over this schema.
 serves = "0001"
 
-# One NOTIFY a statement, whatever it inserts: it only shortens the wait, and everything works without it.
+# Sends one NOTIFY for each statement, however many rows it inserts. It only shortens the wait: everything works
+# without.
 WAKE_UP = """
 CREATE FUNCTION order_sync_wake_up() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -21,8 +22,8 @@ BEGIN
 END $$
 """
 
-# Events get their ids under a lock that is held until the commit, so that they become visible in the order of their
-# ids: a consumer that reads `WHERE id > $last` misses nothing.
+# Events get their ids under a lock that lasts until the commit, so that they become visible in the order of their ids:
+# a consumer that reads `WHERE id > $last` misses nothing.
 EVENTS_IN_ORDER = """
 CREATE FUNCTION order_sync_events_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -39,18 +40,19 @@ BEGIN
 END $$
 """
 
-# Transactions that announce something commit one after the other, so of many that insert orders at a time only the
-# first in some milliseconds does. Whoever hears it looks once more a little later (`worker.daemon`). The sequence is
-# there for what it holds outside of any transaction: when it was last announced, in milliseconds since the epoch.
+# Postgres commits transactions with notifications one after the other. So when many transactions insert orders at once,
+# only the first within some milliseconds notifies; a worker that hears it claims once more a little later
+# (`worker.daemon`). The sequence holds a value outside of any transaction: the time of the last notification, in
+# milliseconds since the epoch.
 #
-# It has its owner's rights, and so takes nothing from the search path of whoever inserts, not even an operator. To set
-# a path of its own would cost each insert a tenth of its time, and to read the sequence by a query a twentieth: so it
-# is read by the function that the view pg_sequences is made of.
+# The function runs with its owner's rights, so it qualifies every name, even of operators, and takes nothing from the
+# caller's search path. A search path of its own would cost each insert a tenth of its time. A query of the sequence
+# would cost a twentieth, so the function calls what the view pg_sequences calls.
 WAKE_UP_FOR_ORDERS = """
 CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     now_ms bigint := extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000;
-    -- NULL, if there was no announcement yet.
+    -- NULL before the first notification.
     since bigint := now_ms OPERATOR(pg_catalog.-) pg_catalog.pg_sequence_last_value('{schema}.orders_announced_at');
 BEGIN
     IF since OPERATOR(pg_catalog.>=) 0 AND since OPERATOR(pg_catalog.<=) 5 THEN
@@ -63,7 +65,7 @@ BEGIN
 END $$
 """
 
-#: Which tables producers insert into, and what wakes the worker then.
+#: The tables into which producers insert, each with the function that then wakes workers up.
 FED_BY_PRODUCERS = {
     "orders": "order_sync_wake_up_for_orders",
     "refills": "order_sync_wake_up",
@@ -76,9 +78,8 @@ SUBMISSION = (
     "panel_order_id"
 )
 
-# History can be moved and not deleted, so whoever may call this needs no right to delete. What the evidence about
-# other orders asks for at any time stays: calls that are open, what was taken for an order that had gone on without
-# it, and what spawns orders.
+# Moves history to the archive: whoever calls it needs no right to delete. It leaves behind what evidence about other
+# orders may read at any time: open calls, calls that a panel accepted late, and calls for orders that spawn others.
 ARCHIVE = f"""
 CREATE FUNCTION order_sync_archive(order_ids bigint[], before timestamptz, OUT events bigint, OUT submissions bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {{schema}}, pg_temp AS $$

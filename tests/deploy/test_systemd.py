@@ -25,7 +25,7 @@ def settings_of(unit: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """Lays out the units with their drop-ins, as systemd finds them, and returns the directory. Their program exists."""
+    """Lays out the units with their drop-ins where systemd finds them. Their program exists."""
     assert run(tmp_path).returncode == 0
     units = tmp_path / "etc/systemd/system"
     for unit in UNITS:
