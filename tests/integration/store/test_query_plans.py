@@ -226,7 +226,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     ),
     "pauses.lock_standing": (pauses.LOCK_STANDING, PANEL | {"scopes": ["add", "all"]}),
     "periodic_work.claim": (periodic_work._CLAIM, PANEL | {"job": "services", "every": 60.0}),
-    "blocking_sessions.end_abandoned": (blocking_sessions.END_ABANDONED, {"longest": 30.0}),
+    "blocking_sessions.end_blocking_sessions": (blocking_sessions.END_BLOCKING_SESSIONS, {"longest": 30.0}),
     "leases.renew": (leases._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
     "audit.readings": (audit.READINGS, PERIOD),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.money.audit import Reading, Report
+from worker.domain.money.audit import BalanceReading, Report
 from worker.domain.money.movements import Call, History, Taken, Told
 from worker.domain.orders.states import ON_PANEL, OrderState
 from worker.store.db.clock import now_of
@@ -73,7 +73,7 @@ _RECORD = text("""
 class Material:
     """What an audit of one panel goes by."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[BalanceReading, ...]
     histories: tuple[History, ...]
 
 
@@ -96,7 +96,7 @@ class Audits:
         about = {"panel": self._panel, "since": since, "until": until}
         async with self._engine.connect() as connection:
             rows = (await connection.execute(READINGS, about)).all()
-            readings = tuple(Reading(row.asked_at, row.at, row.balance, row.currency) for row in rows)
+            readings = tuple(BalanceReading(row.asked_at, row.at, row.balance, row.currency) for row in rows)
             if not readings:
                 return Material((), ())
             touched = {

@@ -1,7 +1,7 @@
-"""A panel's request budget, and its pauses: one for all workers together, taken before a call.
+"""Keeps a panel's request budget, which all workers share: a worker takes slots from it before it calls the panel.
 
-The budget is a row with the first slot that nobody has taken (the generic cell rate algorithm, without a burst): slots
-lie so far apart that no second holds more of them than the rate allows, whoever takes them.
+The budget is a row with the first free slot (the generic cell rate algorithm, without a burst). Slots lie so far apart
+that no second holds more of them than the rate allows, whichever workers take them.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ from worker.domain.orders.trouble import PauseScope
 from worker.store.db.pipeline import fetch
 from worker.store.shared.pauses import Paused, Pauses, Probe
 
-#: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
-#: before its time has come; short enough that a pause is soon felt.
+#: Seconds by which a worker may take a slot ahead of its time. They are enough for the database to answer and to commit
+#: a claim before that time, and few enough that a pause takes effect soon.
 HORIZON = 0.3
 
-#: The share of the limit that is used. What left evenly arrives less evenly, and arrivals are what a panel counts.
+#: The share of the panel's limit that workers use. Calls that leave evenly arrive less evenly, and panels count
+#: arrivals.
 SHARE = 0.95
 
-#: Nobody waits for the disk: a server that crashes forgets no more slots than it takes it to come back.
+#: Doesn't wait for the disk: a server that crashes forgets fewer slots than pass while it restarts.
 _TAKE = text("""
     WITH open AS (
         SELECT b.panel, clock.now, greatest(b.next_at, clock.now) AS first
@@ -42,7 +43,7 @@ _TAKE = text("""
     RETURNING t.slots, extract(epoch FROM t.first - t.now)::float8 AS first_in, b.next_at
 """)
 
-#: Only while nobody has taken a later one: what lies behind it is somebody else's by then.
+#: Works only while no worker has taken a later slot: the free slots begin after that one.
 _GIVE_BACK = text("""
     UPDATE budgets SET next_at = next_at - :slots * make_interval(secs => :gap)
     WHERE panel = :panel AND next_at = :next_at
@@ -55,10 +56,10 @@ _NEXT_SLOT = text("SELECT extract(epoch FROM next_at - clock_timestamp())::float
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Calls that may be made: the first in `first_in` seconds, the others `gap` seconds after one another.
+    """The calls that a worker may make: the first in `first_in` seconds, the others `gap` seconds after one another.
 
-    `next_at` is the first that wasn't taken. Without it, this is a probe: a single call, let through a pause to see
-    whether the trouble is over.
+    `next_at` is the first free slot after them. If it is None, this is a probe: one call that passes a pause, to find
+    out whether the trouble is over.
     """
 
     count: int
@@ -69,13 +70,13 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No slot is near enough to be taken: ask again in so many seconds."""
+    """No slot is near enough to take: the worker asks again after so many seconds."""
 
     seconds: float
 
 
 class Budget:
-    """The budget and the pauses of one panel."""
+    """The budget of one panel, and its pauses."""
 
     def __init__(self, engine: AsyncEngine, panel: str, requests_per_second: float) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -85,14 +86,12 @@ class Budget:
         self._gap = 1 / (requests_per_second * SHARE)
 
     async def open(self) -> None:
+        """Opens the budget, unless a worker already has."""
         async with self._engine.connect() as connection:
             await connection.execute(_OPEN_BUDGET, {"panel": self._panel})
 
     async def take(self, want: int, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
-        """Take up to `want` slots for a call that pauses of these scopes hold back.
-
-        A pause of all calls isn't probed by an `add`: one that is lost in an outage would leave an order in doubt.
-        """
+        """Takes up to `want` slots for calls that pauses of these scopes hold back."""
         async with self._engine.connect() as connection:
             taken = await fetch(
                 connection,
@@ -125,7 +124,7 @@ class Budget:
         return Wait(max((next_in or 0.0) - HORIZON, 0.001))
 
     async def give_back(self, slots: int, next_at: datetime) -> None:
-        """The last ones of slots that were taken, and aren't needed after all; `next_at` is theirs."""
+        """Gives back the last slots of those that a worker took; `next_at` is what came with them."""
         async with self._engine.connect() as connection:
             await connection.execute(
                 _GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap, "next_at": next_at}
