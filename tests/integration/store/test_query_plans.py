@@ -40,7 +40,7 @@ MOST_ROWS = 10 * OPEN
 MOST_PAGES = 4_000
 
 #: What an index by time (BRIN) doesn't tell apart: rows on 128 pages, and the last of them are always read.
-BY_TIME = {"audit.touched", "spending.bought", "catalogue_search.touched"}
+BY_TIME = {"audit.touched", "spending.bought", "catalogue_search.affected"}
 MOST_ROWS_BY_TIME = 10_000
 
 HISTORY = {
@@ -238,13 +238,13 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "spending.curve": (spending.CURVE, PERIOD | {"currency": "USD", "parts": 66, "seconds": 60.0}),
     "spending.days": (spending.DAYS, PERIOD | {"currency": "USD"}),
     "spending.bought": (spending.BOUGHT, PERIOD),
-    "catalogue_search.touched": (catalogue_search.TOUCHED, {"service": ["1", "2"], "recent": timedelta(0)}),
+    "catalogue_search.affected": (catalogue_search.AFFECTED, {"service": ["1", "2"], "recent": timedelta(0)}),
     "catalogue_search.changes": catalogue_search.changes(ServiceSearch(), LATER, 50),
     "catalogue_search.dearer": catalogue_search.dearer(ServiceSearch(), LATER, 50),
     "overview.pending": (overview.PENDING, {}),
     "overview.unconfirmed": (overview.UNCONFIRMED, {}),
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
-    "overview.looks": (overview.LOOKS, {}),
+    "overview.polls": (overview.POLLS, {}),
     "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
     "recent.reach": (recent.REACH, {"newest": 100}),
     "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),

@@ -1,4 +1,4 @@
-"""How things stand with all orders that are open, panel by panel. Closed ones aren't counted: they are too many."""
+"""Reads the state of all open orders, panel by panel. It doesn't count closed orders, which are too many."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,11 +17,10 @@ from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, stan
 from worker.store.views.recent import Rates, RecentError, errors, rates
 from worker.store.views.spending import spending_of
 
-#: Of all unconfirmed orders, so many are told one by one, those that wait longest.
+#: The number of unconfirmed orders that the overview lists, those that wait longest.
 MOST_UNCONFIRMED = 20
 
-
-#: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
+#: An order waits since it could be sent. An order for later doesn't wait yet.
 PENDING = text("""
     SELECT panel, count(*) AS orders,
         (max(extract(epoch FROM now() - greatest(created_at, not_before))) FILTER (WHERE not_before <= now()))::float8
@@ -45,8 +44,9 @@ LONGEST_UNCONFIRMED = text("""
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
 
-#: `age` is that of the open order whose next look is due first.
-LOOKS = text(f"""
+#: `overdue` is by how much the first due poll is late; `age` the time since the panel reported the open order that is
+#: due first.
+POLLS = text(f"""
     WITH RECURSIVE {distinct_values("watched", "polls", "panel", "NOT settling", "settling")}
     SELECT w.panel,
         greatest(extract(epoch FROM now() - least(moving.due_at, settling.due_at)), 0)::float8 AS overdue,
@@ -71,7 +71,7 @@ _WORKERS = text("""
 
 @dataclass(frozen=True, slots=True)
 class BalanceStands:
-    """`hours_left`: how long it lasts at the rate of the last day; None where that can't be told."""
+    """A balance. `hours_left`: how long it lasts at the rate of the last day; None if there is no rate."""
 
     amount: Decimal
     currency: str | None
@@ -81,10 +81,11 @@ class BalanceStands:
 
 @dataclass(slots=True)
 class PanelStands:
-    """One panel. `oldest_...` are seconds; None: there is none. `services_at`: when they were last mirrored.
+    """The state of one panel. `oldest_...` are seconds; None: there is no such order.
 
-    `status_age_seconds`: since the panel last said anything of the open order whose next look is due first;
-    `status_overdue_seconds`: by how much the look that is due first is late.
+    `services_at`: when a worker last mirrored the catalogue. `status_age_seconds`: the time since the panel last
+    reported the open order whose next poll is due first. `status_overdue_seconds`: by how much the first due poll is
+    late.
     """
 
     panel: str
@@ -107,9 +108,9 @@ class PanelStands:
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedOrder:
-    """`verdict` is the last examination's, `doubt` why it was less than proof, `next_look` when it is examined again.
+    """An order in doubt. `verdict` is that of the last examination, `doubt` says why it was less than proof.
 
-    All three are None where there was none yet.
+    `next_look` is the time of the next examination. All three are None if there was no examination yet.
     """
 
     order_id: int
@@ -123,6 +124,8 @@ class UnconfirmedOrder:
 
 @dataclass(frozen=True, slots=True)
 class LivingWorker:
+    """A worker that holds a lease. `name` is its host and process."""
+
     worker_id: str
     name: str
     started_at: datetime
@@ -131,9 +134,9 @@ class LivingWorker:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most.
+    """The state of all panels. Times are the database's. `unconfirmed` are the orders that wait longest.
 
-    `errors` are the latest, MOST_ERRORS at the most, of those among the newest events.
+    `errors` are the latest among the newest events.
     """
 
     at: datetime
@@ -144,7 +147,7 @@ class Overview:
 
 
 async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
-    """How things stand with the configured panels, and every other of which something is on record."""
+    """Reads the state of the configured panels, and of every other panel with open orders or records."""
     panels = {name: PanelStands(name, configured=True) for name in configured}
 
     def about(name: str) -> PanelStands:
@@ -158,7 +161,7 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).unconfirmed, about(row.panel).oldest_unconfirmed_seconds = row.orders, row.oldest
         for row in await connection.execute(ON_THE_WAY):
             setattr(about(row.panel), row.state, row.orders)
-        for row in await connection.execute(LOOKS):
+        for row in await connection.execute(POLLS):
             about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
         for row in await connection.execute(_SERVICES):
             about(row.panel).services_at = row.succeeded_at

@@ -1,4 +1,4 @@
-"""How fast each panel's balance goes down, and what for."""
+"""Reads how fast each panel's balance falls, and what for."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,8 +13,8 @@ from worker.domain.money.spending import RATE_OVER, Spending
 from worker.domain.orders.states import OrderState
 from worker.store.records.balances import KNOWN
 
-#: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
-#: currency changed meanwhile, what was read before doesn't compare.
+#: Reads one index entry for each panel, and the readings of the period itself, however long the history is. Leaves out
+#: readings in another currency than the latest.
 SPENDING = text(f"""
     WITH RECURSIVE {KNOWN}
     SELECT k.panel, l.currency, l.at, l.balance,
@@ -34,7 +34,7 @@ SPENDING = text(f"""
 
 _ABOUT = "panel = :panel AND at BETWEEN :since AND :until AND currency IS NOT DISTINCT FROM :currency"
 
-#: The last reading of each of so many equal parts of the time.
+#: The last reading in each of so many equal parts of the period.
 CURVE = text(f"""
     SELECT DISTINCT ON (part) part, balance
     FROM (
@@ -88,7 +88,7 @@ BOUGHT = text("""
 
 @dataclass(frozen=True, slots=True)
 class PanelSpending:
-    """One panel's, as of its last reading."""
+    """The spending of one panel up to the last reading of its balance, which was at `at`."""
 
     panel: str
     currency: str | None
@@ -97,13 +97,13 @@ class PanelSpending:
 
 
 async def recent_spending(engine: AsyncEngine, seconds: float = RATE_OVER) -> list[PanelSpending]:
-    """What was spent within the last so many seconds, for each panel of which a balance was ever read."""
+    """Returns the spending of the last so many seconds, of each panel whose balance a worker has ever read."""
     async with engine.connect() as connection:
         return await spending_of(connection, seconds)
 
 
 async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -> list[PanelSpending]:
-    """The same, on a connection that is there."""
+    """Reads the same as `recent_spending`, on a connection that is open already."""
     rows = await connection.execute(SPENDING, {"seconds": seconds})
     return [
         PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds)) for row in rows
@@ -112,7 +112,7 @@ async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, in UTC. `lowest` and `closing` are None where the balance wasn't read on it."""
+    """One day, in UTC. `lowest` and `closing` are None if no worker read the balance that day."""
 
     day: date
     orders: int
@@ -123,6 +123,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpending:
+    """The orders of one service, and what they cost."""
+
     service: str
     name: str | None
     orders: int
@@ -131,9 +133,9 @@ class ServiceSpending:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Some days of one panel: each of them, and what was spent on which service, most first.
+    """The spending of one panel over some days: by day, and by service, the highest first.
 
-    `curve` has the balance in equal parts of the time, None where it wasn't read.
+    `curve` has the last balance in each of some equal parts of the period; None where no worker read it.
     """
 
     days: tuple[Day, ...]
@@ -142,7 +144,7 @@ class Course:
 
 
 async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts: int) -> Course:
-    """The day of the last reading, and the days before it, so many together."""
+    """Returns the course over so many days, the last of which is the day of the last reading."""
     until = panel.at.astimezone(UTC)
     since = until.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     about = {"panel": panel.panel, "currency": panel.currency, "since": since, "until": until}
