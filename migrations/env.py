@@ -1,4 +1,4 @@
-"""Alembic's entry: `worker.store.schema.migrate` passes a connection; by hand, the environment names the database."""
+"""Runs the revisions on the connection that `worker.store.schema.migrate` passes, or on ORDER_SYNC_DATABASE_URL."""
 
 import os
 

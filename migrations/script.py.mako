@@ -8,7 +8,7 @@ down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
 
-# The oldest revision whose workers can go on while this schema is there.
+# The oldest revision whose workers can go on over this schema.
 serves = ${repr(down_revision)}
 
 

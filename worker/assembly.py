@@ -49,7 +49,7 @@ from worker.store.records.balances import Balances
 from worker.store.records.catalogue import Catalogue
 from worker.store.records.evidence import Evidence
 from worker.store.schema.revision import head, schema_of
-from worker.store.shared.blocking_sessions import end_abandoned
+from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
 from worker.store.shared.leases import Workers
 from worker.store.shared.periodic_work import PeriodicJob
@@ -145,12 +145,12 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     works.add(READINESS_EVERY, "readiness", AskSchema(partial(schema_of, vital), head(), works.readiness).run)
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", TakeSnapshot(read, metrics, works.supervisor.status).run)
-    works.add(SWEEP_EVERY, "blocking_sessions", EndBlockingSessions(partial(end_abandoned, vital)).run)
+    works.add(SWEEP_EVERY, "blocking_sessions", EndBlockingSessions(partial(end_blocking_sessions, vital)).run)
     works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
-        breaker = Breaker(name, budget)
+        breaker = Breaker(name, budget.pauses)
         upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
         _add_own_jobs(works, upstream, orders, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)

@@ -1,15 +1,18 @@
--- After a restore, before any worker starts: no order that may have been bought since the backup is sent again.
+-- Run this after a restore, before any worker starts: no worker will then send an order again that a worker may have
+-- bought since the backup.
 --
 --   psql -X -v ON_ERROR_STOP=1 -v restored_to='2026-11-24 10:00:00+00' -v stopped_at='2026-11-24 10:20:00+00' \
 --        -f after-restore.sql "$OWNER_DATABASE_URL"
 --
--- restored_to: the time up to which the database knows what happened; too early is safe, too late isn't.
--- stopped_at: when the last worker had stopped; too late is safe, too early isn't.
--- docs/operating/database.md, "After a restore", says what comes before and after.
+-- restored_to: the time up to which the restored database knows what happened. Rather too early than too late.
+-- stopped_at: the time at which the last worker had stopped. Rather too late than too early.
+-- docs/operating/database.md, "After a restore", lists the steps before and after.
 
 BEGIN;
 
-SELECT set_config('order_sync.restored_to', :'restored_to', true), set_config('order_sync.stopped_at', :'stopped_at', true);
+SELECT
+    set_config('order_sync.restored_to', :'restored_to', true),
+    set_config('order_sync.stopped_at', :'stopped_at', true);
 
 DO $$
 DECLARE
@@ -23,29 +26,68 @@ BEGIN
         SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'order-sync' AND pid <> pg_backend_pid()
     ) THEN
-        RAISE 'a worker is connected: stop it first; what it still has in hand belongs to the database that was';
+        RAISE 'a worker is connected: stop it first; the results that it still holds belong to the lost database';
     END IF;
 END $$;
 
 LOCK TABLE orders, submissions;
 
--- Ids that were given out after the backup mean other rows now; a consumer of events has seen higher ones than these.
+-- The lost database gave out further ids: here they would name other rows, and consumers of events have seen them.
+-- So all sequences skip ahead.
 SELECT setval(sequence, nextval(sequence) + 1000000)
-FROM unnest(ARRAY['orders', 'refills', 'cancels', 'order_events', 'submissions', 'service_changes', 'balances']) AS name,
-    pg_get_serial_sequence(name, 'id') AS sequence;
+FROM (VALUES
+    ('orders'), ('refills'), ('cancels'), ('order_events'), ('submissions'), ('service_changes'), ('balances')
+) AS tables(name), pg_get_serial_sequence(name, 'id') AS sequence;
 
 UPDATE workers SET ended_at = now() WHERE ended_at IS NULL;
 
 UPDATE submissions SET outcome = 'lease_ended', ended_at = greatest(began_at, :'stopped_at')
 WHERE outcome IS NULL;
 
--- Whatever was open may have been bought meanwhile: also what was unconfirmed, proven absent, and sent again; and what
--- the shop has put back. An order that waits for its cancel isn't sent, nor one before its time.
+-- What panels bill for each type of service, as worker/domain/orders/services.py has it: `quantity` at a price per
+-- 1,000, times the runs of a drip-feed; the entries of a `list` at a price per 1,000; a package at its own price; or
+-- the orders that it spawns, which nobody can price beforehand. A test compares the results
+-- (tests/deploy/test_restore.py).
+CREATE TEMPORARY TABLE billing ON COMMIT DROP AS
+SELECT unnest(types) AS type, billed, list
+FROM (VALUES
+    ('quantity', NULL, ARRAY[
+        'default', 'mentions', 'mentionswithhashtags', 'mentionshashtag', 'mentionsuserfollowers',
+        'mentionsusersfollowers', 'mentionsmedialikers', 'commentlikes', 'commentlike', 'poll', 'invitesfromgroups',
+        'seo', 'webtraffic', 'websitetraffic'
+    ]),
+    ('list', 'comments', ARRAY['customcomments', 'commentreplies', 'commentreply']),
+    ('list', 'usernames', ARRAY['mentionscustomlist']),
+    ('package', NULL, ARRAY['package', 'customcommentspackage']),
+    ('spawned', NULL, ARRAY['subscriptions', 'subscription'])
+) AS bills(billed, list, types);
+
+-- Counts the entries of a list in `params`, an array or a text with one entry a line, without the blank ones. It spells
+-- out white space, since what Postgres takes for it depends on the database's locale.
+CREATE OR REPLACE FUNCTION pg_temp.entries(list jsonb) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*)
+    FROM (
+        SELECT jsonb_array_elements_text(CASE jsonb_typeof(list) WHEN 'array' THEN list ELSE '[]' END) AS entry
+        UNION ALL
+        SELECT regexp_split_to_table(
+            CASE WHEN jsonb_typeof(list) <> 'array' THEN list #>> '{}' END,
+            E'[\n\u000b\f\r\u001c\u001d\u001e\u0085\u2028\u2029]'
+        )
+    ) AS entries
+    WHERE btrim(entry, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
+        '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> ''
+$$;
+
+-- A worker may have bought every open order meanwhile: also one that was unconfirmed, then proven absent and sent
+-- again, and one that the shop has put back. Workers send no order that waits for its cancel, or whose time is still to
+-- come.
 CREATE TEMPORARY TABLE in_doubt ON COMMIT DROP AS
-SELECT o.id, o.panel, o.state, o.quantity, o.runs, s.rate, s.type,
+SELECT o.id, o.panel, o.state, o.runs, s.rate, b.billed,
+    CASE b.billed WHEN 'quantity' THEN o.quantity WHEN 'list' THEN pg_temp.entries(o.params -> b.list) END AS units,
     CASE WHEN o.state = 'pending' THEN :'restored_to' ELSE least(:'restored_to', n.began_at) END AS since
 FROM orders o
 LEFT JOIN services s ON s.panel = o.panel AND s.service = o.service
+LEFT JOIN billing b ON b.type = regexp_replace(lower(s.type), '[\s_-]', '', 'g')
 LEFT JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) n ON true
 WHERE o.state IN ('submitting', 'unconfirmed')
     OR (
@@ -53,18 +95,15 @@ WHERE o.state IN ('submitting', 'unconfirmed')
         AND NOT EXISTS (SELECT FROM cancels c WHERE c.order_id = o.id AND c.state = 'pending')
     );
 
--- A call of which nobody knows what came, for the evidence to begin with. Where the charge isn't plain, it is left to
--- a person.
+-- The evidence begins with a call whose outcome nobody knows. Where the charge is null, it leaves the order to a
+-- person.
 INSERT INTO submissions
     (order_id, panel, worker_id, began_at, ended_at, expected_charge, units, is_parent, outcome)
 SELECT
     id, panel, '00000000-0000-0000-0000-000000000000', since, :'stopped_at',
-    CASE
-        WHEN quantity IS NOT NULL THEN rate * quantity * coalesce(runs, 1) / 1000
-        WHEN type ILIKE '%package%' THEN rate
-    END,
-    CASE WHEN runs IS NULL THEN quantity END,
-    runs IS NOT NULL OR coalesce(type ILIKE 'subscription%', false),
+    CASE WHEN billed = 'package' THEN rate ELSE rate * units * coalesce(runs, 1) * 0.001 END,
+    CASE WHEN runs IS NULL THEN units END,
+    runs IS NOT NULL OR coalesce(billed = 'spawned', false),
     'lease_ended'
 FROM in_doubt
 ORDER BY id;

@@ -1,4 +1,4 @@
--- Who may do what with the tables. Run it as order_sync_owner after each `order-sync migrate`; again does no harm.
+-- Grants each role its rights. Run it as order_sync_owner after each `order-sync migrate`; you can repeat it.
 
 BEGIN;
 
@@ -12,7 +12,7 @@ FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
 
 REVOKE ALL ON FUNCTION order_sync_archive FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
 
--- The worker. What a producer has asked for isn't its to change, and history isn't anybody's.
+-- The worker. It can't change the columns in which producers ask for orders, and nobody can change history.
 
 GRANT SELECT ON orders, refills, cancels TO order_sync_worker;
 
@@ -33,7 +33,7 @@ GRANT SELECT, INSERT, UPDATE ON services, workers, submissions, paces, budgets, 
 
 GRANT DELETE ON workers TO order_sync_worker;
 
--- History can be moved to the archive, and nowhere else.
+-- The worker can move history to the archive, and nowhere else.
 GRANT SELECT ON order_events_archive, submissions_archive, order_events_all, submissions_all TO order_sync_worker;
 
 GRANT EXECUTE ON FUNCTION order_sync_archive TO order_sync_worker;
@@ -42,7 +42,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON examinations, polls, pauses TO order_syn
 
 GRANT SELECT ON alembic_version TO order_sync_worker;
 
--- A producer: the columns that are its own, and a view of what became of them.
+-- A producer. It inserts orders with its own columns, and reads what became of them.
 
 GRANT INSERT (
     panel, service, link, quantity, runs, interval_minutes, params, reference, priority, not_before, max_charge
@@ -54,7 +54,7 @@ GRANT SELECT ON
     orders, refills, cancels, order_events, order_events_archive, order_events_all, services, service_changes
 TO order_sync_producer;
 
--- A reader.
+-- A reader. It reads everything.
 
 GRANT SELECT ON
     orders, refills, cancels,

@@ -1,14 +1,14 @@
--- The roles, each with no more than it needs. Run it as a superuser in the database of the orders, before the first
--- `order-sync migrate`; again does no harm. It sets no passwords: \password order_sync_worker, and so on.
+-- Makes the roles, each with no more rights than it needs. Run it as a superuser in the database of the orders, before
+-- the first `order-sync migrate`; you can repeat it. It sets no passwords: use \password order_sync_worker, and so on.
 --
---   order_sync_owner     owns the tables; `order-sync migrate` connects as this one, and nobody else
---   order_sync_worker    `order-sync run`, and the commands that look, or settle what is there
---   order_sync_producer  a shop: inserts orders, refills and cancels, and sees what becomes of them
---   order_sync_operator  a person: both of these, for `order-sync orders add`, `cancel` and `refill`
---   order_sync_reader    reports: sees all, changes nothing
+--   order_sync_owner     owns the tables; only `order-sync migrate` connects as this role
+--   order_sync_worker    runs `order-sync run`, and the commands that read orders or settle them
+--   order_sync_producer  a shop: inserts orders, refills and cancels, and reads what becomes of them
+--   order_sync_operator  a person: has the rights of both, for `order-sync orders add`, `cancel` and `refill`
+--   order_sync_reader    reports: reads everything, changes nothing
 --
 -- A second shop: CREATE ROLE other_shop LOGIN IN ROLE order_sync_producer;
--- What they may do with the tables is in grants.sql, which is for after each migration.
+-- grants.sql gives the roles their rights on the tables; run it after each migration.
 
 BEGIN;
 
@@ -30,17 +30,17 @@ GRANT USAGE, CREATE ON SCHEMA public TO order_sync_owner;
 GRANT USAGE ON SCHEMA public TO order_sync_worker, order_sync_producer, order_sync_reader;
 GRANT order_sync_worker, order_sync_producer TO order_sync_operator;
 
--- The worker asks for these by itself. Through a pooler it can't, so there they are the role's.
+-- A worker sets these for its own sessions. Through a pooler it can't, so the role has them too.
 ALTER ROLE order_sync_worker SET statement_timeout = '30s';
 ALTER ROLE order_sync_worker SET lock_timeout = '10s';
 ALTER ROLE order_sync_worker SET idle_in_transaction_session_timeout = '30s';
--- An intent has to be on disk before its call: never switch this off for the worker.
+-- The intent to send an order must be on disk before the call: never switch this off for the worker.
 ALTER ROLE order_sync_worker SET synchronous_commit = 'on';
 
--- A migration that waits for a table has everybody else wait behind it.
+-- While a migration waits for a table, everybody else waits behind it.
 ALTER ROLE order_sync_owner SET lock_timeout = '5s';
 
--- A shop that leaves a transaction open, or a report without an end, must not hold up the work.
+-- A shop that leaves a transaction open, or a report that never ends, must not hold up the worker.
 ALTER ROLE order_sync_producer SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE order_sync_reader SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE order_sync_reader SET statement_timeout = '5min';

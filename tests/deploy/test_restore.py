@@ -1,6 +1,10 @@
 """Back to a backup that doesn't know what was bought since: deploy/postgres/after-restore.sql, and what it prevents."""
 
+import random
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,11 +14,15 @@ import pytest
 
 from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
-from tests.acceptance.samples import insert
+from tests.acceptance.samples import KINDS, Row, insert
 from tests.conftest import new_database
 from tests.deploy.conftest import DEPLOY
+from worker.domain.orders.add_request import AddRequest, OrderRequest, check
+from worker.domain.orders.services import _SPELLINGS, LISTS, TYPES, Service
+from worker.domain.words import normalized
 from worker.sandbox import Sandbox
 from worker.sandbox.panel import ledger
+from worker.sandbox.panel.catalogue import SERVICES
 
 SOON = {"RECONCILE__SETTLE": "0.4", "SCHEDULE__RECONCILE": "0.5"}
 
@@ -97,3 +105,71 @@ def test_it_is_refused_while_a_worker_lives(database_url: str) -> None:
 def test_times_that_cannot_be_are_refused(database_url: str, restored_to: str, stopped_at: str) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match="must come before"):
         after_restore(database_url, restored_to, stopped_at)
+
+
+#: Every way to write the name of a type: a panel's own words, and what it may do to them.
+NAMES = {
+    rule.name: [rule.name, *(spelling for spelling, type_ in _SPELLINGS.items() if type_ == normalized(rule.name))]
+    for rule in TYPES
+}
+RESPELLED = (str.upper, str.casefold, lambda name: name.replace(" ", "_"), lambda name: f"\t{name.replace(' ', '-')} ")
+
+#: Blank to Python, and not all of them to every locale of Postgres.
+BLANKS = ("", " ", "\t", "\u00a0", "\u2003 ", "\x1f", "\u3000\u200a")
+LINE_ENDS = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029")
+
+
+def catalogue(dice: random.Random) -> Iterator[Service]:
+    """The services of the sandbox at other prices, with their types in any spelling."""
+    for service in SERVICES:
+        name = dice.choice(NAMES[service.type or ""])
+        rate = Decimal(dice.randrange(10**9)).scaleb(-dice.randrange(9))
+        yield replace(service, type=dice.choice(RESPELLED)(name), rate=rate)
+
+
+def entries(dice: random.Random, wanted: list[str]) -> list[Any] | str:
+    """A list as a shop may write it: an array or a text, with blanks in between."""
+    written: list[Any] = []
+    for entry in wanted:
+        written += [dice.choice(BLANKS), f"{dice.choice(BLANKS)}{entry}{dice.choice(BLANKS)}"]
+    if dice.random() < 0.5:
+        return [*written, None, " \n\t\n ", 7, True]
+    return "".join(f"{line}{dice.choice(LINE_ENDS)}" for line in written)
+
+
+def any_order(dice: random.Random, service: Service) -> Row:
+    row = KINDS[int(service.service)](dice)
+    for name in LISTS & row.get("params", {}).keys():
+        row["params"][name] = entries(dice, [f"entry {number}" for number in range(dice.randint(1, 9))])
+    if service.dripfeed and "runs" not in row and dice.random() < 0.5:
+        row |= {"runs": dice.randint(1, 5), "interval_minutes": 10}
+    return {"service": service.service, "link": "https://example.com/me", **row}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_it_expects_the_charges_that_the_worker_expects(database_url: str, seed: int) -> None:
+    """The script prices orders in SQL: what it puts down is what the worker would have, for all types of service."""
+    dice = random.Random(seed)
+    services = {service.service: service for service in catalogue(dice)}
+    rows = [any_order(dice, service) for service in services.values() for _ in range(10)]
+    tables = Tables(database_url)
+    for service in services.values():
+        tables.rows(
+            "INSERT INTO services (panel, service, type, rate, raw) VALUES ('default', %s, %s, %s, '{}')",
+            service.service,
+            service.type,
+            service.rate,
+        )
+    ids = insert(database_url, rows)
+
+    after_restore(database_url, now(tables), now(tables))
+
+    told = {
+        row["order_id"]: (row["expected_charge"], row["units"], row["is_parent"])
+        for row in tables.rows("SELECT order_id, expected_charge, units, is_parent FROM submissions")
+    }
+    for order_id, row in zip(ids, rows, strict=True):
+        request = check(OrderRequest(**row), services[row["service"]])
+        assert isinstance(request, AddRequest), (request, row)
+        assert told.pop(order_id) == (request.expected_charge, request.units, request.is_parent), row
+    assert told == {}

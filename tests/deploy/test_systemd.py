@@ -13,6 +13,7 @@ from worker.settings.model import Settings, load
 
 SYSTEMD = DEPLOY / "systemd"
 UNITS = ("order-sync.service", "order-sync@.service", "order-sync-migrate.service")
+HARDENING = "10-hardening.conf"
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze isn't installed")
 
@@ -22,14 +23,21 @@ def settings_of(unit: str) -> list[tuple[str, str]]:
     return [(name, value) for name, found, value in (line.partition("=") for line in lines) if found and name[0] != "#"]
 
 
-@needs_systemd
-def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    """With a program that is there in place of the one that will be."""
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Lays out the units with their drop-ins where systemd finds them. Their program exists."""
+    assert run(tmp_path).returncode == 0
+    units = tmp_path / "etc/systemd/system"
     for unit in UNITS:
-        text = (SYSTEMD / unit).read_text()
-        (tmp_path / unit).write_text(text.replace("/opt/order-sync/bin/order-sync", sys.executable))
-    names = [str(tmp_path / unit.replace("@", "@1")) for unit in UNITS]
-    (tmp_path / "order-sync@1.service").write_text((tmp_path / "order-sync@.service").read_text())
+        text = (units / unit).read_text()
+        (units / unit).write_text(text.replace("/opt/order-sync/bin/order-sync", sys.executable))
+    return units
+
+
+@needs_systemd
+def test_systemd_finds_nothing_wrong(installed: Path) -> None:
+    names = [str(installed / unit.replace("@", "@1")) for unit in UNITS]
+    (installed / "order-sync@1.service").write_text((installed / "order-sync@.service").read_text())
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False
     )
@@ -38,9 +46,9 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
 
 @needs_systemd
 @pytest.mark.parametrize("unit", UNITS)
-def test_it_is_shut_in(unit: str) -> None:
+def test_it_is_shut_in(installed: Path, unit: str) -> None:
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", SYSTEMD / unit],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", installed / unit],
         capture_output=True,
         text=True,
         check=False,
@@ -56,18 +64,16 @@ def test_instances_differ_in_nothing_but_name_and_port() -> None:
     assert ("Environment", "ORDER_SYNC_LISTEN=127.0.0.1:947%i") in many
 
 
-def test_migration_and_worker_are_shut_in_alike() -> None:
-    def sandbox(unit: str) -> list[tuple[str, str]]:
-        found = settings_of(unit)
-        return [one for one in found[found.index(("DynamicUser", "yes")) :] if one[0] != "WantedBy"]
+def test_every_unit_gets_all_of_the_hardening_and_opens_none_of_it(installed: Path) -> None:
+    hardening = {name for name, _ in settings_of(HARDENING)}
+    for unit in UNITS:
+        assert (installed / f"{unit}.d" / HARDENING).read_text() == (SYSTEMD / HARDENING).read_text()
+        assert not hardening & {name for name, _ in settings_of(unit)}
 
-    assert sandbox("order-sync-migrate.service") == sandbox("order-sync.service")
 
-
-@pytest.mark.parametrize("unit", UNITS)
-def test_no_setting_opens_what_another_shuts(unit: str) -> None:
+def test_no_setting_opens_what_another_shuts() -> None:
     """As seen in mounts that systemd makes (`python -m tests.deploy.boot`), and in no word of systemd-analyze."""
-    found = settings_of(unit)
+    found = settings_of(HARDENING)
     assert ("ProtectSystem", "strict") in found
     # A path of its own is mounted as it was: writable, and whatever NoExecPaths= says of the one above.
     assert "ExecPaths" not in dict(found)
@@ -118,19 +124,21 @@ def test_installing_and_removing_may_be_repeated(tmp_path: Path) -> None:
     assert run(tmp_path).returncode == 0
     first = laid_out(tmp_path)
     assert {f"etc/systemd/system/{unit}" for unit in UNITS} < first.keys()
+    assert {f"etc/systemd/system/{unit}.d/{HARDENING}" for unit in UNITS} < first.keys()
     assert first["etc/order-sync/order-sync.env"] == "640"
     assert (tmp_path / "etc/order-sync/credentials/worker").stat().st_mode & 0o777 == 0o700
 
     own = tmp_path / "etc/order-sync/order-sync.env"
     own.write_text("ORDER_SYNC_DRAIN=20\n")
     (key := tmp_path / "etc/order-sync/credentials/worker/panel_default_key").write_text("key\n")
+    (edit := tmp_path / "etc/systemd/system/order-sync.service.d/override.conf").write_text("[Service]\n")
     assert run(tmp_path, "install").returncode == 0
-    assert laid_out(tmp_path).keys() == first.keys() | {str(key.relative_to(tmp_path))}
+    assert laid_out(tmp_path).keys() == first.keys() | {str(path.relative_to(tmp_path)) for path in (key, edit)}
     assert own.read_text() == "ORDER_SYNC_DRAIN=20\n"
 
     for _ in range(2):
         assert run(tmp_path, "remove").returncode == 0
-        assert laid_out(tmp_path).keys() == {str(path.relative_to(tmp_path)) for path in (own, key)}
+        assert laid_out(tmp_path).keys() == {str(path.relative_to(tmp_path)) for path in (own, key, edit)}
     assert run(tmp_path, "purge").returncode == 0
     assert laid_out(tmp_path) == {}
 

@@ -96,7 +96,7 @@ def test_a_socket_directory_that_another_user_laid_out_is_not_used(
     trap = embedded._socket_directory(directory / "data")
     trap.mkdir()
     trap.chmod(0o777)
-    with pytest.raises(EmbeddedError, match="belongs to somebody else"), embedded_postgres(directory):
+    with pytest.raises(EmbeddedError, match="belongs to another user"), embedded_postgres(directory):
         pass
 
 

@@ -14,7 +14,7 @@ from worker.cli.frame.parameters import SINCE, json_option, nonblank, when
 from worker.domain.money.amounts import Amount
 from worker.domain.money.audit import Difference, Report
 from worker.domain.money.audit import audit as compare
-from worker.domain.money.causes import Suspect
+from worker.domain.money.causes import PossibleCause
 from worker.domain.money.movements import Cause
 from worker.settings.model import Settings, load
 from worker.store.records.audit import Audits
@@ -178,7 +178,7 @@ def _difference(difference: Difference, currency: str | None) -> Iterator[str]:
         yield "    no order here moved then: search the panel for one that isn't in the table"
 
 
-def _why(suspect: Suspect) -> str:
+def _why(suspect: PossibleCause) -> str:
     stake = money(suspect.stake)
     if not suspect.exact:
         moved = "was given back" if suspect.cause is Cause.REFUND else "was charged"

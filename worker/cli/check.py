@@ -25,7 +25,7 @@ from worker.settings.model import PanelSettings, Settings, SettingsError, load
 from worker.settings.sources import PANELS, PREFIX
 from worker.store.db.engine import DatabaseUnreachableError
 from worker.store.schema.preflight import ENCODING, OLDEST, DatabaseReport, inspect
-from worker.store.views.lock_waits import standstill
+from worker.store.views.waiting import waiting
 
 #: Seconds. The worker uses the database's clock, so a larger difference only makes logs and tables hard to compare.
 CLOCK_TOLERANCE = 2.0
@@ -97,16 +97,16 @@ def _database(settings: Settings) -> Iterator[Finding]:
         report = inspect(url)
         yield from read_report(report)
         if report.is_at_head:
-            stands = standstill(url)
-            for pause in stands.pauses:
+            found = waiting(url)
+            for panel, pause in found.pauses:
                 yield Finding(
-                    f"panel {pause.panel}",
+                    f"panel {panel}",
                     Verdict.WARNING,
                     f"is paused ({'orders only' if pause.scope == 'add' else 'all calls'}) since "
                     f"{pause.since:%Y-%m-%d %H:%M:%S %Z}: {pause.reason}, {pause.detail}",
                     "it resumes by itself when that is over",
                 )
-            for panel in stands.panels_waiting:
+            for panel in found.panels:
                 if panel not in settings.panels:
                     yield Finding(
                         f"panel {panel}",

@@ -14,12 +14,12 @@ from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import SINCE, json_option, nonblank, when
 from worker.settings.model import load
-from worker.store.views.catalogue_search import Found, Offers, ServiceSearch
+from worker.store.views.catalogue_search import CatalogueSearch, Found, ServiceSearch
 from worker.store.views.order_search import Columns
 
 _WEEK = timedelta(days=7)
 
-Find = Callable[[Offers], Awaitable[Found]]
+Find = Callable[[CatalogueSearch], Awaitable[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def services(
     find, view = _asked_for(wanted, changed_since, dearer=dearer, limit=limit)
 
     async def ask(engine: AsyncEngine) -> Found:
-        return await find(Offers(engine))
+        return await find(CatalogueSearch(engine))
 
     found = on_database(settings, ask)
     if as_json:

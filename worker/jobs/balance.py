@@ -69,10 +69,10 @@ class ReadBalance:
         Returns the lowest balance that was read during a pause for want of money, if there is one.
         """
         spent = None
-        for pause in await self._breaker.standing():
-            if pause.scope is PauseScope.ALL and pause.lasts <= 0:
+        for pause, lasts in await self._breaker.standing():
+            if pause.scope == PauseScope.ALL and lasts <= 0:
                 await self._job.hasten(0)
-            if pause.reason is PauseReason.NOT_ENOUGH_FUNDS:
+            if pause.reason == PauseReason.NOT_ENOUGH_FUNDS:
                 spent = await self._balances.lowest_since(pause.since)
                 await self._job.hasten(0 if spent is None else WATCH_MONEY_EVERY)
         return spent

@@ -25,7 +25,7 @@ from worker.store.records import evidence
 from worker.store.records.archive import Archive, Tidied
 from worker.store.records.audit import Audits
 from worker.store.shared.periodic_work import PeriodicJob
-from worker.store.views.order_history import Lookup
+from worker.store.views.order_history import OrderHistories
 from worker.store.views.spending import BOUGHT
 
 DAYS = 90
@@ -220,7 +220,7 @@ async def test_calls_that_are_asked_for_at_any_age_stay(
     parent = add_closed("parent", is_parent=True)
     assert await put_away() == Tidied(orders=2, events=2 * EVENTS, submissions=0)
     database.execute("UPDATE orders SET panel_order_id = 'another' WHERE id = %s", [late])
-    assert await Lookup(engine).holder("default", "late", order_id=0) == late
+    assert await OrderHistories(engine).holder("default", "late", order_id=0) == late
     async with engine.connect() as connection:
         parents = (await connection.execute(evidence.PARENTS, {"panel": "default", "since": 0.0})).scalars().all()
     assert parents == ["parent"]
@@ -253,7 +253,7 @@ async def test_a_late_change_is_written_where_consumers_read_and_the_history_is_
     await polls.record([looked], read_news)
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
-    dossier = await Lookup(engine).order(order_id)
+    dossier = await OrderHistories(engine).of(order_id)
     assert dossier is not None
     assert [event["kind"] for event in dossier.events] == ["submitting", "submitted", "completed", "status"]
     assert [call["panel_order_id"] for call in dossier.submissions] == ["late"]

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.trouble import PASSING, Pause, PauseReason, PauseScope, low_balance
-from worker.store.shared.budget import HORIZON, PROBE, SHARE, Budget, Paused, Resumed, Slots, Wait
+from worker.store.shared.budget import HORIZON, SHARE, Budget, Slots, Wait
+from worker.store.shared.pauses import PROBE, Paused, Resumed
 
 RATE = 50.0
 GAP = 1 / (RATE * SHARE)
@@ -143,7 +144,7 @@ def lasts(database: Database) -> float:
 
 class TestPauses:
     async def test_one_of_add_holds_back_nothing_else(self, budget: Budget) -> None:
-        assert await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS), probe=False) is True
+        assert await budget.pauses.begin(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS), probe=False) is True
         paused = await budget.take(1, ADD)
         assert isinstance(paused, Paused)
         assert paused.reason == "not_enough_funds"
@@ -151,19 +152,19 @@ class TestPauses:
         assert isinstance(await budget.take(1, ALL), Slots)
 
     async def test_one_of_all_holds_back_everything(self, budget: Budget) -> None:
-        await budget.pause(pause(PauseScope.ALL), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ALL), probe=False)
         assert isinstance(await budget.take(1, ADD), Paused)
         assert isinstance(await budget.take(1, ALL), Paused)
 
     async def test_one_panels_pause_is_no_others(self, budget: Budget, engine: AsyncEngine) -> None:
-        await budget.pause(pause(PauseScope.ALL), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ALL), probe=False)
         other = Budget(engine, "other", RATE)
         await other.open()
         assert isinstance(await other.take(1, ADD), Slots)
 
     async def test_the_longest_of_several_counts(self, budget: Budget) -> None:
-        await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
-        await budget.pause(low_balance("0.10 left"), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ALL, first=0), probe=False)
+        await budget.pauses.begin(low_balance("0.10 left"), probe=False)
         paused = await budget.take(1, ADD)
         assert isinstance(paused, Paused)
         assert paused.reason == "low_balance"
@@ -173,7 +174,7 @@ class TestPauses:
     async def test_exactly_one_probes_when_it_is_over(
         self, budget: Budget, scope: PauseScope, scopes: tuple[PauseScope, ...]
     ) -> None:
-        await budget.pause(pause(scope, first=0), probe=False)
+        await budget.pauses.begin(pause(scope, first=0), probe=False)
         answers = await asyncio.gather(*(budget.take(5, scopes) for _ in range(8)))
         probes = [answer for answer in answers if isinstance(answer, Slots)]
         assert [(probe.count, probe.next_at) for probe in probes] == [(1, None)]
@@ -182,7 +183,7 @@ class TestPauses:
         assert all(PROBE - 10 < other.seconds <= PROBE for other in others)
 
     async def test_an_add_does_not_probe_a_pause_of_all_calls(self, budget: Budget) -> None:
-        await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ALL, first=0), probe=False)
         assert await budget.take(1, ADD) == Paused("outage", 0.0)
         probe = await budget.take(1, ALL)
         assert isinstance(probe, Slots)
@@ -190,63 +191,63 @@ class TestPauses:
 
     async def test_only_a_probe_doubles_the_wait_up_to_its_longest(self, budget: Budget, database: Database) -> None:
         outage = Pause(PauseScope.ALL, PauseReason.OUTAGE, "down", first=100, longest=350)
-        assert await budget.pause(outage, probe=False) is True
+        assert await budget.pauses.begin(outage, probe=False) is True
         since = database.scalar("SELECT since FROM pauses")
         until = database.scalar("SELECT until FROM pauses")
-        assert await budget.pause(outage, probe=False) is False
+        assert await budget.pauses.begin(outage, probe=False) is False
         assert database.scalar("SELECT until FROM pauses") == until
         for expected in (200, 350, 350):
-            assert await budget.pause(outage, probe=True) is False
+            assert await budget.pauses.begin(outage, probe=True) is False
             assert expected - 10 < lasts(database) <= expected
         row = database.one("SELECT * FROM pauses")
         assert (row.failures, row.since, row.detail) == (4, since, "down")
 
     async def test_a_probe_that_was_not_used_is_free_at_once(self, budget: Budget) -> None:
-        await budget.pause(pause(PauseScope.ALL, first=0), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ALL, first=0), probe=False)
         assert isinstance(await budget.take(1, ALL), Slots)
         assert isinstance(await budget.take(1, ALL), Paused)
-        await budget.give_back_probe(PauseScope.ALL)
+        await budget.pauses.give_back_probe(PauseScope.ALL)
         answer = await budget.take(1, ALL)
         assert isinstance(answer, Slots)
         assert answer.next_at is None
 
     async def test_a_probe_that_fails_otherwise_is_free_for_the_rest(self, budget: Budget, database: Database) -> None:
-        await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS, first=0), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS, first=0), probe=False)
         assert isinstance(await budget.take(1, ADD), Slots)
-        await budget.pause(pause(PauseScope.ADD, PauseReason.RATE_LIMITED, first=20), probe=True)
-        await budget.give_back_probe(PauseScope.ADD, PauseReason.RATE_LIMITED)
+        await budget.pauses.begin(pause(PauseScope.ADD, PauseReason.RATE_LIMITED, first=20), probe=True)
+        await budget.pauses.give_back_probe(PauseScope.ADD, PauseReason.RATE_LIMITED)
         paused = await budget.take(1, ADD)
         assert isinstance(paused, Paused)
         assert paused.reason == "rate_limited"
         assert 10 < paused.seconds <= 20
 
     async def test_what_stands_is_told(self, budget: Budget, database: Database) -> None:
-        assert await budget.standing() == []
-        await budget.pause(pause(PauseScope.ALL), probe=False)
-        (standing,) = await budget.standing()
+        assert await budget.pauses.standing() == []
+        await budget.pauses.begin(pause(PauseScope.ALL), probe=False)
+        ((standing, lasts_for),) = await budget.pauses.standing()
         since = database.scalar("SELECT since FROM pauses")
         assert (standing.scope, standing.reason, standing.since) == (PauseScope.ALL, PauseReason.OUTAGE, since)
-        assert 50 < standing.lasts <= 60
+        assert 50 < lasts_for <= 60
 
     async def test_resuming_lifts_what_an_answer_proves_to_be_over(self, budget: Budget) -> None:
-        await budget.pause(pause(PauseScope.ALL, PauseReason.OUTAGE), probe=False)
-        await budget.pause(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS), probe=False)
-        await budget.pause(low_balance("0.10 left"), probe=False)
-        assert [resumed.reason for resumed in await budget.resume(PauseScope.ALL, PASSING)] == ["outage"]
+        await budget.pauses.begin(pause(PauseScope.ALL, PauseReason.OUTAGE), probe=False)
+        await budget.pauses.begin(pause(PauseScope.ADD, PauseReason.NOT_ENOUGH_FUNDS), probe=False)
+        await budget.pauses.begin(low_balance("0.10 left"), probe=False)
+        assert [resumed.reason for resumed in await budget.pauses.end(PauseScope.ALL, PASSING)] == ["outage"]
         assert isinstance(await budget.take(1, ALL), Slots)
-        (resumed,) = await budget.resume(PauseScope.ADD, PASSING)
+        (resumed,) = await budget.pauses.end(PauseScope.ADD, PASSING)
         assert resumed == Resumed("not_enough_funds", resumed.lasted)
         assert 0 <= resumed.lasted < 60
         assert isinstance(await budget.take(1, ADD), Paused)
-        lifted = await budget.resume(PauseScope.ADD, (PauseReason.LOW_BALANCE,))
+        lifted = await budget.pauses.end(PauseScope.ADD, (PauseReason.LOW_BALANCE,))
         assert [resumed.reason for resumed in lifted] == ["low_balance"]
         assert isinstance(await budget.take(1, ADD), Slots)
-        assert await budget.resume(PauseScope.ADD, PASSING) == []
+        assert await budget.pauses.end(PauseScope.ADD, PASSING) == []
 
     async def test_a_pause_after_a_resumption_begins_anew(self, budget: Budget, database: Database) -> None:
         outage = Pause(PauseScope.ALL, PauseReason.OUTAGE, "down", first=100, longest=350)
-        await budget.pause(outage, probe=False)
-        await budget.pause(outage, probe=True)
-        await budget.resume(PauseScope.ALL, PASSING)
-        assert await budget.pause(outage, probe=False) is True
+        await budget.pauses.begin(outage, probe=False)
+        await budget.pauses.begin(outage, probe=True)
+        await budget.pauses.end(PauseScope.ALL, PASSING)
+        assert await budget.pauses.begin(outage, probe=False) is True
         assert 90 < lasts(database) <= 100

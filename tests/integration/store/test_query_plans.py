@@ -18,7 +18,7 @@ from worker import events
 from worker.domain.orders.states import OrderState
 from worker.store.queue import changes, operator_actions, orders, polls, refills_and_cancels, submissions
 from worker.store.records import archive, audit, audit_results, catalogue, evidence
-from worker.store.shared import blocking_sessions, budget, leases, periodic_work
+from worker.store.shared import blocking_sessions, budget, leases, pauses, periodic_work
 from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
@@ -40,7 +40,7 @@ MOST_ROWS = 10 * OPEN
 MOST_PAGES = 4_000
 
 #: What an index by time (BRIN) doesn't tell apart: rows on 128 pages, and the last of them are always read.
-BY_TIME = {"audit.touched", "spending.bought", "catalogue_search.touched"}
+BY_TIME = {"audit.touched", "spending.bought", "catalogue_search.affected"}
 MOST_ROWS_BY_TIME = 10_000
 
 HISTORY = {
@@ -224,9 +224,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         budget._TAKE,
         PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},
     ),
-    "budget.pauses": (budget._PAUSES, PANEL | {"scopes": ["add", "all"]}),
+    "pauses.lock_standing": (pauses.LOCK_STANDING, PANEL | {"scopes": ["add", "all"]}),
     "periodic_work.claim": (periodic_work._CLAIM, PANEL | {"job": "services", "every": 60.0}),
-    "blocking_sessions.end_abandoned": (blocking_sessions.END_ABANDONED, {"longest": 30.0}),
+    "blocking_sessions.end_blocking_sessions": (blocking_sessions.END_BLOCKING_SESSIONS, {"longest": 30.0}),
     "leases.renew": (leases._RENEW, {"id": LIVING, "lease": 30.0}),
     "catalogue.known": (catalogue._KNOWN, PANEL),
     "audit.readings": (audit.READINGS, PERIOD),
@@ -238,13 +238,13 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "spending.curve": (spending.CURVE, PERIOD | {"currency": "USD", "parts": 66, "seconds": 60.0}),
     "spending.days": (spending.DAYS, PERIOD | {"currency": "USD"}),
     "spending.bought": (spending.BOUGHT, PERIOD),
-    "catalogue_search.touched": (catalogue_search.TOUCHED, {"service": ["1", "2"], "recent": timedelta(0)}),
+    "catalogue_search.affected": (catalogue_search.AFFECTED, {"service": ["1", "2"], "recent": timedelta(0)}),
     "catalogue_search.changes": catalogue_search.changes(ServiceSearch(), LATER, 50),
     "catalogue_search.dearer": catalogue_search.dearer(ServiceSearch(), LATER, 50),
     "overview.pending": (overview.PENDING, {}),
     "overview.unconfirmed": (overview.UNCONFIRMED, {}),
     "overview.on_the_way": (overview.ON_THE_WAY, {}),
-    "overview.looks": (overview.LOOKS, {}),
+    "overview.polls": (overview.POLLS, {}),
     "overview.longest_unconfirmed": (overview.LONGEST_UNCONFIRMED, {"at_most": 20}),
     "recent.reach": (recent.REACH, {"newest": 100}),
     "recent.happened": (recent.HAPPENED, {"newest": 100, "minute": 60.0, "hour": 3600.0}),

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.states import OrderState
-from worker.store.views.order_search import Finder, Page, Search
+from worker.store.views.order_search import OrderSearch, Page, Search
 
 ROWS = 120
 
@@ -53,7 +53,7 @@ ABOUT = [
 ]
 
 
-async def pages(finder: Finder, search: Search, at_most: int) -> list[Page]:
+async def pages(finder: OrderSearch, search: Search, at_most: int) -> list[Page]:
     found = [await finder.page(search, at_most)]
     while (after := found[-1].next_after) is not None:
         found.append(await finder.page(replace(search, after=after), at_most))
@@ -77,7 +77,7 @@ def expected(database: Database, search: Search) -> list[int]:
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("window", [5, 1000])
 async def test_all_pages_together_have_all(engine: AsyncEngine, database: Database, window: int) -> None:
-    finder = Finder(engine, window=window)
+    finder = OrderSearch(engine, window=window)
     for states, about in product(STATES, ABOUT):
         search = replace(about, states=states)
         found = await pages(finder, search, at_most=4)
@@ -87,22 +87,22 @@ async def test_all_pages_together_have_all(engine: AsyncEngine, database: Databa
 
 @pytest.mark.usefixtures("rows")
 async def test_a_page_says_how_far_back_it_came(engine: AsyncEngine, database: Database) -> None:
-    page = await Finder(engine, window=10).page(Search(link="nowhere"), 50)
+    page = await OrderSearch(engine, window=10).page(Search(link="nowhere"), 50)
     assert (page.orders, page.next_after) == ((), ROWS - 9)
     assert page.looked_back_to == database.order(ROWS - 9).created_at
-    last = await Finder(engine, window=10).page(Search(link="nowhere", after=10), 50)
+    last = await OrderSearch(engine, window=10).page(Search(link="nowhere", after=10), 50)
     assert (last.next_after, last.looked_back_to) == (None, None)
 
 
 @pytest.mark.usefixtures("rows")
 async def test_it_ends_where_all_else_is_too_old(engine: AsyncEngine) -> None:
     """Within an hour of it, a row may still be younger than one with a higher id."""
-    finder = Finder(engine, window=10)
+    finder = OrderSearch(engine, window=10)
     assert len(await pages(finder, Search(since=timedelta(minutes=5)), 50)) == 7
 
 
 @pytest.mark.usefixtures("rows")
 async def test_a_full_page_needs_no_more_looking(engine: AsyncEngine) -> None:
-    page = await Finder(engine, window=10).page(Search(), 5)
+    page = await OrderSearch(engine, window=10).page(Search(), 5)
     assert ([order["id"] for order in page.orders], page.next_after) == ([120, 119, 118, 117, 116], 116)
     assert page.looked_back_to is None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.tables_of import Page
 from worker.cli.audit import _lines
 from worker.domain.money.amounts import NOTHING, ZERO, Amount
-from worker.domain.money.audit import Cause, Difference, Reading, Report, Suspect
+from worker.domain.money.audit import BalanceReading, Cause, Difference, PossibleCause, Report
 from worker.settings.model import Settings
 
 
@@ -14,9 +14,9 @@ def exactly(amount: str) -> Amount:
     return Amount.of(Decimal(amount))
 
 
-def reading(balance: str, day: int, *time: int) -> Reading:
+def reading(balance: str, day: int, *time: int) -> BalanceReading:
     at = datetime(2026, 11, day, *time, tzinfo=UTC)
-    return Reading(at, at, Decimal(balance), "USD")
+    return BalanceReading(at, at, Decimal(balance), "USD")
 
 
 #: The times and amounts of the example. It shows only the sum of the top-ups, so this one has any fitting time.
@@ -25,7 +25,7 @@ FALL = Difference(
     datetime(2026, 11, 1, 10, 2, 40, tzinfo=UTC),
     datetime(2026, 11, 1, 10, 12, 43, tzinfo=UTC),
     exactly("-0.45"),
-    (Suspect(1041, Cause.REFUND, Decimal("0.45"), exact=True),),
+    (PossibleCause(1041, Cause.REFUND, Decimal("0.45"), exact=True),),
     1,
 )
 REPORT = Report(

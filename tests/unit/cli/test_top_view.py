@@ -10,12 +10,12 @@ from rich.console import Console, ConsoleDimensions
 
 from worker.cli.draw.top import SORTS, Chosen, picture
 from worker.settings.model import ReconcileMode, ReconcileSettings
+from worker.store.shared.pauses import StandingPause
 from worker.store.views.overview import (
     BalanceStands,
     LivingWorker,
     Overview,
     PanelStands,
-    PauseStands,
     UnconfirmedOrder,
 )
 from worker.store.views.recent import Rates, RecentError
@@ -26,7 +26,7 @@ SIZES = [(80, 24), (200, 50), (40, 10)]
 
 
 def busy(panels: int, text: str = "low_balance") -> Overview:
-    pause = PauseStands("add", text, text, NOW - timedelta(minutes=5), NOW + timedelta(seconds=20))
+    pause = StandingPause("add", text, text, NOW - timedelta(minutes=5), NOW + timedelta(seconds=20))
     return Overview(
         NOW,
         tuple(

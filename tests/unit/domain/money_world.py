@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from worker.domain.money.audit import Reading
+from worker.domain.money.audit import BalanceReading
 from worker.domain.money.movements import Call, History, Taken, Told
 from worker.domain.orders.states import OrderState
 
@@ -34,7 +34,7 @@ class World:
     opening: int = 10_000_000
     events: list[tuple[int, int, bool]] = field(default_factory=list)
     histories: list[History] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[BalanceReading] = field(default_factory=list)
 
     def happened(self, second: int, count: int, *, explained: bool = True) -> None:
         self.events.append((second, count, explained))
@@ -42,7 +42,7 @@ class World:
     def read(self, second: int, before: int = 0, after: int = 0) -> None:
         """A reading that was true at the end of this second, asked for so many before, written so many after."""
         balance = self.opening + sum(count for when, count, _ in self.events if when <= second)
-        self.readings.append(Reading(at(second - before), at(second + after), grains(balance), "USD"))
+        self.readings.append(BalanceReading(at(second - before), at(second + after), grains(balance), "USD"))
 
     def unexplained(self, begin: int, end: int) -> list[Decimal]:
         """What really happened without a record of it, after one second and up to another."""

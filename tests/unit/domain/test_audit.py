@@ -20,7 +20,7 @@ from tests.unit.domain.money_world import (
     orders,
 )
 from worker.domain.money.amounts import Amount
-from worker.domain.money.audit import Reading, audit
+from worker.domain.money.audit import BalanceReading, audit
 from worker.domain.money.movements import Call, Cause, History, Taken, Told
 from worker.domain.orders.states import OrderState
 
@@ -157,7 +157,7 @@ def told(state, charge, remains=None, second=500, before=410):
 
 def readings(*balances):
     """At 0, 200, 400, ... seconds."""
-    return [Reading(at(200 * n), at(200 * n), Decimal(balance), "USD") for n, balance in enumerate(balances)]
+    return [BalanceReading(at(200 * n), at(200 * n), Decimal(balance), "USD") for n, balance in enumerate(balances)]
 
 
 CANCELED, PARTIAL, COMPLETED = OrderState.CANCELED, OrderState.PARTIAL, OrderState.COMPLETED
@@ -337,7 +337,7 @@ def test_what_a_look_has_seen_was_taken_before():
 
 
 def test_readings_in_another_currency_are_left_out():
-    old = [Reading(at(-20), at(-20), Decimal(500), "EUR"), Reading(at(-10), at(-10), Decimal(400), "EUR")]
+    old = [BalanceReading(at(-20), at(-20), Decimal(500), "EUR"), BalanceReading(at(-10), at(-10), Decimal(400), "EUR")]
     report = audit([*old, *readings("10.00", "10.00")], [])
     assert (report.readings, report.opening.balance, report.currency) == (2, Decimal("10.00"), "USD")
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from structlog.testing import capture_logs
 
-from worker.domain.money.audit import Reading
+from worker.domain.money.audit import BalanceReading
 from worker.jobs.audit import Audit
 from worker.store.records.audit import Material
 from worker.store.records.audit_results import LatestAudit
@@ -47,7 +47,7 @@ class Money:
         self.asked.append((since, until))
         hours = [NOW - timedelta(hours=n) for n in range(300, -300, -1)]
         balance = {at: 100 - sum((fall for when, fall in self.falls if when <= at), Decimal(0)) for at in hours}
-        return Material(tuple(Reading(at, at, balance[at], "USD") for at in hours if since <= at <= until), ())
+        return Material(tuple(BalanceReading(at, at, balance[at], "USD") for at in hours if since <= at <= until), ())
 
     async def record(self, report):
         self.recorded.append(report)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from worker.domain.orders.outcomes import Accepted, Answered, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.trouble import OUTAGE_AFTER, PASSING, Pause, PauseReason, PauseScope, low_balance
 from worker.jobs.machinery.breaker import Breaker, Outcome
-from worker.store.shared.budget import Budget, Resumed
+from worker.store.shared.pauses import Resumed
 
 NO_MONEY = Refused(Reason.NOT_ENOUGH_FUNDS, "no money")
 BAD_LINK = Refused(Reason.LINK_REFUSED, "bad link")
@@ -23,14 +23,14 @@ class Pauses:
         self.prolonged: list[PauseReason] = []
         self.ended_probes: list[tuple[PauseScope, PauseReason | None]] = []
 
-    async def pause(self, pause: Pause, *, probe: bool) -> bool:
+    async def begin(self, pause: Pause, *, probe: bool) -> bool:
         is_new = (pause.scope, pause.reason) not in self.standing
         self.standing.add((pause.scope, pause.reason))
         if probe and not is_new:
             self.prolonged.append(pause.reason)
         return is_new
 
-    async def resume(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
+    async def end(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
         over = {(scope, reason) for reason in reasons} & self.standing
         self.standing -= over
         return [Resumed(reason, 2.25) for _, reason in over]
@@ -46,7 +46,7 @@ def pauses() -> Pauses:
 
 @pytest.fixture
 def breaker(pauses: Pauses) -> Breaker:
-    return Breaker("shop", cast("Budget", pauses))
+    return Breaker("shop", cast("Any", pauses))
 
 
 async def report(breaker: Breaker, *outcomes: Outcome, adding: bool = False, probe: bool = False) -> list[Any]:

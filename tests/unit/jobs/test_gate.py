@@ -12,7 +12,8 @@ from worker.domain.orders.trouble import PauseScope
 from worker.jobs.machinery import gate as gate_module
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.gate import LATE, Closed, Gate
-from worker.store.shared.budget import Budget, Paused, Slots
+from worker.store.shared.budget import Budget, Slots
+from worker.store.shared.pauses import Paused, Pauses
 
 
 class OpenBudget:
@@ -35,7 +36,7 @@ class OpenBudget:
 
 
 def gate_of(budget, concurrency):
-    return Gate("shop", cast("Budget", budget), Breaker("shop", cast("Budget", budget)), concurrency)
+    return Gate("shop", cast("Budget", budget), Breaker("shop", cast("Pauses", budget)), concurrency)
 
 
 @pytest.fixture(params=[1, 2, 3, 64])

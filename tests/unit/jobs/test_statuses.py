@@ -21,6 +21,7 @@ from worker.store.shared.budget import Budget, Slots
 
 if TYPE_CHECKING:
     from worker.panel import PanelClient
+    from worker.store.shared.pauses import Pauses
 
 #: Polls that are claimed together.
 CLAIMED = TOGETHER * BATCH
@@ -77,8 +78,8 @@ def due() -> Due:
 
 async def test_no_more_is_asked_about_than_is_soon_written(due: Due) -> None:
     in_flight = InFlight(Deaf())
-    budget = cast("Budget", AnyBudget())
-    gate = Gate("shop", budget, Breaker("shop", budget), TOGETHER)
+    budget = AnyBudget()
+    gate = Gate("shop", cast("Budget", budget), Breaker("shop", cast("Pauses", budget)), TOGETHER)
     statuses = Statuses(Upstream("shop", cast("PanelClient", Panel()), gate, in_flight), cast("Polls", due))
     running = asyncio.create_task(statuses.run())
     for _ in range(10_000):

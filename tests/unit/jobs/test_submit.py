@@ -21,7 +21,8 @@ from worker.jobs.machinery.recorder import Recorder
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.submit import Submit
 from worker.store.queue.orders import Claim, NotInHandError, Orders, Outcomes
-from worker.store.shared.budget import Budget, Paused, Slots
+from worker.store.shared.budget import Budget, Slots
+from worker.store.shared.pauses import Paused, Pauses
 
 if TYPE_CHECKING:
     from worker.jobs.machinery.freshness import Freshness
@@ -97,7 +98,7 @@ class AnyBudget:
     async def give_back(self, slots: int, _next_at: object) -> None:
         self.given_back += slots
 
-    async def pause(self, *_: object, **__: object) -> bool:
+    async def begin(self, *_: object, **__: object) -> bool:
         self.pausing.set()
         if self.fails:
             raise ConnectionError
@@ -128,7 +129,7 @@ class World:
         self.queue, self.panel, self.budget, self.observer = Queue(orders), Panel(), AnyBudget(), Deaf()
         self.in_flight = InFlight(self.observer)
         self.recorder = Recorder("shop", cast("Orders", self.queue), self.observer)
-        self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Budget", self.budget)), 4)
+        self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Pauses", self.budget)), 4)
         self.submit = Submit(
             Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
             orders=cast("Orders", self.queue),

@@ -9,7 +9,7 @@ from worker.cli.draw.output import brief, harmless, money, span, table, timestam
 from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.states import OrderState
 from worker.store.queue.polls import LOOKED_BEFORE
-from worker.store.views.order_history import MOST_EVENTS, Dossier
+from worker.store.views.order_history import MOST_EVENTS, OrderHistory
 from worker.store.views.order_search import Columns, Page
 
 _DOUBTS: Mapping[str, str] = {
@@ -61,7 +61,7 @@ def _rows(page: Page, width: int) -> Iterator[str]:
     yield from table(["ID", "AGE", "PANEL", "SERVICE", "STATE", "PANEL ID", "ERROR OR LINK"], rows, width)
 
 
-def order_lines(history: Dossier) -> Iterator[str]:
+def order_lines(history: OrderHistory) -> Iterator[str]:
     """Yields all about one order: its columns, its history, and its evidence if it is unconfirmed."""
     order = history.order
     still_for = span((history.at - order["updated_at"]).total_seconds())
@@ -102,13 +102,13 @@ def order_lines(history: Dossier) -> Iterator[str]:
         yield from settling_lines(history)
 
 
-def _charge(history: Dossier) -> str:
+def _charge(history: OrderHistory) -> str:
     charge = money(history.order["charge"], history.order["currency"])
     expected = money(history.submissions[-1]["expected_charge"]) if history.submissions else ""
     return f"{charge}, expected {expected}" if charge and expected else charge
 
 
-def evidence_lines(history: Dossier) -> Iterator[str]:
+def evidence_lines(history: OrderHistory) -> Iterator[str]:
     """Yields the evidence about an unconfirmed order."""
     yield "evidence"
     if history.submissions:
@@ -122,7 +122,7 @@ def evidence_lines(history: Dossier) -> Iterator[str]:
         yield f"  It may be the panel order {harmless(' or '.join(candidates))}."
 
 
-def settling_lines(history: Dossier) -> Iterator[str]:
+def settling_lines(history: OrderHistory) -> Iterator[str]:
     """Yields the commands with which a person settles an unconfirmed order."""
     yield "to settle it by hand, one of"
     command = f"  order-sync orders resolve {history.order['id']}"
@@ -145,7 +145,7 @@ def _verdict_lines(verdict: Mapping[str, Any] | None) -> Iterator[str]:
             yield "The worker hasn't examined the panel's ids yet, or ORDER_SYNC_RECONCILE__MODE is off."
 
 
-def _candidates(history: Dossier) -> list[str]:
+def _candidates(history: OrderHistory) -> list[str]:
     verdict = history.verdict or {}
     linked = verdict.get("panel_order_id")
     return [str(number) for number in ([linked] if linked else verdict.get("candidates", []))]
@@ -165,7 +165,7 @@ def _section(title: str, lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in found)
 
 
-def _happened(history: Dossier) -> Iterator[str]:
+def _happened(history: OrderHistory) -> Iterator[str]:
     """Yields a line for each event, call and request in the order of time, with the time since the line before it."""
     happened = [
         *((row["at"], text) for row, text in zip(history.events, _events(history.events), strict=True)),

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from worker.cli.draw.output import compact, harmless, money, span
 from worker.settings.model import ReconcileMode, ReconcileSettings
 from worker.store.records.audit_results import LatestAudit
-from worker.store.views.overview import BalanceStands, Overview, PanelStands, PauseStands, UnconfirmedOrder
+from worker.store.shared.pauses import StandingPause
+from worker.store.views.overview import BalanceStands, Overview, PanelStands, UnconfirmedOrder
 from worker.store.views.recent import Rates, RecentError
 
 _HOUR = 3600
@@ -59,7 +60,7 @@ def _in(when: datetime, at: datetime) -> str:
     return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 
-def pause(stands: PauseStands, at: datetime) -> str:
+def pause(stands: StandingPause, at: datetime) -> str:
     """Returns `paused for 5 min (orders only): not_enough_funds, tries again in 20 s: Not enough funds`."""
     scope = "orders only" if stands.scope == "add" else "all calls"
     tries = f", tries again {_in(stands.until, at)}" if stands.until else ""

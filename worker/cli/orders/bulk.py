@@ -17,7 +17,7 @@ from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.settings.model import load
 from worker.store.queue.operator_actions import Desk
-from worker.store.views.order_search import Finder, Search
+from worker.store.views.order_search import OrderSearch, Search
 
 #: Orders changed in one transaction, and orders read in one query.
 _BATCH = 500
@@ -76,7 +76,7 @@ class _Found:
 
 
 async def _find(engine: AsyncEngine, search: Search) -> _Found:
-    finder, found = Finder(engine), _Found()
+    finder, found = OrderSearch(engine), _Found()
     after: int | None = None
     while True:
         page = await finder.page(replace(search, after=after), _PAGE)

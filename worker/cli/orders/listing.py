@@ -13,7 +13,7 @@ from worker.cli.frame.parameters import ORDER_ID, json_option, nonblank
 from worker.cli.orders.search_options import as_options, filters, selected
 from worker.domain.orders.states import OrderState
 from worker.settings.model import load
-from worker.store.views.order_search import Finder, Search
+from worker.store.views.order_search import OrderSearch, Search
 
 _LIMIT = 50
 
@@ -38,7 +38,7 @@ def list_orders(*, reference: str | None, limit: int, after: int | None, as_json
     """
     settings = load(need_panels=False)
     search = selected(options, reference=reference, after=after)
-    page = on_database(settings, lambda engine: Finder(engine).page(search, limit))
+    page = on_database(settings, lambda engine: OrderSearch(engine).page(search, limit))
     if as_json:
         shown = {"orders": page.orders, "next_after": page.next_after, "looked_back_to": page.looked_back_to}
         print_json(shown, settings)

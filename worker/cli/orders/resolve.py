@@ -20,7 +20,7 @@ from worker.panel import PanelClient
 from worker.settings.model import PanelSettings, Settings, load
 from worker.settings.sources import PANELS
 from worker.store.queue.operator_actions import Desk
-from worker.store.views.order_history import Dossier, Lookup
+from worker.store.views.order_history import OrderHistories, OrderHistory
 
 
 @click.command(
@@ -94,14 +94,16 @@ def _consequence(order_id: int, decision: ResolvedAs) -> str:
             return f"Order {order_id} is given up. If the panel took it after all, you pay, and nobody follows it."
 
 
-def _check_free(settings: Settings, history: Dossier, panel_order_id: str) -> None:
+def _check_free(settings: Settings, history: OrderHistory, panel_order_id: str) -> None:
     panel, order_id = history.order["panel"], history.order["id"]
-    holder = on_database(settings, lambda engine: Lookup(engine).holder(panel, panel_order_id, order_id=order_id))
+    holder = on_database(
+        settings, lambda engine: OrderHistories(engine).holder(panel, panel_order_id, order_id=order_id)
+    )
     if holder is not None:
         raise CommandError(f"panel order {harmless(panel_order_id)} already belongs to order {holder}")
 
 
-def _ask_panel(settings: Settings, history: Dossier, panel_order_id: str) -> str:
+def _ask_panel(settings: Settings, history: OrderHistory, panel_order_id: str) -> str:
     """Asks the panel, and returns its answer as a line. Raises CommandError unless the account has this order."""
     name, shown = history.order["panel"], harmless(panel_order_id)
     if name not in settings.panels:

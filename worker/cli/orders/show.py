@@ -11,7 +11,7 @@ from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID, json_option
 from worker.settings.model import Settings, load
-from worker.store.views.order_history import Dossier, Lookup
+from worker.store.views.order_history import OrderHistories, OrderHistory
 
 
 @click.command(epilog=examples("order-sync orders show 42"))
@@ -32,9 +32,9 @@ def show(*, order_id: int, as_json: bool) -> None:
         print_lines(order_lines(history), settings)
 
 
-def history_of(settings: Settings, order_id: int) -> Dossier:
+def history_of(settings: Settings, order_id: int) -> OrderHistory:
     """Reads the history of an order. Raises CommandError if the order doesn't exist."""
-    history = on_database(settings, lambda engine: Lookup(engine).order(order_id))
+    history = on_database(settings, lambda engine: OrderHistories(engine).of(order_id))
     if history is None:
         raise CommandError(f"order {order_id} doesn't exist: `order-sync orders list` shows the orders")
     return history

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-#: What a panel's 64 bits hold.
-_MOST_DIGITS = 18
+from worker.domain.words import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,7 @@ def ids_increase(known: Sequence[KnownOrder]) -> bool:
 
 def number_of(panel_order_id: str) -> int | None:
     """Returns an id as the whole number that it is, written as we write it when we ask about it; None: it is none."""
-    if not (panel_order_id.isascii() and panel_order_id.isdigit() and len(panel_order_id) <= _MOST_DIGITS):
-        return None
-    number = int(panel_order_id)
+    number = whole_number(panel_order_id)
     return number if str(number) == panel_order_id else None
 
 

@@ -1,1 +1,1 @@
-"""Money: what orders took and gave back, and what a balance says about it."""
+"""Decides what orders cost, and audits balances against that."""

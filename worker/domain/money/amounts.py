@@ -1,4 +1,4 @@
-"""Amounts of money that are known within bounds."""
+"""Computes with amounts of money that are known within bounds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Some amount from `low` to `high`, both included; where they are equal, it is known exactly."""
+    """An amount from `low` to `high`, both included. Where they are equal, the amount is exact."""
 
     low: Decimal
     high: Decimal
@@ -25,7 +25,7 @@ class Amount:
 
     @classmethod
     def rounded_from(cls, unrounded: Decimal, grain: Decimal) -> Self:
-        """What may have become of it in the hands of somebody who rounds to whole grains, whichever way."""
+        """Returns the bounds of an amount that a panel may round up or down to whole grains."""
         return cls(
             (unrounded / grain).to_integral_value(ROUND_FLOOR) * grain,
             (unrounded / grain).to_integral_value(ROUND_CEILING) * grain,
@@ -41,7 +41,7 @@ class Amount:
 
     @property
     def within(self) -> Decimal:
-        """How far from `middle` it may be."""
+        """Returns how far the amount may be from `middle`."""
         return (self.high - self.low) / 2
 
     def __add__(self, other: "Amount") -> "Amount":
@@ -57,7 +57,7 @@ class Amount:
         return self.low <= amount <= self.high
 
     def narrowed(self, other: "Amount") -> "Amount":
-        """What is in both; this one, where nothing is."""
+        """Returns what lies within both amounts, or this amount where nothing does."""
         both = Amount(max(self.low, other.low), min(self.high, other.high))
         return both if both.low <= both.high else self
 

@@ -1,9 +1,9 @@
-"""A panel's balance explained: what its readings say, compared with what the orders took and gave back.
+"""Explains a panel's balance: compares its readings with what orders took from the account and gave back.
 
-Readings and movements don't line up: a balance was true at some time between its question and its answer, and a
-refund came at some time between two looks. So everything is compared within bounds. Between two readings, what
-certainly moved, what may have moved and what can't have say how much of the difference is unexplained. As long as 0
-is possible between any two readings, nothing is: only what no order of events can explain is told.
+No reading tells exactly when money moved: a balance was true at some time between question and answer, and a refund
+came at some time between two polls. So the audit compares within bounds. Between two readings, it adds up what
+certainly moved and what may have moved, which leaves bounds for what is unexplained. While these bounds include 0 for
+all pairs of readings, the audit reports nothing: it reports only what no order of events can explain.
 """
 
 from bisect import bisect_right
@@ -14,19 +14,20 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 
 from worker.domain.money.amounts import NOTHING, ZERO, Amount, total
-from worker.domain.money.causes import MOST_SUSPECTS, Suspect, suspects_of
+from worker.domain.money.causes import MOST_CAUSES, PossibleCause, possible_causes
 from worker.domain.money.movements import Cause, History, Movement, movements_of
 
-#: What no panel counts in: a balance in whole units doesn't say that there is nothing smaller.
+#: The coarsest and the finest unit in which a panel can count: a balance of whole units doesn't prove that the panel
+#: knows nothing smaller.
 _COARSEST, _FINEST = Decimal("0.01"), Decimal("1e-8")
 
-#: Of the time between the first reading and the last, what may be left out at either end.
+#: The share of the time between the first and the last reading that an audit may leave out at each end.
 _ENDS = 1 / 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A balance as the panel told it. It was that much at some time from `asked_at` to `at`."""
+class BalanceReading:
+    """A balance that a panel reported. It held at some time from `asked_at` to `at`."""
 
     asked_at: datetime
     at: datetime
@@ -36,32 +37,34 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A rise or a fall of the balance, at some time from `since` to `until`, that nothing on record explains.
+    """A rise or a fall of the balance, at some time from `since` to `until`, that no record explains.
 
-    `amount` is negative for a fall. `suspects` are the likeliest of all that are `suspected`.
+    `amount` is negative for a fall. `suspects` are the likeliest possible causes of a fall, `suspected` is the number
+    of all.
     """
 
     since: datetime
     until: datetime
     amount: Amount
-    suspects: tuple[Suspect, ...] = ()
+    suspects: tuple[PossibleCause, ...] = ()
     suspected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """opening - charges + refunds + top_ups + unexplained = closing, each within its bounds.
+    """The result of an audit: opening - charges + refunds + top_ups + unexplained = closing, each within its bounds.
 
-    `rises` add up to `top_ups`: money from outside, or a refund that no look has seen yet. `falls` are what is
-    `unexplained`, which is never above 0. `slack` is how much more could be missing without any reading showing it.
-    `doubtful` are orders that the panel may or may not have taken, `spawning` subscriptions that were open meanwhile:
-    what their orders cost isn't told, so that `spawned` is all that moved beside the rest, theirs or not.
+    `rises` add up to `top_ups`: money from outside, or refunds that no poll has seen yet. `falls` add up to
+    `unexplained`, which is never above 0. `slack` is the amount that could be missing on top without any reading
+    showing it. `doubtful` are orders that the panel may or may not have accepted. `spawning` are subscriptions that
+    were open meanwhile: no status reports the cost of their child orders, so `spawned` is all other money that moved,
+    theirs or not.
     """
 
     currency: str | None
     readings: int
-    opening: Reading
-    closing: Reading
+    opening: BalanceReading
+    closing: BalanceReading
     charges: Amount
     refunds: Amount
     charged_orders: int
@@ -77,22 +80,22 @@ class Report:
 
     @property
     def certainly_missing(self) -> Decimal:
-        """The least that is gone without an explanation; 0: nothing has to be."""
+        """Returns the smallest amount that is missing for certain; 0 if none is."""
         return max(-self.unexplained.high, NOTHING)
 
 
 def audit(
-    readings: Sequence[Reading],
+    readings: Sequence[BalanceReading],
     histories: Iterable[History],
     *,
     opening_within: timedelta = timedelta(0),
     closing_within: timedelta = timedelta(0),
 ) -> Report | None:
-    """The report from the first reading to the last; None where there aren't two.
+    """Audits the balance from the first reading to the last; returns None if there aren't two.
 
-    It begins with the reading at which the least was in the air within `opening_within` of the first, and ends with
-    the one at which the least was within `closing_within` of the last; at most a quarter of the time from either end.
-    Readings in another currency than the last's are left out, and those that were made while another was.
+    The report begins at the reading within `opening_within` of the first at which the least money was in flight, and
+    ends at such a reading within `closing_within` of the last. It leaves out at most a quarter of the time at each end,
+    and all readings up to the last one in another currency than the newest.
     """
     told = list(histories)
     readings = _one_after_another(readings)
@@ -105,8 +108,8 @@ def audit(
     return _report(readings, movements, flow)
 
 
-def _one_after_another(readings: Sequence[Reading]) -> list[Reading]:
-    kept: list[Reading] = []
+def _one_after_another(readings: Sequence[BalanceReading]) -> list[BalanceReading]:
+    kept: list[BalanceReading] = []
     for reading in sorted(readings, key=lambda one: one.at):
         if kept and None not in (currencies := {kept[-1].currency, reading.currency}) and len(currencies) > 1:
             kept.clear()
@@ -115,8 +118,8 @@ def _one_after_another(readings: Sequence[Reading]) -> list[Reading]:
     return kept
 
 
-def _grain(readings: Sequence[Reading], told: Sequence[History]) -> tuple[Decimal, Decimal]:
-    """The smallest amount that the panel knows, and how far a balance may be off because it is told less finely."""
+def _grain(readings: Sequence[BalanceReading], told: Sequence[History]) -> tuple[Decimal, Decimal]:
+    """Returns the smallest amount that the panel knows, and how far off a balance with fewer decimals may be."""
     charges = [one.charge for history in told for one in history.told if one.charge is not None]
     shown = min((_unit(reading.balance) for reading in readings), default=_COARSEST)
     finest = min((_unit(charge.normalize()) for charge in charges), default=shown)
@@ -130,22 +133,22 @@ def _unit(amount: Decimal) -> Decimal:
 
 
 def _between_quiet_ends(
-    readings: Sequence[Reading], flow: "_Flow", opening_within: timedelta, closing_within: timedelta
-) -> Sequence[Reading]:
-    """From a reading at which as little as possible was in the air, to another, as far apart as may be."""
+    readings: Sequence[BalanceReading], flow: "_Flow", opening_within: timedelta, closing_within: timedelta
+) -> Sequence[BalanceReading]:
+    """Returns the readings between the two ends at which the least money was in flight, as far apart as possible."""
     if not readings:
         return readings
     most = (readings[-1].at - readings[0].at) * _ENDS
     first, last = readings[0].at + min(opening_within, most), readings[-1].at - min(closing_within, most)
     early = [index for index, reading in enumerate(readings) if reading.at <= first]
     late = [index for index, reading in enumerate(readings) if reading.at >= last]
-    begin = min(early, key=lambda index: (flow.in_the_air(readings[index]), index))
-    end = min(late, key=lambda index: (flow.in_the_air(readings[index]), -index))
+    begin = min(early, key=lambda index: (flow.in_flight(readings[index]), index))
+    end = min(late, key=lambda index: (flow.in_flight(readings[index]), -index))
     return readings[begin : end + 1]
 
 
 class _Sums:
-    """The sums of the amounts of movements by a time: of all that may have begun by then, and of all that has ended."""
+    """Sums the amounts of movements up to a time: of those that may have begun, and of those that are over."""
 
     def __init__(self, movements: Iterable[Movement]) -> None:
         found = list(movements)
@@ -173,10 +176,10 @@ def _running(
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """What a reading leaves unexplained, up to what is the same for all readings.
+    """A reading less all that the records explain up to it, with bounds for comparing it with earlier and later ones.
 
-    Between an earlier reading and a later, `later.as_later - earlier.as_earlier` is what is unexplained. There are two
-    of them because an amount that isn't known exactly is the same amount at both, once it has certainly moved.
+    `later.as_later - earlier.as_earlier` is what is unexplained between two readings. The two bounds differ because an
+    inexact amount, once it has certainly moved, is the same amount at both readings.
     """
 
     as_earlier: Amount
@@ -184,7 +187,7 @@ class _Point:
 
 
 class _Flow:
-    """All movements, as they stand at each reading. A reading may be off by `blur`."""
+    """Adds up all movements as they stand at each reading. A reading may be off by `blur`."""
 
     def __init__(self, movements: Iterable[Movement], blur: Decimal) -> None:
         found = list(movements)
@@ -193,18 +196,18 @@ class _Flow:
         self._given = _Sums(one for one in found if one.back)
         self._doubtful = _Sums(one for one in found if one.cause is Cause.DOUBT)
 
-    def in_the_air(self, reading: Reading) -> Decimal:
-        """How much may have moved by this reading, or after it."""
+    def in_flight(self, reading: BalanceReading) -> Decimal:
+        """Returns how much money may have moved either before this reading or after it."""
         return sum(
             (sums.begun(reading.at).high - sums.over(reading.asked_at).high for sums in (self._taken, self._given)),
             NOTHING,
         )
 
-    def point(self, reading: Reading) -> _Point:
+    def point(self, reading: BalanceReading) -> _Point:
         least, most = reading.balance - self.blur, reading.balance + self.blur
         taken, taken_certainly = self._taken.begun(reading.at), self._taken.over(reading.asked_at)
         given, given_certainly = self._given.begun(reading.at), self._given.over(reading.asked_at)
-        # What was taken of an order in doubt may come back at any time after: never more than that, and unseen.
+        # The panel may give back the price of an order in doubt at any later time, unseen by polls, and never more.
         may_come_back = self._doubtful.begun(reading.at).high
         return _Point(
             Amount(least - given.low + taken_certainly.high, most - given_certainly.high + taken.low + may_come_back),
@@ -212,7 +215,7 @@ class _Flow:
         )
 
 
-def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _Flow) -> Report:
+def _report(readings: Sequence[BalanceReading], movements: Sequence[Movement], flow: _Flow) -> Report:
     opening, closing = readings[0], readings[-1]
     moved = [one for one in movements if one.begins <= closing.at and not one.is_over(opening.asked_at)]
     told = [one for one in moved if not one.is_unlimited]
@@ -224,7 +227,7 @@ def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _F
     beside = Amount(went - 2 * flow.blur, went + 2 * flow.blur) + charges - refunds
     differences = _differences(readings, flow)
     rises = tuple(one for one in differences if one.amount.middle > 0)
-    falls = tuple(_with_suspects(one, movements) for one in differences if one.amount.middle <= 0)
+    falls = tuple(_with_causes(one, movements) for one in differences if one.amount.middle <= 0)
     top_ups, missing = total(one.amount for one in rises), total(one.amount for one in falls)
     spawning = tuple(sorted({one.order_id for one in moved if one.is_unlimited}))
     left = beside - top_ups
@@ -249,30 +252,31 @@ def _report(readings: Sequence[Reading], movements: Sequence[Movement], flow: _F
     )
 
 
-def _within(opening: Reading, closing: Reading, movements: Iterable[Movement]) -> Amount:
-    """What moved between two readings: certainly, and at most."""
+def _within(opening: BalanceReading, closing: BalanceReading, movements: Iterable[Movement]) -> Amount:
+    """Returns what moved between two readings, from what certainly did to what may have."""
     return total(
         one.amount if one.begins > opening.at and one.is_over(closing.asked_at) else Amount.up_to(one.amount.high)
         for one in movements
     )
 
 
-def _limited(movements: Sequence[Movement], readings: Sequence[Reading]) -> list[Movement]:
-    """With more than there ever was in place of what has no limit, so that it explains whatever it may."""
+def _limited(movements: Sequence[Movement], readings: Sequence[BalanceReading]) -> list[Movement]:
+    """Returns the movements, with an amount above all others for those without a limit: they explain any difference."""
     moved = sum((abs(later.balance - earlier.balance) for earlier, later in pairwise(readings)), NOTHING)
     limit = moved + sum((one.amount.high for one in movements if not one.is_unlimited), Decimal(1))
     return [replace(one, amount=Amount.up_to(limit)) if one.is_unlimited else one for one in movements]
 
 
-def _differences(readings: Sequence[Reading], flow: _Flow) -> list[Difference]:
-    """The fewest rises and falls without which the readings can't be explained.
+def _differences(readings: Sequence[BalanceReading], flow: _Flow) -> list[Difference]:
+    """Returns the fewest rises and falls that explain the readings.
 
-    Readings are taken together as long as each two of them can be explained. The first that can't begins the next run.
+    A run holds readings of which any two can be explained. The first reading that contradicts one of them begins the
+    next run.
     """
     points = [flow.point(reading) for reading in readings]
     runs = _runs(points)
-    # Of each run, up to the last reading that the next run contradicts: those after it may lie on either side of the
-    # step between the two, unseen.
+    # Each run up to the last reading that the next run contradicts. The readings after it may lie on either side of the
+    # step between the two runs.
     certain = [
         points[begin : _last_contradicted(points, begin, next_begin) + 1]
         for (begin, _), (next_begin, _) in pairwise(runs)
@@ -307,13 +311,13 @@ def _runs(points: Sequence[_Point]) -> list[tuple[int, int]]:
 
 
 def _step(before: Sequence[_Point], after: Sequence[_Point]) -> Amount | None:
-    """By how much readings before a step and after it are apart, by all of them; None: they can't be by one step."""
+    """Returns the one step that explains all readings before and after it; None if no single step does."""
     low = max(point.as_later.low for point in after) - min(point.as_earlier.high for point in before)
     high = min(point.as_later.high for point in after) - max(point.as_earlier.low for point in before)
     return Amount(low, high) if low <= high else None
 
 
-def _with_suspects(fall: Difference, movements: Iterable[Movement]) -> Difference:
+def _with_causes(fall: Difference, movements: Iterable[Movement]) -> Difference:
     moved = [one for one in movements if one.begins <= fall.until and not one.is_over(fall.since)]
-    found = suspects_of(-fall.amount, moved)
-    return replace(fall, suspects=tuple(found[:MOST_SUSPECTS]), suspected=len(found))
+    found = possible_causes(-fall.amount, moved)
+    return replace(fall, suspects=tuple(found[:MOST_CAUSES]), suspected=len(found))

@@ -1,4 +1,4 @@
-"""The orders that missing money may have to do with, by what each of them has at stake."""
+"""Names the orders from which missing money may come, by the amount that each has at stake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from itertools import combinations
 from worker.domain.money.amounts import Amount
 from worker.domain.money.movements import Cause, Movement
 
-#: So many are told of at the most.
-MOST_SUSPECTS = 20
+#: The most possible causes that a report names.
+MOST_CAUSES = 20
 
-#: Among more amounts than that, two that happen to add up to a third would be too likely.
+#: Among more amounts than this, two would too likely add up to the missing amount by chance.
 _MOST_IN_PAIRS = 200
 
-#: By what an exact amount tells most.
+#: The causes, the most telling first, for an order that has exactly the missing amount at stake.
 _TELLING = (Cause.REFUND, Cause.DOUBT, Cause.REFUTED, Cause.CHARGE, Cause.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """An order that a difference may come from.
+class PossibleCause:
+    """An order from which unexplained money may come. `stake` is the amount that the order has at stake.
 
-    `exact`: what it has at stake is the very amount; or it is together with what the order `beside` has, and no other
-    two would do.
+    `exact`: the stake equals the amount; or, together with that of the order `beside`, it does, and no other two stakes
+    do.
     """
 
     order_id: int
@@ -33,11 +33,12 @@ class Suspect:
     beside: int | None = None
 
 
-def suspects_of(missing: Amount, moved: Sequence[Movement]) -> list[Suspect]:
-    """Those with that very amount at stake, by how much that tells; else two that have it together; then all others.
+def possible_causes(missing: Amount, moved: Sequence[Movement]) -> list[PossibleCause]:
+    """Returns the orders from which a missing amount may come, the likeliest first.
 
-    `moved` is what may have moved when it went missing. Of the others, only those that were charged or refunded then
-    are suspected.
+    `moved` is what may have moved when the amount went missing. The orders that have exactly the amount at stake come
+    first, the most telling cause before others; without any, the only two that have it together; then all other orders
+    that the panel charged or refunded at that time.
     """
     at_stake = [one for one in moved if one.stake > 0]
     at_stake.sort(key=lambda one: (_TELLING.index(one.cause), one.begins))
@@ -52,19 +53,20 @@ def suspects_of(missing: Amount, moved: Sequence[Movement]) -> list[Suspect]:
     named = {*exact, *(one.order_id for one in pair)}
     others = sorted((one for number, one in near.items() if number not in named), key=lambda one: one.begins)
     return [
-        *(Suspect(one.order_id, one.cause, one.stake, exact=True) for one in exact.values()),
+        *(PossibleCause(one.order_id, one.cause, one.stake, exact=True) for one in exact.values()),
         *(
-            Suspect(one.order_id, one.cause, one.stake, exact=True, beside=other.order_id)
+            PossibleCause(one.order_id, one.cause, one.stake, exact=True, beside=other.order_id)
             for one, other in zip(pair, reversed(pair), strict=True)
         ),
-        *(Suspect(one.order_id, one.cause, one.stake, exact=False) for one in others),
+        *(PossibleCause(one.order_id, one.cause, one.stake, exact=False) for one in others),
     ]
 
 
 def _pair(missing: Amount, at_stake: Sequence[Movement]) -> tuple[Movement, ...]:
-    """The only two orders that together have that much at stake; none where no two have, or others too.
+    """Returns the only two movements whose stakes add up to the missing amount; none if there are no two, or others
+    too.
 
-    `at_stake` has those first that tell most.
+    `at_stake` has the most telling movements first. The two belong to different orders.
     """
     candidates = list({(one.order_id, one.stake): one for one in reversed(at_stake)}.values())
     if len(candidates) > _MOST_IN_PAIRS:

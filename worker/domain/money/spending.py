@@ -1,12 +1,12 @@
-"""How fast a balance goes down, and how long it lasts at that rate."""
+"""Computes how fast a balance falls, and how long it lasts at that rate."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-#: Seconds. The rate is that of so long a time: a shop's day has its hours.
+#: Seconds over which the rate is computed: a whole day, since a shop has busy and quiet hours.
 RATE_OVER = 86_400.0
 
-#: Seconds. Of less than that, no rate is told: a single order would make it.
+#: The shortest time in seconds from which a rate is computed. In less, a single order would make the rate.
 SHORTEST = 600.0
 
 _HOUR = 3600
@@ -14,10 +14,10 @@ _HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What became of a balance between its first and last reading of a time, `seconds` apart.
+    """How a balance fell between the first and the last reading of a period, `seconds` apart.
 
-    `spent` is the sum of all falls between one reading and the next. A rise may be a refund or money from outside,
-    which nobody can tell apart, so it doesn't count against them: the rate is rather too high than too low.
+    `spent` is the sum of all falls from one reading to the next. A rise may be a refund or a top-up, and no reading
+    says which, so rises don't reduce it: the rate is rather too high than too low.
     """
 
     balance: Decimal
@@ -26,7 +26,7 @@ class Spending:
 
 
 def hours_left(spending: Spending) -> float | None:
-    """Hours until nothing is left, at the rate of this time; None: nothing was spent, or the time is too short."""
+    """Returns the hours until the balance is used up; None if nothing was spent, or the period is too short."""
     if spending.seconds < SHORTEST or spending.spent <= 0:
         return None
     hours = max(spending.balance, Decimal(0)) / spending.spent * Decimal(spending.seconds) / _HOUR

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from worker.domain.orders.services import CHOICES, LISTS, TRAFFIC_NEEDS, Billing, Service, TypeRule, rule_of
+from worker.domain.words import whole_number
 
 #: Parameters that `params` may not hold: they have a column of their own, or the client sets them.
 RESERVED = frozenset({"key", "action", "service", "link", "quantity", "runs", "interval"})
@@ -17,9 +18,6 @@ _THOUSAND = Decimal(1000)
 
 #: Nobody means a number in `params` that isn't below this one.
 _MOST = 10**30
-
-#: What a panel's 64 bits hold.
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +184,10 @@ def _check_choices(rule: TypeRule, extra: Mapping[str, str]) -> None:
 
 
 def _whole(extra: Mapping[str, str], name: str, *, lowest: int) -> int:
-    text = extra[name]
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) >= lowest):
+    number = whole_number(extra[name])
+    if number is None or number < lowest:
         raise _RefusedError("bad_parameter", f"params.{name} must be a whole number from {lowest} up")
-    return int(text)
+    return number
 
 
 def _billed_per_run(rule: TypeRule, quantity: int | None, extra: Mapping[str, str]) -> int:

@@ -6,7 +6,7 @@ import structlog
 
 from worker.domain.orders.outcomes import Accepted, Answered, NotSent, Refused, Unknown
 from worker.domain.orders.trouble import OUTAGE_AFTER, Pause, PauseReason, PauseScope, proven_over, trouble_of
-from worker.store.shared.budget import Budget, Standing
+from worker.store.shared.pauses import Pauses, StandingPause
 
 _log = structlog.get_logger()
 
@@ -19,9 +19,9 @@ class Breaker:
     A pause that has run its time lets one call through, the probe. If the probe fails, the pause is prolonged.
     """
 
-    def __init__(self, panel: str, budget: Budget) -> None:
+    def __init__(self, panel: str, pauses: Pauses) -> None:
         self._panel = panel
-        self._budget = budget
+        self._pauses = pauses
         self._failures_in_a_row = 0
 
     async def report(self, outcome: Outcome, *, adding: bool, probe: bool) -> None:
@@ -37,23 +37,23 @@ class Breaker:
         if probe:
             await self.end_probe(adding=adding, failed=None if pause is None else pause.reason)
 
-    async def standing(self) -> list[Standing]:
-        """Returns the pauses in force."""
-        return await self._budget.standing()
+    async def standing(self) -> list[tuple[StandingPause, float]]:
+        """Returns the pauses in force, each with the seconds for which it lasts; below 0: one call may probe."""
+        return await self._pauses.standing()
 
     async def pause(self, pause: Pause, *, probe: bool = False) -> None:
         """Begins a pause for all workers. A pause that is in force already is prolonged by a `probe` alone."""
-        if await self._budget.pause(pause, probe=probe):
+        if await self._pauses.begin(pause, probe=probe):
             _log.warning("panel_paused", panel=self._panel, reason=pause.reason, scope=pause.scope, error=pause.detail)
 
     async def resume(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> None:
         """Ends the pauses of this scope that have one of these reasons."""
-        for pause in await self._budget.resume(scope, reasons):
+        for pause in await self._pauses.end(scope, reasons):
             _log.info("panel_resumed", panel=self._panel, reason=pause.reason, paused_for=round(pause.lasted, 1))
 
     async def end_probe(self, *, adding: bool, failed: PauseReason | None = None) -> None:
         """Lets the next probe through at once, save for the pause whose trouble this probe has met (`failed`)."""
-        await self._budget.give_back_probe(probed_by(adding=adding), failed)
+        await self._pauses.give_back_probe(probed_by(adding=adding), failed)
 
     def _trouble(self, outcome: Outcome, *, adding: bool, probe: bool) -> Pause | None:
         """Returns the pause that the outcome calls for, and counts failures in a row."""

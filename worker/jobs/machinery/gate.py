@@ -10,7 +10,8 @@ import structlog
 
 from worker.jobs.machinery.breaker import Breaker, Outcome, held_back_by
 from worker.observe.liveness import at_rest
-from worker.store.shared.budget import Budget, Paused, Slots, Wait
+from worker.store.shared.budget import Budget, Slots, Wait
+from worker.store.shared.pauses import Paused
 
 _log = structlog.get_logger()
 

@@ -10,6 +10,7 @@ from worker.domain.orders.add_request import expected_charge
 from worker.domain.orders.services import Billing
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
+from worker.domain.words import whole_number
 from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
@@ -29,7 +30,7 @@ from worker.sandbox.panel.orders import (
     is_open,
     plan_life,
 )
-from worker.sandbox.panel.validate import RefusedError, Wanted, expiry_date, number_of
+from worker.sandbox.panel.validate import RefusedError, Wanted, expiry_date
 from worker.sandbox.switches import Switches
 
 _MINUTE = 60.0
@@ -63,7 +64,7 @@ class OrderBook:
 
     def find(self, text: str) -> Order | None:
         """Returns this account's order with this id; None for another customer's id, or a text that is no id."""
-        number = number_of(text)
+        number = whole_number(text)
         return None if number is None else self.orders.get(number)
 
     def accept(self, wanted: Wanted) -> Order:

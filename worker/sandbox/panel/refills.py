@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from worker.domain.words import whole_number
 from worker.sandbox.chance import Chance
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.orders import COMPLETED, IN_PROGRESS, PENDING, Order
-from worker.sandbox.panel.validate import number_of
 
 REJECTED = "Rejected"
 
@@ -39,7 +39,7 @@ class RefillBook:
         self._chance = chance
 
     def find(self, text: str) -> Refill | None:
-        number = number_of(text)
+        number = whole_number(text)
         return None if number is None else self.refills.get(number)
 
     def request(self, order: Order, now: float) -> Refill:

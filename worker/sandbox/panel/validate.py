@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from worker.domain.orders.add_request import clean_list
 from worker.domain.orders.services import CHOICES, LISTS, TRAFFIC_NEEDS, Billing, Service, TypeRule, rule_of
+from worker.domain.words import whole_number
 from worker.sandbox.panel.catalogue import Catalogue
 
 INCORRECT_REQUEST = "Incorrect request"
@@ -21,7 +22,6 @@ MISSING_LINK = "neworder.error.link"
 INVALID_LINK = "neworder.error.invalid_link"
 
 _LONGEST_LINK = 2048
-_MOST_DIGITS = 18  # they fit into 64 bits
 
 #: By action: the field with one id, and the field with many.
 _ID_FIELDS: Mapping[str, tuple[str | None, str]] = {
@@ -129,11 +129,6 @@ class Validator:
         parsed.ids = tuple(number.strip() for number in ids[: self.max_ids])
 
 
-def number_of(text: str) -> int | None:
-    """Returns the whole number that a text spells; None for any other text, also one with a sign or a space."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
-
-
 def _note_unknown(form: Mapping[str, str], allowed: Collection[str], parsed: ParsedRequest) -> None:
     for name in form:
         if name not in {"key", "action"} and name not in allowed:
@@ -209,7 +204,7 @@ def _require(form: Mapping[str, str], rule: TypeRule, parsed: ParsedRequest) -> 
 
 
 def _whole(form: Mapping[str, str], name: str, parsed: ParsedRequest, *, low: int = 1, high: int | None = None) -> int:
-    number = number_of(form[name])
+    number = whole_number(form[name])
     if number is None or number < low or (high is not None and number > high):
         parsed.note("bad_value", name)
         raise RefusedError(INCORRECT_REQUEST)

@@ -1,1 +1,1 @@
-"""Records: catalogues, balances, evidence, audits, and the archive."""
+"""Keeps records: catalogues, balances, evidence, audits, and the archive."""

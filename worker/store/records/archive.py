@@ -1,7 +1,7 @@
-"""What is closed and settled for long leaves the tables that the work is done on: history is moved, and never deleted.
+"""Moves the history of orders that closed long ago out of the tables of daily work, to the archive. It deletes none.
 
-`orders` itself stays: its references and panel ids must be met by whatever is inserted, for ever. Its events and calls
-go to `order_events_archive` and `submissions_archive`; `order_events_all` and `submissions_all` have both.
+The rows of `orders` stay: their references and panel ids must stay unique for ever. Their events and submissions go to
+`order_events_archive` and `submissions_archive`; the views `order_events_all` and `submissions_all` have both.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from worker.domain.orders.states import OrderState
 from worker.store.queue.submissions import ACCEPTED_LATE, LEASE_ENDED
 from worker.store.records.evidence import NEEDED, NEIGHBOURS
 
-#: How many events one step looks at, and about how long it takes: some hundredths of a second.
+#: The number of events that one step reads, in some hundredths of a second.
 SLICE = 2_000
 
-#: Seconds for which what ended is kept for people, where nothing else asks for it.
+#: Seconds for which rows of workers that ended stay, for people alone.
 WEEK = 7 * 86_400.0
 
 _CLOSED = ", ".join(f"'{state}'" for state in OrderState if state.is_final or state is OrderState.REJECTED)
 
-#: One at a time: a step that another one waits for has a new look at what is left.
+#: Lets one step run at a time: a step that has waited for another one reads what is left.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync housekeeping'))")
 
-#: Events are looked through by id, which is the order of time. An order is met at the first event that is still here;
-#: what had to stay is met again by the next walk. So a walk costs what it moves, and what is open.
+#: Reads events by id, which is the order of time. A step handles an order at its first event that isn't in the archive;
+#: the next walk handles again the orders that had to stay. So a walk costs as much as it moves, and as there is open.
 WALK = text("""
     SELECT
         count(*) AS events, max(e.id) AS last, max(e.at) AS reached, min(e.at) AS began,
@@ -38,8 +38,8 @@ WALK = text("""
     FROM (SELECT id, order_id, at FROM order_events WHERE id > :after ORDER BY id LIMIT :slice) e
 """)
 
-#: Closed, and no longer looked at; or deleted by hand. A call of which something may have come stays while the evidence
-#: about others may ask for it.
+#: The orders that are closed and no longer polled, or that somebody deleted. An order stays while evidence about others
+#: may need a call of its that may have bought something.
 SETTLED = text(f"""
     SELECT i.id
     FROM unnest(CAST(:order_ids AS bigint[])) AS i(id)
@@ -60,7 +60,7 @@ SETTLED = text(f"""
 
 MOVE = text("SELECT events, submissions FROM order_sync_archive(CAST(:order_ids AS bigint[]), :before)")
 
-#: The same, counted.
+#: Counts what MOVE would move.
 _WOULD_MOVE = text(f"""
     SELECT
         (SELECT count(*) FROM order_events WHERE order_id = ANY(:order_ids) AND at < :before) AS events,
@@ -70,8 +70,8 @@ _WOULD_MOVE = text(f"""
         ) AS submissions
 """)  # noqa: S608 - our own word
 
-#: Workers that ended; one that left a call open is needed for its take-over. And examinations of orders that are in
-#: doubt no more, since their own answer came after all.
+#: Workers that ended, except those whose open calls others still have to take over. And examinations of orders that are
+#: in doubt no more, since their own answer came after all.
 _OVER = {
     "workers": """
         FROM workers w
@@ -90,7 +90,7 @@ _WOULD_BE_CLEARED = {table: text(f"SELECT count(*) {over}") for table, over in _
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What left the tables: `events` and `submissions` of so many `orders` to the archive, the others for good."""
+    """Counts of the rows that a step moved to the archive, of so many `orders`, and of those that a sweep deleted."""
 
     orders: int = 0
     events: int = 0
@@ -113,9 +113,9 @@ class Tidied:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a walk. `after`: the event that it ended at; None: there is nothing old beyond.
+    """One step of a walk. `after`: the event at which it ended; None if no older event follows.
 
-    `began`, `reached` and `before`: the times of its first and last event, and of the first that is too young.
+    `began` and `reached` are the times of its first and its last event. Events since `before` are too young to move.
     """
 
     tidied: Tidied
@@ -126,13 +126,17 @@ class Step:
 
 
 class Archive:
+    """Moves old history to the archive, step by step, and deletes what nobody needs."""
+
     def __init__(self, engine: AsyncEngine, days: int) -> None:
-        """`days`: how long after its end an order's history stays where it is; 0: for ever."""
+        """`days`: how long the history of a closed order stays in the tables of daily work; 0: for ever."""
         self._engine = engine
         self._days = days
 
     async def step(self, after: int = 0, *, dry_run: bool = False) -> Step:
-        """Move what is old enough among the next events after that one, or with `dry_run` count it: one transaction."""
+        """Moves what is old enough among the next events after this one, or counts it: `dry_run`. It is one
+        transaction.
+        """
         if not self._days:
             return Step(Tidied(), None)
         async with self._engine.begin() as connection:
@@ -165,7 +169,7 @@ class Archive:
         return Tidied(orders=len(settled), events=moved.events, submissions=moved.submissions)
 
     async def sweep(self, *, dry_run: bool = False) -> Tidied:
-        """Delete, or count, what nobody asks for again: workers that ended, and examinations that came to an end."""
+        """Deletes, or counts, the rows of workers that ended, and of examinations that are over."""
         async with self._engine.begin() as connection:
             counts = {}
             for table, statement in (_WOULD_BE_CLEARED if dry_run else CLEARED).items():

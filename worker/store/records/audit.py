@@ -1,4 +1,4 @@
-"""What is on record about a panel's money within a time, and what audits have made of it."""
+"""Reads the records about a panel's money, and keeps the results of audits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.domain.money.audit import Reading, Report
+from worker.domain.money.audit import BalanceReading, Report
 from worker.domain.money.movements import Call, History, Taken, Told
 from worker.domain.orders.states import ON_PANEL, OrderState
 from worker.store.db.clock import now_of
 from worker.store.queue.submissions import ACCEPTED_LATE, REFUTED
 from worker.store.records.audit_results import LatestAudit, latest_audits
 
-#: How much later a refund may be seen than it came: closed orders are looked at rarely.
+#: How much later than the refund itself a poll may see it: the worker polls closed orders rarely.
 SEEN_WITHIN = timedelta(days=2)
 
 READINGS = text("""
@@ -23,7 +23,7 @@ READINGS = text("""
     WHERE panel = :panel AND at BETWEEN :since AND :until ORDER BY at, id
 """)
 
-#: Whatever becomes of an order has an event. A parent may spawn without one, for as long as it is open.
+#: The orders whose money may have moved. Every change of an order has an event; an open parent may spawn without one.
 TOUCHED = text("""
     SELECT DISTINCT e.order_id
     FROM order_events_all e JOIN orders o ON o.id = e.order_id
@@ -45,9 +45,9 @@ CALLS = text("""
     ORDER BY s.id
 """)
 
-#: Of all that looks told, only what may have moved money.
+#: The polls that reported what may have moved money.
 TOLD = text("""
-    SELECT e.order_id, e.at, CAST(e.detail->>'looked_before' AS timestamptz) AS looked_before,
+    SELECT e.order_id, e.at, CAST(e.detail->>'looked_before' AS timestamptz) AS polled_before,
         e.state_after, e.charge, e.remains
     FROM (
         SELECT *, lag(state_after) OVER told AS state_told, lag(charge) OVER told AS charge_told,
@@ -71,32 +71,34 @@ _RECORD = text("""
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What an audit of one panel goes by."""
+    """What an audit of one panel needs: the readings of its balance, and the histories of its orders."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[BalanceReading, ...]
     histories: tuple[History, ...]
 
 
 class Audits:
-    """The money of one panel."""
+    """Reads the records about the money of one panel, and keeps the results of its audits."""
 
     def __init__(self, engine: AsyncEngine, panel: str, *, settle: float) -> None:
-        """`settle`: seconds for which a panel may still take a request that it left unanswered."""
+        """`settle`: seconds for which a panel may still accept a request that it left unanswered."""
         self._engine = engine
         self._panel = panel
         self._settle = timedelta(seconds=settle)
 
     async def now(self) -> datetime:
-        """By the database's clock."""
+        """Returns the time by the database's clock."""
         async with self._engine.connect() as connection:
             return await now_of(connection)
 
     async def material(self, since: datetime, until: datetime) -> Material:
-        """The readings from one time to another, and all about the orders whose money may have moved meanwhile."""
+        """Reads the balances from one time to another, and the histories of orders whose money may have moved
+        meanwhile.
+        """
         about = {"panel": self._panel, "since": since, "until": until}
         async with self._engine.connect() as connection:
             rows = (await connection.execute(READINGS, about)).all()
-            readings = tuple(Reading(row.asked_at, row.at, row.balance, row.currency) for row in rows)
+            readings = tuple(BalanceReading(row.asked_at, row.at, row.balance, row.currency) for row in rows)
             if not readings:
                 return Material((), ())
             touched = {
@@ -115,14 +117,14 @@ class Audits:
         told: dict[int, list[Told]] = {}
         for row in await connection.execute(TOLD, {"order_id": orders}):
             told.setdefault(row.order_id, []).append(
-                Told(row.at, row.looked_before, OrderState(row.state_after), row.charge, row.remains)
+                Told(row.at, row.polled_before, OrderState(row.state_after), row.charge, row.remains)
             )
         return tuple(
             History(order_id, tuple(found), tuple(told.get(order_id, ()))) for order_id, found in calls.items()
         )
 
     def _call(self, row: Row[Any]) -> Call | None:
-        """None for a call that certainly bought nothing, and never seemed to have."""
+        """Reads one call; None for a call that certainly bought nothing, and never seemed to have."""
         match row.outcome:
             case "refused" | "not_sent":
                 return None
@@ -138,11 +140,12 @@ class Audits:
         return Call(row.began_at, last_at, taken, row.expected_charge, row.units, row.is_parent, own)
 
     async def latest(self) -> LatestAudit | None:
-        """None: there was none."""
+        """Returns the last audit; None if there was none."""
         async with self._engine.connect() as connection:
             return (await latest_audits(connection, [self._panel])).get(self._panel)
 
     async def record(self, report: Report) -> None:
+        """Keeps the result of an audit."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 _RECORD,
@@ -162,5 +165,5 @@ class Audits:
             )
 
 
-#: An acceptance that came late bought something of its own; what was refuted bought nothing.
+#: A call that a panel accepted late bought something of its own; a refuted call bought nothing.
 _OTHERWISE = {ACCEPTED_LATE: Taken.YES, REFUTED: Taken.NO}

@@ -1,4 +1,4 @@
-"""What the last audits came to, for whoever shows it and makes none."""
+"""Reads the results of the last audits, without what making an audit needs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LATEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class LatestAudit:
-    """What the last audit came to, of the time between these two readings. `missing` is what is certainly gone."""
+    """The result of the last audit, between two balance readings. `missing` is what is certainly missing, or 0."""
 
     currency: str | None
     opened_at: datetime
@@ -26,6 +26,6 @@ class LatestAudit:
 
 
 async def latest_audits(connection: AsyncConnection, panels: Iterable[str]) -> dict[str, LatestAudit]:
-    """The last audit of each of these panels that had one."""
+    """Returns the last audit of each of these panels that had one."""
     rows = await connection.execute(LATEST, {"panels": list(panels)})
     return {row.panel: LatestAudit(*row[1:]) for row in rows}

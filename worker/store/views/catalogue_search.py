@@ -1,4 +1,4 @@
-"""Services as a person looks for them: what a panel sells, what changed about it, and whose orders that touches."""
+"""Searches the catalogues for people: what panels sell, what changed, and how many orders that affects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from worker.domain.words import normalized
 from worker.store.db.clock import now_of
 from worker.store.views.order_search import Columns
 
-#: Orders are recent that were inserted within so long.
+#: The time within which a producer inserted the orders that count as recent.
 RECENT = timedelta(days=7)
 
 _COLUMNS = "s.panel, s.service, s.name, s.type, s.category, s.rate, s.min, s.max, s.refill, s.cancel, s.dripfeed"
 
-#: Ids are numbers mostly, and those are shown in their order.
+#: Sorts ids as numbers, which most of them are.
 _ORDER = "s.panel, length(s.service), s.service"
 
 _OPEN = """
@@ -28,7 +28,7 @@ _OPEN = """
     SELECT panel, service FROM orders WHERE state IN ('submitting', 'submitted')
 """
 
-TOUCHED = text(f"""
+AFFECTED = text(f"""
     SELECT panel, service, sum(open)::bigint AS open, sum(recent)::bigint AS recent
     FROM (
         SELECT panel, service, 1 AS open, 0 AS recent FROM ({_OPEN}) o
@@ -42,9 +42,9 @@ TOUCHED = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class ServiceSearch:
-    """Which services are looked for: what is None, or empty, doesn't matter.
+    """What to search for. None, or an empty tuple, matches every service.
 
-    Each of `words` is in the name, the category or the id, in any case of letters. `type` in any spelling.
+    Each of `words` must be in the name, the category or the id, in upper or lower case. `type` may be in any spelling.
     """
 
     words: tuple[str, ...] = ()
@@ -54,37 +54,40 @@ class ServiceSearch:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first of what was found, as of `at`, by the names of its columns; `total` is how much there is."""
+    """The first rows that a search found at `at`, by the names of their columns; `total` counts all rows."""
 
     at: datetime
     rows: tuple[Columns, ...]
     total: int
 
 
-class Offers:
-    """What all panels sell, as mirrored."""
+class CatalogueSearch:
+    """Searches the mirrored catalogues of all panels."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def listed(self, search: ServiceSearch, at_most: int) -> Found:
-        """The services that can be ordered."""
+        """Finds services that can be ordered."""
         async with self._engine.connect() as connection:
             return await _found(connection, *listing(search, at_most))
 
     async def changed(self, search: ServiceSearch, since: datetime | timedelta, at_most: int) -> Found:
-        """What changed since then, or within so long, the newest first, with how many orders that touches."""
+        """Finds changes since then, or within so long, the newest first, and how many orders each affects."""
         async with self._engine.connect() as connection:
-            return await _touching(connection, await _found(connection, *changes(search, since, at_most)))
+            return await _with_affected(connection, await _found(connection, *changes(search, since, at_most)))
 
     async def dearer(self, search: ServiceSearch, since: datetime | timedelta, at_most: int) -> Found:
-        """What costs more than before its first change since then, what rose most first, and how many orders of it."""
+        """Finds services that cost more than before their first change since then, the highest rise first.
+
+        Each comes with the number of orders that it affects.
+        """
         async with self._engine.connect() as connection:
-            return await _touching(connection, await _found(connection, *dearer(search, since, at_most)))
+            return await _with_affected(connection, await _found(connection, *dearer(search, since, at_most)))
 
 
 def listing(search: ServiceSearch, at_most: int) -> tuple[TextClause, dict[str, Any]]:
-    """The statement of a search, and its values."""
+    """Returns the statement of `listed`, and its values."""
     conditions, values = _conditions(search)
     statement = f"""
         SELECT count(*) OVER () AS total, {_COLUMNS} FROM services s
@@ -94,6 +97,7 @@ def listing(search: ServiceSearch, at_most: int) -> tuple[TextClause, dict[str, 
 
 
 def changes(search: ServiceSearch, since: datetime | timedelta, at_most: int) -> tuple[TextClause, dict[str, Any]]:
+    """Returns the statement of `changed`, and its values."""
     conditions, values = _conditions(search)
     statement = f"""
         SELECT count(*) OVER () AS total, c.panel, c.service, s.name, c.at, c.kind,
@@ -105,6 +109,7 @@ def changes(search: ServiceSearch, since: datetime | timedelta, at_most: int) ->
 
 
 def dearer(search: ServiceSearch, since: datetime | timedelta, at_most: int) -> tuple[TextClause, dict[str, Any]]:
+    """Returns the statement of `CatalogueSearch.dearer`, and its values."""
     conditions, values = _conditions(search)
     statement = f"""
         SELECT count(*) OVER () AS total, s.panel, s.service, s.name, c.at, c.before, s.rate AS after
@@ -146,13 +151,13 @@ async def _found(connection: AsyncConnection, statement: TextClause, values: Map
     return Found(at, tuple(rows), total)
 
 
-async def _touching(connection: AsyncConnection, found: Found) -> Found:
-    """The same, each with how many orders of its service are open, and how many recent."""
+async def _with_affected(connection: AsyncConnection, found: Found) -> Found:
+    """Adds to each row how many orders of its service are open, and how many are recent."""
     about = {"service": sorted({row["service"] for row in found.rows}), "recent": RECENT}
-    touched = {
+    affected = {
         (row.panel, row.service): {"open_orders": row.open, "recent_orders": row.recent}
-        for row in await connection.execute(TOUCHED, about)
+        for row in await connection.execute(AFFECTED, about)
     }
     none = {"open_orders": 0, "recent_orders": 0}
-    rows = (dict(row) | touched.get((row["panel"], row["service"]), none) for row in found.rows)
+    rows = (dict(row) | affected.get((row["panel"], row["service"]), none) for row in found.rows)
     return replace(found, rows=tuple(rows))

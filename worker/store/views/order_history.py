@@ -1,4 +1,4 @@
-"""All that is on record about one order."""
+"""Reads all records about one order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from worker.store.queue.changes import record_of
 from worker.store.queue.submissions import ACCEPTED_LATE
 from worker.store.views.order_search import COLUMNS, Columns
 
-#: Of one order, the newest so many events are read.
+#: The number of events that are read of one order, the newest.
 MOST_EVENTS = 1_000
 
-#: `params` as a text: Postgres holds numbers in it that Python wouldn't read.
+#: Reads `params` as a text: it may hold numbers that Python can't read.
 _ORDER = text(f"SELECT {COLUMNS}, o.params::text AS params FROM orders o WHERE o.id = :order_id")  # noqa: S608 - names of ours
 
 _REFILLS = text("""
@@ -45,7 +45,7 @@ _EVENTS = text("""
 
 _VERDICT = text("SELECT verdict FROM examinations WHERE order_id = :order_id")
 
-#: Also the order for which it was taken, though that had gone on without it.
+#: Finds also an order for which the panel accepted the id late, when the order had gone on without it.
 _HOLDER = text(f"""
     SELECT id FROM orders WHERE panel = :panel AND panel_order_id = :panel_order_id
     UNION ALL
@@ -56,10 +56,10 @@ _HOLDER = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
-    """One order and its history, each in the order of time, as of `at`.
+class OrderHistory:
+    """One order at the time `at`, with its requests, submissions and events, each in the order of time.
 
-    `verdict` is the last examination's (`verdict_detail`).
+    `verdict` is that of the last examination (`verdict_detail`).
     """
 
     at: datetime
@@ -73,22 +73,24 @@ class Dossier:
 
     @property
     def token(self) -> int | None:
-        """The newest submission's."""
+        """Returns the token of the newest submission; None if there is none."""
         return self.submissions[-1]["id"] if self.submissions else None
 
 
-class Lookup:
+class OrderHistories:
+    """Reads the histories of orders."""
+
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def order(self, order_id: int) -> Dossier | None:
-        """All about one order; None where there is none with this id."""
+    async def of(self, order_id: int) -> OrderHistory | None:
+        """Returns the history of one order; None if there is no order with this id."""
         about = {"order_id": order_id}
         async with self._engine.connect() as connection:
             order = (await connection.execute(_ORDER, about)).one_or_none()
             if order is None:
                 return None
-            return Dossier(
+            return OrderHistory(
                 await now_of(connection),
                 order._asdict(),
                 record_of(order),
@@ -100,7 +102,10 @@ class Lookup:
             )
 
     async def holder(self, panel: str, panel_order_id: str, *, order_id: int) -> int | None:
-        """The order that has this id on the panel, or, other than this one, would have it."""
+        """Returns the order that has this id on the panel; None if no order has it.
+
+        Counts an order other than `order_id`, too, for which the panel accepted the id late.
+        """
         async with self._engine.connect() as connection:
             about = {"panel": panel, "panel_order_id": panel_order_id, "order_id": order_id}
             return (await connection.execute(_HOLDER, about)).scalar_one_or_none()

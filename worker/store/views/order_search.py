@@ -1,7 +1,7 @@
-"""Orders as a person looks for them, page by page, the newest first; fast however many there are.
+"""Searches orders for people, page by page, the newest first, and fast however many there are.
 
-What an index knows, it finds. For anything else so many rows are looked through, the newest, and the page tells how far
-it came: the next one goes on from there.
+Indexes answer what they can. For anything else, a search reads the newest WINDOW rows; its page says how far it came,
+and the next page goes on from there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from worker.store.queue.changes import RECORD_COLUMNS
 #: A row by the names of its columns.
 Columns: TypeAlias = Mapping[str, Any]
 
-#: A time of a producer's own may lie where Python has no dates.
+#: Brings `not_before` into the years that Python knows: producers may set any time.
 COLUMNS = f"""
     o.id, o.panel, o.service, o.link, o.quantity, o.runs, o.interval_minutes, o.reference, o.priority,
     least(greatest(o.not_before, '0001-01-02 00:00+00'), '9999-12-30 00:00+00') AS not_before,
@@ -27,22 +27,23 @@ COLUMNS = f"""
     o.created_at, o.submitted_at, o.checked_at, o.finished_at, o.updated_at, o.retry_at
 """
 
-#: Rows that are looked through for one page: a part of a second's work.
+#: The number of rows that a search reads for one page, in a fraction of a second.
 WINDOW = 100_000
 
-#: Of these an index has the rows in the order of their ids; of those it has all, and few beside the closed ones.
+#: The states of which an index has the rows in the order of their ids, and those of which it has all rows, which are
+#: few.
 _IN_ORDER = frozenset({OrderState.SUBMITTING, OrderState.SUBMITTED, OrderState.REJECTED})
 _AT_ONCE = frozenset({OrderState.PENDING, OrderState.UNCONFIRMED})
 
-#: An order may have been created before one with a lower id, by as long as its producer's transaction took.
+#: By how much an order may be older than one with a lower id: as long as its producer's transaction took.
 _DISORDER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which orders are looked for: what is None, or empty, doesn't matter. `since`: created then, or so long ago.
+    """What to search for. None, or an empty tuple, matches every order. `since`: created since then, or within so long.
 
-    `link` is a part of it, in any case of letters. `after`: the id that ended the page before.
+    `link` is a part of the link, in upper or lower case. `after`: the id with which the page before ended.
     """
 
     states: tuple[OrderState, ...] = ()
@@ -57,10 +58,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Orders, the newest first, as of `at`. `next_after` is where the next page begins; None: there is no more.
+    """Orders at the time `at`, the newest first. The next page begins after `next_after`; None: this was the last page.
 
-    `looked_back_to`: not all were looked through, only those since then; None: it ended because it was full, or at the
-    end.
+    `looked_back_to`: the search has read only the orders since then. None: the page is full, or the search has read
+    all.
     """
 
     at: datetime
@@ -69,13 +70,16 @@ class Page:
     looked_back_to: datetime | None = None
 
 
-class Finder:
+class OrderSearch:
+    """Searches the orders of all panels."""
+
     def __init__(self, engine: AsyncEngine, *, window: int = WINDOW) -> None:
-        """`window`: how many rows are looked through for one page."""
+        """`window`: the number of rows that a search reads for one page."""
         self._engine = engine
         self._window = window
 
     async def page(self, search: Search, at_most: int) -> Page:
+        """Returns one page of at most so many orders."""
         async with self._engine.connect() as connection:
             at = await now_of(connection)
             since = at - search.since if isinstance(search.since, timedelta) else search.since
@@ -93,7 +97,7 @@ class Finder:
         return Page(at, tuple(found), end[0], end[1])
 
     async def _end(self, connection: AsyncConnection, search: Search) -> tuple[int, datetime] | None:
-        """Where the looking ended, as the id and creation of a row; None where nothing was left to look through."""
+        """Returns id and creation of the row at which the search stopped reading; None if it has read all rows."""
         statement, values = ending(search, self._window)
         row = (await connection.execute(statement, values)).one_or_none()
         return None if row is None else (row.id, row.created_at)
@@ -101,14 +105,14 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """Rows to look through, in SQL, and the state that they must have to be what is looked for."""
+    """A query of the rows to read, and the condition on their state."""
 
     rows: str
     state: str = "true"
 
 
 def searching(search: Search, at_most: int, window: int) -> tuple[TextClause, dict[str, Any]]:
-    """The statement of a search, and its values."""
+    """Returns the statement of a search, and its values."""
     conditions, values = _conditions(search)
     branches = [
         f"""(
@@ -124,7 +128,7 @@ def searching(search: Search, at_most: int, window: int) -> tuple[TextClause, di
 
 
 def ending(search: Search, window: int) -> tuple[TextClause, dict[str, Any]]:
-    """The newest of the rows at which the looking through ended."""
+    """Returns the statement that finds the newest of the rows at which a search stops reading, and its values."""
     _, values = _conditions(search)
     ends = [
         f"(SELECT o.id FROM ({branch.rows}) o ORDER BY o.id DESC LIMIT 1 OFFSET :window - 1)"  # noqa: S608 - names of ours
@@ -138,7 +142,7 @@ def ending(search: Search, window: int) -> tuple[TextClause, dict[str, Any]]:
 
 
 def _branches(search: Search) -> list[_Branch]:
-    """One for each state that an index knows, and one for all others together."""
+    """Returns a branch for each state that an index covers, and one for all other states together."""
     after = "" if search.after is None else " AND o.id < :after"
     states = list(dict.fromkeys(search.states))
     if search.reference is not None:
@@ -149,7 +153,7 @@ def _branches(search: Search) -> list[_Branch]:
         for state in states
         if state in _IN_ORDER
     ]
-    # OFFSET 0 keeps Postgres from walking through the primary key in the hope of meeting them soon.
+    # OFFSET 0 keeps Postgres from walking the primary key in the hope of meeting such rows soon.
     branches += [
         _Branch(f"""
             SELECT o.* FROM (

@@ -1,4 +1,4 @@
-"""How things stand with all orders that are open, panel by panel. Closed ones aren't counted: they are too many."""
+"""Reads the state of all open orders, panel by panel. It doesn't count closed orders, which are too many."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,15 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.money.spending import hours_left
 from worker.store.db.clock import now_of
+from worker.store.db.loose_index_scan import distinct_values
 from worker.store.records.audit_results import LatestAudit, latest_audits
+from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
 from worker.store.views.recent import Rates, RecentError, errors, rates
 from worker.store.views.spending import spending_of
 
-#: Of all unconfirmed orders, so many are told one by one, those that wait longest.
+#: The number of unconfirmed orders that the overview lists, those that wait longest.
 MOST_UNCONFIRMED = 20
 
-
-#: An order waits from when it was there and could be sent; one that is to be sent later doesn't wait yet.
+#: An order waits since it could be sent. An order for later doesn't wait yet.
 PENDING = text("""
     SELECT panel, count(*) AS orders,
         (max(extract(epoch FROM now() - greatest(created_at, not_before))) FILTER (WHERE not_before <= now()))::float8
@@ -43,19 +44,10 @@ LONGEST_UNCONFIRMED = text("""
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
 
-#: `age` is that of the open order whose next look is due first.
-LOOKS = text("""
-    WITH RECURSIVE watched AS (
-        SELECT least(
-            (SELECT min(panel) FROM polls WHERE NOT settling), (SELECT min(panel) FROM polls WHERE settling)
-        ) AS panel
-        UNION ALL
-        SELECT least(
-            (SELECT min(p.panel) FROM polls p WHERE NOT p.settling AND p.panel > w.panel),
-            (SELECT min(p.panel) FROM polls p WHERE p.settling AND p.panel > w.panel)
-        )
-        FROM watched w WHERE w.panel IS NOT NULL
-    )
+#: `overdue` is by how much the first due poll is late; `age` the time since the panel reported the open order that is
+#: due first.
+POLLS = text(f"""
+    WITH RECURSIVE {distinct_values("watched", "polls", "panel", "NOT settling", "settling")}
     SELECT w.panel,
         greatest(extract(epoch FROM now() - least(moving.due_at, settling.due_at)), 0)::float8 AS overdue,
         extract(epoch FROM now() - moving.seen_at)::float8 AS age
@@ -67,15 +59,9 @@ LOOKS = text("""
         SELECT p.due_at FROM polls p WHERE p.panel = w.panel AND p.settling ORDER BY p.due_at LIMIT 1
     ) settling ON true
     WHERE w.panel IS NOT NULL
-""")
+""")  # noqa: S608 - names of ours
 
 _SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
-
-#: A pause that lasts until it is lifted has its end in another generation.
-_PAUSES = text("""
-    SELECT panel, scope, reason, detail, since, CASE WHEN until < now() + interval '1 year' THEN until END AS until
-    FROM pauses ORDER BY panel, since, reason
-""")
 
 _WORKERS = text("""
     SELECT id, name, started_at, lease_until FROM workers
@@ -84,22 +70,8 @@ _WORKERS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class PauseStands:
-    """`scope` is `add` or `all`; `detail` is in the panel's words.
-
-    At `until`, one call may try; None: it lasts until its cause is over.
-    """
-
-    scope: str
-    reason: str
-    detail: str | None
-    since: datetime
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class BalanceStands:
-    """`hours_left`: how long it lasts at the rate of the last day; None where that can't be told."""
+    """A balance. `hours_left`: how long it lasts at the rate of the last day; None if there is no rate."""
 
     amount: Decimal
     currency: str | None
@@ -109,10 +81,11 @@ class BalanceStands:
 
 @dataclass(slots=True)
 class PanelStands:
-    """One panel. `oldest_...` are seconds; None: there is none. `services_at`: when they were last mirrored.
+    """The state of one panel. `oldest_...` are seconds; None: there is no such order.
 
-    `status_age_seconds`: since the panel last said anything of the open order whose next look is due first;
-    `status_overdue_seconds`: by how much the look that is due first is late.
+    `services_at`: when a worker last mirrored the catalogue. `status_age_seconds`: the time since the panel last
+    reported the open order whose next poll is due first. `status_overdue_seconds`: by how much the first due poll is
+    late.
     """
 
     panel: str
@@ -130,14 +103,14 @@ class PanelStands:
     last_hour: Rates = field(default_factory=Rates)
     balance: BalanceStands | None = None
     audit: LatestAudit | None = None
-    pauses: list[PauseStands] = field(default_factory=list)
+    pauses: list[StandingPause] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedOrder:
-    """`verdict` is the last examination's, `doubt` why it was less than proof, `next_look` when it is examined again.
+    """An order in doubt. `verdict` is that of the last examination, `doubt` says why it was less than proof.
 
-    All three are None where there was none yet.
+    `next_look` is the time of the next examination. All three are None if there was no examination yet.
     """
 
     order_id: int
@@ -151,6 +124,8 @@ class UnconfirmedOrder:
 
 @dataclass(frozen=True, slots=True)
 class LivingWorker:
+    """A worker that holds a lease. `name` is its host and process."""
+
     worker_id: str
     name: str
     started_at: datetime
@@ -159,9 +134,9 @@ class LivingWorker:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Times are the database's. `unconfirmed` are those that wait longest, MOST_UNCONFIRMED at the most.
+    """The state of all panels. Times are the database's. `unconfirmed` are the orders that wait longest.
 
-    `errors` are the latest, MOST_ERRORS at the most, of those among the newest events.
+    `errors` are the latest among the newest events.
     """
 
     at: datetime
@@ -172,7 +147,7 @@ class Overview:
 
 
 async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
-    """How things stand with the configured panels, and every other of which something is on record."""
+    """Reads the state of the configured panels, and of every other panel with open orders or records."""
     panels = {name: PanelStands(name, configured=True) for name in configured}
 
     def about(name: str) -> PanelStands:
@@ -186,12 +161,12 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).unconfirmed, about(row.panel).oldest_unconfirmed_seconds = row.orders, row.oldest
         for row in await connection.execute(ON_THE_WAY):
             setattr(about(row.panel), row.state, row.orders)
-        for row in await connection.execute(LOOKS):
+        for row in await connection.execute(POLLS):
             about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
         for row in await connection.execute(_SERVICES):
             about(row.panel).services_at = row.succeeded_at
-        for row in await connection.execute(_PAUSES):
-            about(row.panel).pauses.append(PauseStands(row.scope, row.reason, row.detail, row.since, row.until))
+        for row in await connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES}):
+            about(row.panel).pauses.append(standing_pause(row))
         await _read_accounts(connection, about)
         for name, minute, hour in await rates(connection):
             about(name).last_minute, about(name).last_hour = minute, hour

@@ -1,4 +1,4 @@
-"""What happened of late, read from the newest events: it costs the same however long the history, or busy the hour."""
+"""Reads recent rates and errors from the newest events, at the same cost however long the history is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,26 +6,26 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-#: So many are read.
+#: The number of events that the statements read.
 NEWEST_EVENTS = 10_000
 
-#: Errors that are told, the latest.
+#: The number of errors that `errors` returns.
 MOST_ERRORS = 20
 
 MINUTE, HOUR = 60.0, 3600.0
 
-#: Each order is looked up by itself: a join might be planned as a walk through all of them.
+#: Reads the order of each event by itself: Postgres might plan a join as a walk through all orders.
 _PANEL = "(SELECT o.panel FROM orders o WHERE o.id = e.order_id)"
 
 _NEWEST = "(SELECT * FROM order_events ORDER BY id DESC LIMIT :newest)"
 
-#: How far back they reach, in seconds; nothing where there are no more events than these.
+#: The age of the oldest event that the statements read, in seconds; no row if they read all events.
 REACH = text("""
     SELECT extract(epoch FROM clock_timestamp() - at)::float8 FROM order_events
     ORDER BY id DESC LIMIT 1 OFFSET :newest - 1
 """)
 
-#: A closed order that changes once more isn't finished again.
+#: Doesn't count a closed order as finished again when it changes once more.
 HAPPENED = text(f"""
     SELECT {_PANEL} AS panel, h.what,
         count(*) FILTER (WHERE e.at > clock_timestamp() - make_interval(secs => :minute)) AS in_minute,
@@ -51,9 +51,9 @@ ERRORS = text(f"""
 
 @dataclass(slots=True)
 class Rates:
-    """Orders that were sent, finished, rejected, or became unconfirmed within some time.
+    """The numbers of orders that were sent, finished, rejected, or became unconfirmed within a period.
 
-    Where the events that are read don't reach back so far, they are projected from as far as they do.
+    Where the newest events don't reach back so far, the numbers are extrapolated from the time that they cover.
     """
 
     sent: float = 0.0
@@ -64,7 +64,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class RecentError:
-    """An order that was refused, put off or left without an answer: `kind` is the event's, `error_code` ours."""
+    """The event of an order that was refused, put off, or left without an answer. `kind` is the event's kind."""
 
     at: datetime
     order_id: int
@@ -75,12 +75,12 @@ class RecentError:
 
 
 async def rates(connection: AsyncConnection) -> list[tuple[str, Rates, Rates]]:
-    """Each panel of which something happened, with what did in the last minute and hour."""
+    """Returns each panel with recent events, and its rates of the last minute and of the last hour."""
     about = {"newest": NEWEST_EVENTS, "minute": MINUTE, "hour": HOUR}
     reach = (await connection.execute(REACH, {"newest": NEWEST_EVENTS})).scalar_one_or_none() or HOUR
     told: dict[str, tuple[Rates, Rates]] = {}
     for row in await connection.execute(HAPPENED, about):
-        if row.panel is None:  # an order that somebody has deleted
+        if row.panel is None:  # somebody has deleted the order
             continue
         minute, hour = told.setdefault(row.panel, (Rates(), Rates()))
         setattr(minute, row.what, _projected(row.in_minute, MINUTE, reach))
@@ -93,6 +93,6 @@ def _projected(count: int, span: float, reach: float) -> float:
 
 
 async def errors(connection: AsyncConnection) -> tuple[RecentError, ...]:
-    """The latest first."""
+    """Returns the latest errors, the latest first."""
     rows = await connection.execute(ERRORS, {"newest": NEWEST_EVENTS, "at_most": MOST_ERRORS})
     return tuple(RecentError(*row) for row in rows if row.panel is not None)

@@ -1,19 +1,22 @@
-"""How fast each panel's balance goes down, and what for."""
+"""Reads how fast each panel's balance falls, and what for."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from worker.domain.money.movements import Call, History, Taken, Told, likely_cost
 from worker.domain.money.spending import RATE_OVER, Spending
+from worker.domain.orders.states import OrderState
 from worker.store.records.balances import KNOWN
 
-#: One probe of the index for each panel, then the readings of the time itself, however long the history. Where the
-#: currency changed meanwhile, what was read before doesn't compare.
+#: Reads one index entry for each panel, and the readings of the period itself, however long the history is. Leaves out
+#: readings in another currency than the latest.
 SPENDING = text(f"""
-    WITH {KNOWN}
+    WITH RECURSIVE {KNOWN}
     SELECT k.panel, l.currency, l.at, l.balance,
         coalesce(r.spent, 0) AS spent, coalesce(extract(epoch FROM l.at - r.first_at), 0)::float8 AS seconds
     FROM known k
@@ -31,7 +34,7 @@ SPENDING = text(f"""
 
 _ABOUT = "panel = :panel AND at BETWEEN :since AND :until AND currency IS NOT DISTINCT FROM :currency"
 
-#: The last reading of each of so many equal parts of the time.
+#: The last reading in each of so many equal parts of the period.
 CURVE = text(f"""
     SELECT DISTINCT ON (part) part, balance
     FROM (
@@ -48,29 +51,19 @@ DAYS = text(f"""
     FROM balances WHERE {_ABOUT} GROUP BY day
 """)  # noqa: S608 - no value is put into the text
 
-#: What panels round to, most of them.
-_PLACES = 5
+#: The decimals to which most panels round.
+_GRAIN = Decimal("0.00001")
 
-#: What was bought on each day, at what it costs by now. It is the rule of `domain.movements`, with one amount in place
-#: of bounds: an order that was cut short costs what was delivered of its first charge, whether or not the panel
-#: rewrote that; one whose charge isn't told, what was expected. Only the first charge of orders that were cut short is
-#: looked up.
-BOUGHT = text(f"""
-    SELECT (b.sent_at AT TIME ZONE 'UTC')::date AS day, b.service, max(s.name) AS name, count(*) AS orders,
-        sum(CASE
-            WHEN b.charge IS NULL THEN CASE WHEN b.state = 'canceled' THEN 0 ELSE b.expected END
-            WHEN b.charge = 0 AND b.state = 'submitted' THEN b.expected
-            WHEN b.state NOT IN ('partial', 'canceled') OR b.charge < trunc(b.price, {_PLACES}) THEN b.charge
-            WHEN b.state = 'canceled' THEN 0
-            WHEN b.units > 0 AND b.remains IS NOT NULL
-                THEN round(b.price * least(greatest(b.units - b.remains, 0), b.units) / b.units, {_PLACES})
-            ELSE b.charge
-        END) AS spent
+#: The orders that were sent on each day, alike ones counted together: how they stand now, what they were expected to
+#: cost, and, of those that were cut short, the first charge that the panel told. `likely_cost` prices them.
+BOUGHT = text("""
+    SELECT (b.sent_at AT TIME ZONE 'UTC')::date AS day, b.service, s.name, b.state, b.charge, b.remains, b.units,
+        b.expected_charge, b.first_state, b.first_charge, count(*) AS orders
     FROM (
-        SELECT o.panel, o.service, o.state, o.charge, o.remains, n.units, coalesce(n.began_at, e.at) AS sent_at,
-            coalesce(round(n.expected_charge, {_PLACES}), 0) AS expected,
-            CASE WHEN f.state_after IN ('submitted', 'completed') THEN f.charge
-                ELSE greatest(f.charge, round(n.expected_charge, {_PLACES})) END AS price
+        SELECT o.panel, o.service, o.state, o.charge, coalesce(n.began_at, e.at) AS sent_at, n.expected_charge,
+            CASE WHEN o.state = 'partial' THEN o.remains END AS remains,
+            CASE WHEN o.state = 'partial' THEN n.units END AS units,
+            f.state_after AS first_state, f.charge AS first_charge
         FROM order_events_all e
         JOIN orders o ON o.id = e.order_id
         LEFT JOIN LATERAL (
@@ -88,13 +81,14 @@ BOUGHT = text(f"""
     ) b
     LEFT JOIN services s ON s.panel = b.panel AND s.service = b.service
     WHERE b.sent_at >= :since
-    GROUP BY day, b.service
-""")  # noqa: S608 - numbers of ours
+    GROUP BY day, b.service, s.name, b.state, b.charge, b.remains, b.units, b.expected_charge, b.first_state,
+        b.first_charge
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class PanelSpending:
-    """One panel's, as of its last reading."""
+    """The spending of one panel up to the last reading of its balance, which was at `at`."""
 
     panel: str
     currency: str | None
@@ -103,13 +97,13 @@ class PanelSpending:
 
 
 async def recent_spending(engine: AsyncEngine, seconds: float = RATE_OVER) -> list[PanelSpending]:
-    """What was spent within the last so many seconds, for each panel of which a balance was ever read."""
+    """Returns the spending of the last so many seconds, of each panel whose balance a worker has ever read."""
     async with engine.connect() as connection:
         return await spending_of(connection, seconds)
 
 
 async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -> list[PanelSpending]:
-    """The same, on a connection that is there."""
+    """Reads the same as `recent_spending`, on a connection that is open already."""
     rows = await connection.execute(SPENDING, {"seconds": seconds})
     return [
         PanelSpending(row.panel, row.currency, row.at, Spending(row.balance, row.spent, row.seconds)) for row in rows
@@ -118,7 +112,7 @@ async def spending_of(connection: AsyncConnection, seconds: float = RATE_OVER) -
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, in UTC. `lowest` and `closing` are None where the balance wasn't read on it."""
+    """One day, in UTC. `lowest` and `closing` are None if no worker read the balance that day."""
 
     day: date
     orders: int
@@ -129,6 +123,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpending:
+    """The orders of one service, and what they cost."""
+
     service: str
     name: str | None
     orders: int
@@ -137,9 +133,9 @@ class ServiceSpending:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Some days of one panel: each of them, and what was spent on which service, most first.
+    """The spending of one panel over some days: by day, and by service, the highest first.
 
-    `curve` has the balance in equal parts of the time, None where it wasn't read.
+    `curve` has the last balance in each of some equal parts of the period; None where no worker read it.
     """
 
     days: tuple[Day, ...]
@@ -148,7 +144,7 @@ class Course:
 
 
 async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts: int) -> Course:
-    """The day of the last reading, and the days before it, so many together."""
+    """Returns the course over so many days, the last of which is the day of the last reading."""
     until = panel.at.astimezone(UTC)
     since = until.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     about = {"panel": panel.panel, "currency": panel.currency, "since": since, "until": until}
@@ -160,12 +156,11 @@ async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts:
     services: dict[str, ServiceSpending] = {}
     by_day: dict[date, tuple[int, Decimal]] = {}
     for row in bought:
+        cost = row.orders * likely_cost(_history(row), _GRAIN)
         known = services.get(row.service, ServiceSpending(row.service, row.name, 0, Decimal(0)))
-        services[row.service] = ServiceSpending(
-            row.service, row.name, known.orders + row.orders, known.spent + row.spent
-        )
+        services[row.service] = ServiceSpending(row.service, row.name, known.orders + row.orders, known.spent + cost)
         orders, spent = by_day.get(row.day, (0, Decimal(0)))
-        by_day[row.day] = (orders + row.orders, spent + row.spent)
+        by_day[row.day] = (orders + row.orders, spent + cost)
     dates = [since.date() + timedelta(days=number) for number in range(days)]
     return Course(
         tuple(
@@ -179,3 +174,13 @@ async def course(engine: AsyncEngine, panel: PanelSpending, *, days: int, parts:
         tuple(sorted(services.values(), key=lambda one: (-one.spent, one.service))),
         tuple(curve.get(part) for part in range(parts)),
     )
+
+
+def _history(row: Row[Any]) -> History:
+    """Builds the history that alike orders have in common. Its times are those of their day: they price nothing."""
+    at = datetime.combine(row.day, time(), UTC)
+    call = Call(at, at, Taken.YES, row.expected_charge, row.units)
+    now = Told(at, None, OrderState(row.state), row.charge, row.remains)
+    if row.first_state is None:
+        return History(0, (call,), (now,))
+    return History(0, (call,), (Told(at, None, OrderState(row.first_state), row.first_charge, None), now))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.store.db.engine import connect, make_engine
 from worker.store.shared import blocking_sessions
-from worker.store.shared.blocking_sessions import end_abandoned
+from worker.store.shared.blocking_sessions import end_blocking_sessions
 
 #: The state of a session, as the server sees it.
 STATE = "SELECT state, wait_event FROM pg_stat_activity WHERE pid = %s"
@@ -40,9 +40,9 @@ async def until_it_stands_still(url: str, pid: int) -> None:
 async def test_a_session_is_ended_that_stands_in_the_midst_of_a_pipeline(
     engine: AsyncEngine, in_the_midst: None, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await end_abandoned(engine) == 0  # not yet
+    assert await end_blocking_sessions(engine) == 0  # not yet
     monkeypatch.setattr(blocking_sessions, "LONGEST", 0.0)
-    assert await end_abandoned(engine) == 1
+    assert await end_blocking_sessions(engine) == 1
     async with asyncio.timeout(10), await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
         await other.execute("SELECT pg_advisory_lock(1)")
 
@@ -56,7 +56,7 @@ async def test_a_session_that_works_or_is_idle_is_not_ended(
         await waiting.execute("SELECT 1")
         sleeping = asyncio.create_task(working.execute("SELECT pg_sleep(1)"))
         await asyncio.sleep(0.3)
-        assert await end_abandoned(engine) == 0
+        assert await end_blocking_sessions(engine) == 0
         await sleeping
         await idle.execute("SELECT 1")
         await waiting.execute("SELECT 1")
@@ -67,5 +67,5 @@ async def test_a_session_of_another_program_is_not_ended(
 ) -> None:
     monkeypatch.setattr(blocking_sessions, "LONGEST", 0.0)
     other = make_engine(f"{database_url}&application_name=another", pool_size=1)
-    assert await end_abandoned(other) == 0
+    assert await end_blocking_sessions(other) == 0
     await other.dispose()

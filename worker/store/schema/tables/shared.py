@@ -1,0 +1,44 @@
+"""Declares the tables through which workers share a panel: leases, budgets, pauses and periodic work."""
+
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, text
+
+from worker.store.schema.tables.columns import metadata, timestamp
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="new for every process start"),
+    Column("name", Text, nullable=False, comment="host and process, for people"),
+    timestamp("started_at", default=True),
+    Column("lease_until", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True), comment="when it stopped, or other workers took over its calls"),
+    Index("workers_living_idx", "lease_until", postgresql_where=text("ended_at IS NULL")),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("panel", Text, primary_key=True),
+    Column("next_at", DateTime(timezone=True), nullable=False, comment="the first free slot"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("panel", Text, primary_key=True),
+    Column("scope", Text, primary_key=True, comment="add, or all"),
+    Column("reason", Text, primary_key=True),
+    Column("detail", Text),
+    timestamp("since", default=True),
+    Column("until", DateTime(timezone=True), nullable=False, comment="when one call may probe the panel"),
+    Column("failures", Integer, nullable=False, server_default="1"),
+)
+
+periodic_jobs = Table(
+    "periodic_jobs",
+    metadata,
+    Column("panel", Text, primary_key=True),
+    Column("job", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("succeeded_at", DateTime(timezone=True)),
+)

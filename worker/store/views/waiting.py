@@ -1,0 +1,25 @@
+"""Reads what keeps orders waiting, for whoever checks a set-up before work begins."""
+
+from dataclasses import dataclass
+
+from worker.store.db.engine import connection_to
+from worker.store.queue.orders import PANELS_WAITING
+from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What keeps orders waiting: `pauses`, each with its panel, and the panels for which orders are pending."""
+
+    pauses: tuple[tuple[str, StandingPause], ...]
+    panels: tuple[str, ...]
+
+
+def waiting(url: str) -> Waiting:
+    """Reads a database whose schema is at head. Raises DatabaseUnreachableError."""
+    with connection_to(url) as connection:
+        pauses = connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES})
+        return Waiting(
+            tuple((row.panel, standing_pause(row)) for row in pauses),
+            tuple(connection.execute(PANELS_WAITING).scalars()),
+        )
