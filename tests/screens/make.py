@@ -102,6 +102,7 @@ async def _shop(tables: Tables, log: Path) -> None:
             await tables.until(_NONE_WAITS)
             insert(tables.url, [_order(1243, link="no link"), *(_order(n, panel="backup") for n in range(1244, 1247))])
             await tables.until("SELECT EXISTS (SELECT FROM pauses) AND EXISTS (SELECT FROM audits WHERE missing > 0)")
+            await tables.until("SELECT EXISTS (SELECT FROM orders WHERE state = 'rejected')")  # else its answer is lost
             await _lose(tables, sandbox, 1247)
             await _publish_end(settings, "top", "top", answers=((b"reverse", b"q"),))
             assert await daemon.stop() == 0

@@ -100,7 +100,7 @@ def test_every_doubt_has_plain_words(order_sync: OrderSync, database: Database, 
     ("verdict", "said"),
     [
         (None, "hasn't examined the panel's ids yet"),
-        ('{"verdict": "absent"}', "nothing was bought"),
+        ('{"verdict": "absent"}', "the panel didn't take it"),
         ('{"verdict": "linked", "panel_order_id": "5"}', "It may be the panel order 5."),
     ],
 )

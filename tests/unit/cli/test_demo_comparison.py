@@ -84,7 +84,7 @@ def test_where_they_agree_it_is_silent() -> None:
         ("charge", Decimal("0.08"), "plain: charge is 0.08 in the table, and 0.09 on the panel"),
         ("remains", 1, "plain: remains is 1 in the table, and 0 on the panel"),
         ("spawned", ["9"], "plain: spawned is ['9'] in the table, and [] on the panel"),
-        ("panel_order_id", None, "panel order 1: the panel took it, and no row has it"),
+        ("panel_order_id", None, "panel order 1: the panel took it, and no row has its id"),
         ("panel_order_id", "8", "plain: panel order 8 isn't in the panel's ledger"),
     ],
 )
@@ -97,15 +97,13 @@ def test_a_row_that_differs_is_named(column: str, value: object, said: str) -> N
 def test_a_bad_row_with_another_code_is_named() -> None:
     *others, bad = TABLES.orders
     wrong = replace(TABLES, orders=[*others, replace(bad, error_code="refused")])
-    assert differences(wrong, LEDGER, SAMPLES) == [
-        "bad: was refused as refused, and should have been as unknown_service"
-    ]
+    assert differences(wrong, LEDGER, SAMPLES) == ["bad: has error code refused, and should have unknown_service"]
 
 
 def test_a_bad_row_that_was_bought_is_named() -> None:
     *others, bad = TABLES.orders
     wrong = replace(TABLES, orders=[*others, replace(bad, state="pending", error_code=None)])
-    assert differences(wrong, LEDGER, SAMPLES) == ["bad: was refused as None, and should have been as unknown_service"]
+    assert differences(wrong, LEDGER, SAMPLES) == ["bad: has error code None, and should have unknown_service"]
 
 
 def test_a_refill_that_differs_is_named() -> None:
@@ -127,9 +125,9 @@ def test_a_cancel_that_one_side_alone_knows_is_named() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("charges", "5.69", "the account went down by 4.68, and 5.69 - 1.00 was booked"),
+        ("charges", "5.69", "the account went down by 4.68, and its charges - refunds are 5.69 - 1.00"),
         ("opening", "100.00001", "the account went down by 4.68001, and the rows explain 4.59 + 0.090"),
-        ("closing", "95.32001", "the last balance that was recorded is 95.32, and the account has 95.32001"),
+        ("closing", "95.32001", "the last balance in the table is 95.32, and the account has 95.32001"),
     ],
 )
 def test_money_that_does_not_add_up_is_named(name: str, value: str, said: str) -> None:

@@ -129,8 +129,8 @@ def test_the_key_for_sorting_goes_round() -> None:
         (None, None, None, ReconcileMode.AUTO, "examined in 5 min"),
         ("undecided", "too_young", 90, ReconcileMode.AUTO, "too_young; examined again in 1 min"),
         ("undecided", "too_young", -90, ReconcileMode.AUTO, "too_young; examined again now"),
-        ("linked", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence the panel took it"),
-        ("absent", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence nothing was bought"),
+        ("linked", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence, the panel took it"),
+        ("absent", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence, the panel didn't take it"),
         (None, None, None, ReconcileMode.OFF, "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"),
     ],
 )

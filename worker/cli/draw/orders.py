@@ -89,7 +89,7 @@ def order_lines(history: OrderHistory) -> Iterator[str]:
             "not before": timestamp(order["not_before"]) if order["not_before"] > order["created_at"] else None,
             "not tried before": timestamp(order["retry_at"]),
             "submitted": timestamp(order["submitted_at"]),
-            "last poll": timestamp(order["checked_at"]),
+            "last news": timestamp(order["checked_at"]),
             "finished": timestamp(order["finished_at"]),
         }
     )

@@ -87,7 +87,7 @@ class Spawning:
 
     @property
     def is_over(self) -> bool:
-        """Whether all child orders are placed and closed."""
+        """Whether no child order is open, and none will follow."""
         return self.open == 0 and (self.stopped or len(self.orders) >= self.planned)
 
 

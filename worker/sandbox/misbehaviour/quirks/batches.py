@@ -60,7 +60,7 @@ def batch_as_list(reply: Reply, call: Call) -> None:
 
 def batch_first_hundred(_reply: Reply, _call: Call) -> None:
     """The panel answers the first 100 ids of a longer batch and ignores the others."""
-    # The validator has dropped the others when it read the request.
+    # The validator has dropped the others already.
 
 
 QUIRKS: Mapping[str, Quirk] = {
