@@ -38,9 +38,12 @@ from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
 from worker.settings.model import PanelSettings, ReconcileMode, Settings
 from worker.store.db.engine import connections_in_use, most_connections
-from worker.store.queue.orders import Orders
+from worker.store.queue.claim import Claims
+from worker.store.queue.pending import panels_waiting
 from worker.store.queue.polls import Polls
 from worker.store.queue.refills_and_cancels import Requests
+from worker.store.queue.settle import Settlements
+from worker.store.queue.take_over import take_over
 from worker.store.records.archive import Archive
 from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
@@ -123,9 +126,6 @@ class Works:
 
 def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: Tracer | None = None) -> Works:
     metrics = Metrics(__version__, settings.panels.keys())
-    orders = Orders(
-        work, first_look=settings.polling.fastest, settle=settings.reconcile.settle, on_change=metrics.change
-    )
     works = Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
         InFlight(metrics, tracer),
@@ -140,12 +140,13 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", Snapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "abandoned", Abandoned(partial(end_abandoned, vital)).run)
-    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
+    sweep = Sweep(partial(take_over, work, metrics.change), partial(panels_waiting, work), settings.panels.keys())
+    works.add(SWEEP_EVERY, "sweep", sweep.run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
         upstream = _upstream(name, panel, budget, works)
-        _add_own_jobs(works, upstream, orders, work, settings)
+        _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, budget, work, settings)
     return works
 
@@ -191,18 +192,19 @@ def _told_of_requests(panel: str, works: Works) -> Observer:
     return tell
 
 
-def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:
+def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> None:
     """The jobs that every worker does, on rows that it claims."""
     name, schedule, polling = upstream.name, settings.schedule, settings.polling
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
     lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
-    recorder = Recorder(name, orders, works.metrics, works.tracer)
+    settlements = Settlements(work, first_poll=polling.fastest, on_change=on_change)
+    recorder = Recorder(name, settlements, works.metrics, works.tracer)
     works.recorders.append(recorder)
     works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
-        orders=orders,
+        claims=Claims(work, first_poll=polling.fastest, settle=settings.reconcile.settle, on_change=on_change),
         lease=works.lease,
         recorder=recorder,
         catalogue=PeriodicJob(work, name, "services", schedule.services),
@@ -269,7 +271,7 @@ def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Se
         Evidence(
             work,
             upstream.name,
-            first_look=settings.polling.fastest,
+            first_poll=settings.polling.fastest,
             examine_again=settings.schedule.reconcile,
             longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
             on_change=works.metrics.change,

@@ -17,7 +17,8 @@ from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
-from worker.store.queue.orders import Claim, Decision, Hold, NotInHandError, Orders
+from worker.store.queue.claim import Claim, Claims, Decision, Postponed
+from worker.store.queue.settle import SettleApartError
 from worker.store.shared.periodic_work import PeriodicJob
 
 _log = structlog.get_logger()
@@ -29,7 +30,7 @@ BUNCH = 500
 FRESH = 60.0
 
 #: Seconds until a row that waits for the catalogue is looked at again.
-HOLD = 1.0
+POSTPONE = 1.0
 
 #: Seconds after which the panel is asked for its catalogue again, should it not have given it.
 ASK_AGAIN = 5.0
@@ -42,7 +43,7 @@ class Submit:
         self,
         upstream: Upstream,
         *,
-        orders: Orders,
+        claims: Claims,
         lease: Lease,
         recorder: Recorder,
         catalogue: PeriodicJob,
@@ -51,7 +52,7 @@ class Submit:
     ) -> None:
         """`fetch_catalogue` has the mirror made anew; `wake` has this job run again."""
         self._upstream = upstream
-        self._orders = orders
+        self._claims = claims
         self._lease = lease
         self._recorder = recorder
         self._catalogue = catalogue
@@ -65,7 +66,7 @@ class Submit:
 
     async def run(self) -> None:
         await self.return_unsent()
-        while want := await self._orders.runnable(self._upstream.name, BUNCH):
+        while want := await self._claims.runnable(self._upstream.name, BUNCH):
             while want:
                 with self._recorder.claim_to_come():
                     passes = await self._upstream.gate.enter(want, adding=True)
@@ -96,30 +97,30 @@ class Submit:
         finally:
             await self._upstream.gate.give_back(passes[sent:])
         self._tell_refused(claim)
-        if claim.held:
+        if claim.postponed:
             await self._see_to_catalogue()
-        self._queue_behind = claim.held + claim.alike > 0
-        if claim.alike or claim.crowded:
-            asyncio.get_running_loop().call_later(lookalikes.HOLD, self._wake)
-        if claim.crowded:
+        self._queue_behind = claim.postponed + claim.lookalikes > 0
+        if claim.lookalikes or claim.gave_way:
+            asyncio.get_running_loop().call_later(lookalikes.WAIT, self._wake)
+        if claim.gave_way:
             return 0
-        return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
+        return len(claim.sendable) + len(claim.refused) + claim.postponed + claim.lookalikes
 
     async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
         """With what calls came to meanwhile, in one commit; or after it, where it can't be written together."""
         claim = partial(
-            self._orders.claim,
+            self._claims.claim,
             self._upstream.name,
             worker_id,
             at_most,
             self._decide,
-            look_at=BUNCH if self._queue_behind else 0,
+            read_at_least=BUNCH if self._queue_behind else 0,
         )
         try:
             async with self._recorder.bunch() as bunch:
                 claimed = await claim(outcomes=bunch.outcomes)
                 bunch.changes = claimed.settled
-        except NotInHandError:
+        except SettleApartError:
             await self._recorder.write()
             return await claim()
         return claimed
@@ -162,7 +163,7 @@ class Submit:
         """
         if self._doubtful is None:
             return
-        for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
+        for claimed in await self._claims.open_claims(self._upstream.name, self._doubtful):
             if claimed.token not in self._sending:
                 outcome = NotSent("the database didn't answer the claim: the order was not sent")
                 with at_rest():
@@ -171,7 +172,7 @@ class Submit:
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
         if service is None and asyncio.get_running_loop().time() >= self._catalogue_fresh_until:
-            return Hold(HOLD)
+            return Postponed(POSTPONE)
         return check(order, service, removed=removed)
 
     async def _see_to_catalogue(self) -> None:

@@ -10,7 +10,7 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders.changes import Change, Declined, ResolvedAs
 from worker.domain.orders.states import OrderState
 from worker.store.db.engine import make_engine
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 
 WHY = ("--why", "asked the panel")
 
@@ -128,7 +128,7 @@ def test_wrong_usage(order_sync: OrderSync, database: Database, arguments: list[
 async def by_hand(database: Database, order_id: int, decision: ResolvedAs, token: int) -> Change | Declined:
     engine = make_engine(database.url, pool_size=1)
     try:
-        return await Desk(engine).resolve(order_id, decision, token=token, who="ann", why="asked")
+        return await OperatorActions(engine).resolve(order_id, decision, token=token, who="ann", why="asked")
     finally:
         await engine.dispose()
 

@@ -17,7 +17,7 @@ from worker.domain.polling import DAY, Pace
 from worker.events import follow
 from worker.jobs import housekeeping
 from worker.jobs.housekeeping import Housekeeping
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.queue.polls import Looked, Polls
 from worker.store.records import archive as store_archive
 from worker.store.records import evidence
@@ -299,7 +299,7 @@ async def test_what_may_have_been_taken_is_known_for_ever(
     order_id = add_closed("in doubt", outcome="unknown", state="rejected")
     await put_away()
     assert database.scalar("SELECT count(*) FROM submissions WHERE order_id = %s", [order_id]) == 0
-    (result,) = await Desk(engine).retry([order_id], who="ann", why=None)
+    (result,) = await OperatorActions(engine).retry([order_id], who="ann", why=None)
     assert isinstance(result, Declined)
 
 

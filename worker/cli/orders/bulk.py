@@ -15,7 +15,7 @@ from worker.cli.frame.errors import FAILED, complain
 from worker.cli.orders.operator import confirm, must_be_able_to_ask
 from worker.domain.orders.changes import Change, Declined
 from worker.settings.model import load
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.views.order_search import Finder, Search
 
 #: Orders that are changed in one transaction, and that are read at once.
@@ -32,13 +32,13 @@ class Bulk:
 
     question: str
     done: str
-    do: Callable[[Desk, Sequence[int]], Awaitable[Sequence[Change | Declined]]]
+    do: Callable[[OperatorActions, Sequence[int]], Awaitable[Sequence[Change | Declined]]]
 
 
 def change_named(order_ids: Sequence[int], bulk: Bulk) -> int:
     """A line for each. Returns the exit code: 1 where one was left as it was."""
     settings = load(need_panels=False)
-    results = on_database(settings, lambda engine: bulk.do(Desk(engine), order_ids))
+    results = on_database(settings, lambda engine: bulk.do(OperatorActions(engine), order_ids))
     for result in results:
         match result:
             case Change(order_id):
@@ -109,11 +109,11 @@ class _Tally:
 
 
 async def _do(engine: AsyncEngine, bulk: Bulk, order_ids: Sequence[int], tally: _Tally) -> None:
-    desk = Desk(engine)
+    actions = OperatorActions(engine)
     with progress_bar(len(order_ids)) as done:
         for start in range(0, len(order_ids), _BATCH):
             batch = order_ids[start : start + _BATCH]
-            tally.count(await bulk.do(desk, batch))
+            tally.count(await bulk.do(actions, batch))
             done(len(batch))
 
 

@@ -13,10 +13,10 @@ from worker.cli.orders.operator import ask_first, who, why
 from worker.cli.orders.selection import filters, selected
 from worker.domain.orders.changes import Change, Declined
 from worker.domain.orders.states import OrderState
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.views.order_search import Search
 
-Do = Callable[[Desk, Sequence[int], str, str | None], Awaitable[Sequence[Change | Declined]]]
+Do = Callable[[OperatorActions, Sequence[int], str, str | None], Awaitable[Sequence[Change | Declined]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _command(name: str, action: _Action, text: str, *lines: str) -> click.Comman
             raise click.UsageError("Name orders by their ids, or find them by --state, --error-code, --since ...")
         if order_ids and dry_run:
             raise click.UsageError("--dry-run counts what options find; orders that are named need no counting.")
-        bulk = Bulk(action.question, action.done, lambda desk, ids: action.do(desk, ids, who, why))
+        bulk = Bulk(action.question, action.done, lambda actions, ids: action.do(actions, ids, who, why))
         if order_ids:
             return change_named(order_ids, bulk)
         of_states = selected(options, states=search.states or action.states)
@@ -64,7 +64,7 @@ retry = _command(
         (OrderState.REJECTED,),
         "Put {} back?",
         "is pending again",
-        lambda desk, ids, who, why: desk.retry(ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.retry(ids, who=who, why=why),
     ),
     f"""Put rejected orders back: they are checked and sent again.
 
@@ -80,7 +80,7 @@ cancel = _command(
         (OrderState.PENDING, OrderState.SUBMITTING, OrderState.UNCONFIRMED, OrderState.SUBMITTED),
         "Ask for {} to be canceled?",
         "is to be canceled",
-        lambda desk, ids, who, why: desk.ask("cancels", ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.ask("cancels", ids, who=who, why=why),
     ),
     f"""Ask for orders to be canceled.
 
@@ -99,7 +99,7 @@ refill = _command(
         (OrderState.SUBMITTED, OrderState.COMPLETED, OrderState.PARTIAL),
         "Ask for a refill of {}?",
         "is to be refilled",
-        lambda desk, ids, who, why: desk.ask("refills", ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.ask("refills", ids, who=who, why=why),
     ),
     f"""Ask for refills of orders.
 

@@ -18,7 +18,7 @@ from worker.domain.orders.outcomes import AddOutcome
 from worker.domain.polling import back_off
 from worker.jobs.machinery.observer import JobObserver, Tracer
 from worker.observe.liveness import at_rest, beat
-from worker.store.queue.orders import HeldUpError, Orders, Outcomes
+from worker.store.queue.settle import OrdersLockedError, Outcomes, Settlements
 
 _log = structlog.get_logger()
 
@@ -49,9 +49,11 @@ class _Waiting:
 class Recorder:
     """Has the results of one panel's calls written, one bunch after the other."""
 
-    def __init__(self, panel: str, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, panel: str, settlements: Settlements, observer: JobObserver, tracer: Tracer | None = None
+    ) -> None:
         self.panel = panel
-        self._orders = orders
+        self._settlements = settlements
         self._observer = observer
         self._tracer = tracer
         self._waiting: deque[_Waiting] = deque()
@@ -121,8 +123,8 @@ class Recorder:
         async with self.bunch() as bunch:
             if bunch.results:
                 try:
-                    bunch.changes = await self._orders.settle(bunch.outcomes)
-                except HeldUpError as error:
+                    bunch.changes = await self._settlements.settle(bunch.outcomes)
+                except OrdersLockedError as error:
                     bunch.changes, bunch.held_up = error.changes, error.tokens
 
     def _written(self, bunch: "Bunch") -> None:

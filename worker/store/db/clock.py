@@ -1,4 +1,4 @@
-"""The database's clock, by which everything is dated: no two machines need to agree on theirs."""
+"""The database's clock, which dates everything: the clocks of two machines need not agree."""
 
 from datetime import datetime
 

@@ -10,11 +10,19 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import URL, Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
+
+from worker.store.db.errors import (
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseUnreachableError,
+    database_errors,
+    translated,
+)
 
 #: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds. And an intent that is
 #: committed has to be on disk before its call: a server that commits lazily could lose it, and the order go out twice.
@@ -69,11 +77,16 @@ def _own_options(url: URL) -> tuple[str, ...]:
 
 
 async def connect(engine: AsyncEngine) -> AsyncConnection[Any]:
-    """A connection of its own to the engine's database, in autocommit, as all of the engine's are made.
+    """Opens a connection to the engine's database, in autocommit, with the settings that all of the engine's have.
 
     A pooler such as PgBouncer may refuse options: the role's own settings hold there (deploy/postgres/roles.sql).
-    Raises `psycopg.OperationalError`.
+    Raises DatabaseUnreachableError.
     """
+    with database_errors():
+        return await _connect(engine)
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection[Any]:
     parameters = {**engine.dialect.create_connect_args(engine.url)[1], **_connect_args(engine.url)}
     try:
         connection = await AsyncConnection.connect(**parameters, autocommit=True)
@@ -97,34 +110,25 @@ async def is_pooled(connection: AsyncConnection[Any]) -> bool:
     return row is not None and row[0] != connection.info.backend_pid
 
 
-class DatabaseUnreachableError(Exception):
-    """The database can't be reached, or doesn't let us do what we have to.
-
-    The text is the driver's, without user and password.
-    """
-
-
-class DatabaseBusyError(DatabaseUnreachableError):
-    """A lock was waited for too long, or by each other: it may do later."""
-
-
 @contextmanager
 def connection_to(url: str) -> Iterator[Connection]:
-    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError, of a kind."""
+    """Yields a connection with one transaction, for a command that does a single thing.
+
+    Raises DatabaseUnreachableError for whatever fails, with one line of text.
+    """
     engine = create_engine(
         sqlalchemy_url(url),
         poolclass=NullPool,
         connect_args=_ENCODING | {"connect_timeout": 10, "prepare_threshold": None},
         hide_parameters=True,
     )
+    _raise_our_errors(engine)
     try:
         with engine.begin() as connection:
             yield connection
-    except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
-        lines = str(error.orig).strip().splitlines()
-        is_busy = isinstance(error.orig, LockNotAvailable | DeadlockDetected)
-        kind = DatabaseBusyError if is_busy else DatabaseUnreachableError
-        raise kind(lines[0] if lines else type(error.orig).__name__) from error
+    except DatabaseError as error:  # libpq calls an unknown option in the address no OperationalError
+        kind = DatabaseBusyError if isinstance(error, DatabaseBusyError) else DatabaseUnreachableError
+        raise kind(error.headline) from error
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
@@ -144,7 +148,16 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
         hide_parameters=True,
     )
     _ping_idle_ones(engine)
+    _raise_our_errors(engine.sync_engine)
     return engine
+
+
+def _raise_our_errors(engine: Engine) -> None:
+    """Has the engine raise our errors (`worker.store.db.errors`) instead of SQLAlchemy's and the driver's."""
+
+    @event.listens_for(engine, "handle_error")
+    def raise_ours(context: ExceptionContext) -> DatabaseError | None:
+        return translated(context.original_exception)
 
 
 def _ping_idle_ones(engine: AsyncEngine) -> None:

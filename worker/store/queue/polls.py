@@ -15,15 +15,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.changes import Change, News, OrderRecord
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import OrderReading
 from worker.domain.polling import FADING, Closes, Pace, Progress
 from worker.store.db.arrays import literal
-from worker.store.db.pipeline import Pipeline, in_pipelines, transaction
-from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing_together, record_of
+from worker.store.db.transactions import Transaction, Transactions
+from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
 
 #: Of the looks that are claimed together, so many at least are at closed orders, if as many are due, and all others at
 #: open ones first: a backlog of the ones never keeps the others waiting.
@@ -46,7 +46,7 @@ _KNOWN = f"""
 
 _WATCH = text("""
     INSERT INTO polls (order_id, panel, due_at, changed_at)
-    SELECT o.id, o.panel, now() + make_interval(secs => :first_look), now()
+    SELECT o.id, o.panel, now() + make_interval(secs => :first_poll), now()
     FROM orders o WHERE o.id = ANY(CAST(:order_id AS bigint[]))
     ON CONFLICT (order_id) DO NOTHING
 """)
@@ -166,7 +166,7 @@ class Polls:
     def __init__(self, engine: AsyncEngine, pace: Pace, *, lease: float, on_change: OnChange | None = None) -> None:
         """`lease`: seconds within which a claimed look must be recorded; afterwards anybody may look."""
         self._engine = engine
-        self._pipelines = in_pipelines(engine)
+        self._transactions = Transactions(engine)
         self._pace = pace
         self._lease = lease
         self._on_change = on_change
@@ -177,8 +177,8 @@ class Polls:
 
     async def claim(self, panel: str, at_most: int) -> list[Look]:
         about = {"panel": panel, "at_most": at_most, "lease": self._lease}
-        async with transaction(self._pipelines) as pipe:
-            claimed = await pipe.execute(CLAIM, about)
+        async with self._transactions.begin() as transaction:
+            claimed = await transaction.execute(CLAIM, about)
         return [Look(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
 
     async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
@@ -198,9 +198,8 @@ class Polls:
                     following.append(self._next(look, look.known, reading, record))
         found: dict[Look, News] = {}
         took: list[tuple[str, str, float]] = []
-        async with changing_together(self._pipelines, self._on_change) as changes:
-            pipe = changes.pipe
-            locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
+        async with self._transactions.begin() as transaction:
+            locked = await transaction.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
             for row in await locked.fetchall() if locked else ():
                 look, reading = told.pop((row.id, row.due_at))
                 record = record_of(row)
@@ -210,15 +209,16 @@ class Polls:
                     found[look] = news
                     took += self._learned(row, news.change.after)
             following += [self._soon(look) for look, _ in told.values()]
-            await self._follow(pipe, following)
+            await self._follow(transaction, following)
             if took:
                 panels, services, seconds = zip(*took, strict=True)
                 about = {"panel": literal(panels), "service": literal(services), "took": literal(seconds)}
-                await pipe.execute(_LEARN, about)
-            await changes.write([news.change for news in found.values() if news.change is not None])
+                await transaction.execute(_LEARN, about)
+            changes = [news.change for news in found.values() if news.change is not None]
+            await write_changes(transaction, changes, self._on_change)
         return found
 
-    async def _follow(self, pipe: Pipeline, following: Sequence[_Next]) -> None:
+    async def _follow(self, transaction: Transaction, following: Sequence[_Next]) -> None:
         later = [(each, each.seconds) for each in following if each.seconds is not None]
         if later:
             about = {
@@ -229,9 +229,9 @@ class Polls:
                 "settling": literal(each.settling for each, _ in later),
                 "remains": literal(each.remains for each, _ in later),
             }
-            await pipe.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
+            await transaction.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
         if settled := [each.look for each in following if each.seconds is None]:
-            await pipe.execute(_FORGET, _claims(settled))
+            await transaction.execute(_FORGET, _claims(settled))
 
     def _next(
         self, look: Look, row: Any, reading: OrderReading | None, record: OrderRecord, change: Change | None = None
@@ -285,8 +285,8 @@ def _dated(news: News, looked_before: datetime) -> News:
     return News(replace(news.change, detail=detail), news.recognition)
 
 
-async def watch(connection: AsyncConnection | Pipeline, changes: Sequence[Change], first_look: float) -> None:
+async def watch(transaction: Transaction, changes: Sequence[Change], first_poll: float) -> None:
     """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
     taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
     if taken:
-        await connection.execute(_WATCH, {"order_id": literal(taken), "first_look": first_look})
+        await transaction.execute(_WATCH, {"order_id": literal(taken), "first_poll": first_poll})

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from worker.store.db.engine import connection_to
-from worker.store.queue.orders import PANELS_WAITING
+from worker.store.queue.pending import PANELS_WAITING
 
 
 @dataclass(frozen=True, slots=True)
