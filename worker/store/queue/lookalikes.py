@@ -17,7 +17,8 @@ LOSING_REPLIES = """
 #: One claim at a time goes on from here, so that each sees the charges that the one before has put in flight.
 _ALONE = text("SELECT pg_try_advisory_xact_lock(hashtext('order_sync claim ' || :panel)) AS alone")
 
-#: The charges of calls in flight, and of lost orders without a known order behind every id that they may have.
+#: The charges of calls in flight, and of lost orders without a known order behind every id that they may have. The
+#: next accepted call is read from its index; Postgres might answer NOT EXISTS by reading the whole history.
 IN_FLIGHT = text("""
     SELECT s.expected_charge FROM submissions s WHERE s.panel = :panel AND s.outcome IS NULL
     UNION
@@ -29,10 +30,12 @@ IN_FLIGHT = text("""
     ) l
     WHERE o.panel = :panel AND o.state = 'unconfirmed' AND s.outcome = 'unknown'
         AND s.ended_at > clock_timestamp() - make_interval(secs => :patience)
-        AND NOT EXISTS (
-            SELECT FROM submissions k
+        AND (
+            SELECT k.id FROM submissions k
             WHERE k.id > s.id AND k.panel = :panel AND k.outcome = 'accepted' AND k.began_at > l.last_at
-        )
+            ORDER BY k.began_at
+            LIMIT 1
+        ) IS NULL
 """)
 
 
