@@ -11,7 +11,7 @@ from worker.jobs.machinery.gate import Pass
 from worker.jobs.machinery.group_commit import Bunches
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
-from worker.store.queue.polls import Look, Looked, Polls
+from worker.store.queue.polls import PollClaim, Polled, Polls
 
 _log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 #: Batches that are claimed together, as far as there are passes for so many calls, and written together.
 TOGETHER = 16
 
-#: Batches that may wait to be written while more are claimed. With none to wait, looks would take a sixth longer; with
+#: Batches that may wait to be written while more are claimed. With none to wait, polls would take a sixth longer; with
 #: no end to it, memory would fill with what a slow database hasn't taken yet.
 AHEAD = 4 * TOGETHER
 
@@ -38,30 +38,30 @@ class Statuses:
             passes = await self._upstream.gate.enter(TOGETHER)
             if not isinstance(passes, list):
                 return
-            found = await self._claim_and_look(passes)
+            found = await self._claim_and_poll(passes)
             # Where a claim was filled, there is more: that needn't be asked again.
             due = found == BATCH * len(passes) or (found > 0 and await self._polls.any_due(self._upstream.name))
 
-    async def _claim_and_look(self, passes: list[Pass]) -> int:
-        """How many looks there were to claim."""
+    async def _claim_and_poll(self, passes: list[Pass]) -> int:
+        """Returns how many polls it claimed."""
         used = 0
         try:
-            looks = await self._polls.claim(self._upstream.name, BATCH * len(passes))
-            for start in range(0, len(looks), BATCH):
-                look = self._look(passes[used], looks[start : start + BATCH])
-                items = min(BATCH, len(looks) - start)
-                self._upstream.in_flight.launch(look, panel=self._upstream.name, job="statuses", items=items)
+            claims = await self._polls.claim(self._upstream.name, BATCH * len(passes))
+            for start in range(0, len(claims), BATCH):
+                poll = self._poll(passes[used], claims[start : start + BATCH])
+                items = min(BATCH, len(claims) - start)
+                self._upstream.in_flight.launch(poll, panel=self._upstream.name, job="statuses", items=items)
                 used += 1
         finally:
             await self._upstream.gate.give_back(passes[used:])
-        return len(looks)
+        return len(claims)
 
-    async def _look(self, leave: Pass, looks: list[Look]) -> None:
-        ids = [look.panel_order_id for look in looks]
+    async def _poll(self, leave: Pass, claims: list[PollClaim]) -> None:
+        ids = [claim.panel_order_id for claim in claims]
         answers = await ask(self._upstream.gate, leave, ids, self._upstream.client.statuses)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReading)}
-        found = await self._bunches.put(Looked(looks, readings))
-        news = [found[look] for look in looks if look in found]
+        found = await self._bunches.put(Polled(claims, readings))
+        news = [found[claim] for claim in claims if claim in found]
         for item in news:
             self._tell(item)
         _log.info(

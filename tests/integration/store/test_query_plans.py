@@ -21,6 +21,7 @@ from worker.store.queue import (
     claim,
     lookalikes,
     operator_actions,
+    paces,
     pending,
     polls,
     refills_and_cancels,
@@ -34,7 +35,7 @@ from worker.store.views import catalogue_search, order_history, overview, recent
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
 
-#: Closed orders, each with three events, a submission, and a look in the settlement window.
+#: Closed orders, each with three events, a submission, and a poll in the settlement window.
 CLOSED = 100_000
 
 #: Readings of a balance, audits, and changes of services.
@@ -131,7 +132,7 @@ OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
 CLOSED_IDS = list(range(1, 21))
 SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
 TOKENS = {"token": OPEN_IDS}
-LOOKS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
+POLLS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
 LONG_AGO, FAR_AHEAD = 0.0, 4e9
 
 #: A time in which nothing happened, beside a long past in which much did.
@@ -184,13 +185,13 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "take_over.orphaned": (take_over.ORPHANED, {}),
     "take_over.orphaned_of_none": (take_over.ORPHANED_OF_NONE, {}),
     "changes.write": (changes.WRITE, WRITE),
-    "polls.watch": (polls._WATCH, {"order_id": OPEN_IDS, "first_poll": 30.0}),
+    "polls.watch": (polls.WATCH, {"order_id": OPEN_IDS, "first_poll": 30.0}),
     "polls.due": (polls.DUE, PANEL),
     "polls.claim": (polls.CLAIM, CLAIM),
-    "polls.lock": (polls._LOCK, LOOKS),
+    "polls.lock": (polls.LOCK, POLLS),
     "polls.reschedule": (
-        polls._RESCHEDULE,
-        LOOKS
+        polls.RESCHEDULE,
+        POLLS
         | {
             "seconds": [30.0] * 50,
             **{name: [True] * 50 for name in ("seen", "changed", "settling")},
@@ -198,15 +199,16 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
             "lease": 90.0,
         },
     ),
-    "polls.learn": (
-        polls._LEARN,
-        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)], "took": [60.0] * 50},
+    "paces.learn": (
+        paces.LEARN,
+        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)]}
+        | {name: [1.0] * 50 for name in ("closes", "log_sum", "log_squares")},
     ),
-    "polls.forget": (polls._FORGET, LOOKS),
+    "polls.forget": (polls.FORGET, POLLS),
     "refills.due": (refills_and_cancels.due("refills", "pending"), PANEL),
-    "refills.due to look at": (refills_and_cancels.due("refills", "submitted"), PANEL),
+    "refills.due to poll": (refills_and_cancels.due("refills", "submitted"), PANEL),
     "refills.claim": (refills_and_cancels.claim("refills", "pending"), CLAIM),
-    "refills.claim to look at": (refills_and_cancels.claim("refills", "submitted"), CLAIM),
+    "refills.claim to poll": (refills_and_cancels.claim("refills", "submitted"), CLAIM),
     "refills.reject_pointless": (refills_and_cancels.reject_pointless("refills"), {"code": "c", "error": "e"}),
     "cancels.due": (refills_and_cancels.due("cancels", "pending"), PANEL),
     "cancels.claim": (refills_and_cancels.claim("cancels", "pending"), CLAIM),

@@ -40,9 +40,11 @@ def refill_answered(request_id: int, answer: str | ItemError | None, waited: flo
         case ItemError(reason, text) if reason.scope is Scope.ITEM:
             return RequestChange(request_id, RefillState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
-            return RequestChange(request_id, RefillState.PENDING, pace.next_look(waited), error_code=reason, error=text)
+            return RequestChange(
+                request_id, RefillState.PENDING, pace.wait_after(waited), error_code=reason, error=text
+            )
         case None:
-            return RequestChange(request_id, RefillState.PENDING, pace.next_look(waited))
+            return RequestChange(request_id, RefillState.PENDING, pace.wait_after(waited))
 
 
 def refill_news(
@@ -50,14 +52,14 @@ def refill_news(
 ) -> RequestChange:
     """`answer` is the panel's word; None, or an item's error, is no news. `still_for`: seconds since the last."""
     if not isinstance(answer, str):
-        return RequestChange(request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status)
+        return RequestChange(request_id, RefillState.SUBMITTED, pace.wait_after(still_for), panel_status=known_status)
     state, recognition = read_refill_status(answer)
     still_for = still_for if answer == known_status else 0.0
     refusal = ("refill_rejected", f"the panel answered {answer}") if state is RefillState.REJECTED else (None, None)
     return RequestChange(
         request_id,
         state,
-        pace.next_look(still_for),
+        pace.wait_after(still_for),
         panel_status=answer,
         error_code=refusal[0],
         error=refusal[1],
@@ -73,11 +75,13 @@ def cancel_answered(
         case CancelTaken():
             return RequestChange(request_id, CancelState.ACCEPTED, 0)
         case None:
-            return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited))
+            return RequestChange(request_id, CancelState.PENDING, pace.wait_after(waited))
         case ItemError(reason, text) if reason.scope is Scope.ITEM and not _unknown_yet(reason, waited):
             return RequestChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
-            return RequestChange(request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text)
+            return RequestChange(
+                request_id, CancelState.PENDING, pace.wait_after(waited), error_code=reason, error=text
+            )
 
 
 def _unknown_yet(reason: Reason, waited: float) -> bool:
