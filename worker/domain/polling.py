@@ -49,7 +49,7 @@ _FURTHER = 1.3
 class Outlook:
     """When an order may close, as a log-logistic distribution: the longer it is overdue, the longer it may still take.
 
-    `median` and `passed` count from the same moment.
+    `median` and `passed` count from the same time.
     """
 
     median: float

@@ -162,5 +162,5 @@ async def test_an_order_that_was_sent_again_meanwhile(database: Database) -> Non
     seen = database.scalar("SELECT max(id) FROM submissions")
     add_submission(database, order_id, "unknown")
     result = await by_hand(database, order_id, ResolvedAs(OrderState.REJECTED), seen)
-    assert result == Declined(order_id, "was sent again meanwhile: look at it anew")
+    assert result == Declined(order_id, "was sent again meanwhile: read its history anew")
     assert database.order(order_id).state == "unconfirmed"

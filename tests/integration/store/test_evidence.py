@@ -40,8 +40,8 @@ def evidence(engine: AsyncEngine) -> Evidence:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The orders here are alike, and several are lost on purpose."""
+def no_lookalike_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The orders here are lookalikes, and several are lost on purpose."""
     monkeypatch.setattr(lookalikes, "LOSING", 0.0)
 
 

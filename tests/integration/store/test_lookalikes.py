@@ -36,7 +36,7 @@ async def test_all_go_at_once_while_nothing_is_lost(claims: Claims, database: Da
     assert (len(claim.sendable), claim.lookalikes) == (3, 0)
 
 
-async def test_alike_orders_go_one_by_one_and_the_others_at_once(
+async def test_lookalikes_go_one_by_one_and_the_others_at_once(
     claims: Claims, settlements: Settlements, database: Database, worker_id: UUID
 ) -> None:
     await lose_one(claims, settlements, database, worker_id, 7)
@@ -46,14 +46,14 @@ async def test_alike_orders_go_one_by_one_and_the_others_at_once(
     assert claim.lookalikes == 1
     database.execute("UPDATE orders SET retry_at = NULL")
     again = await claims.claim("default", worker_id, 10, decide)
-    assert (again.sendable, again.lookalikes) == ((), 1)  # its like is still under way
+    assert (again.sendable, again.lookalikes) == ((), 1)  # its lookalike is still in flight
     await settlements.settle([(claimed, Accepted(str(claimed.order_id))) for claimed in claim.sendable])
     database.execute("UPDATE orders SET retry_at = NULL")
     (last,) = (await claims.claim("default", worker_id, 10, decide)).sendable
     assert last.request.expected_charge == 100
 
 
-async def test_while_another_claim_looks_only_outcomes_are_written(
+async def test_while_another_claim_chooses_among_lookalikes_only_outcomes_are_written(
     claims: Claims, settlements: Settlements, database: Database, worker_id: UUID
 ) -> None:
     """They needn't wait for it; what may be sent is left as it was, for whoever comes next."""
@@ -73,7 +73,7 @@ async def test_while_another_claim_looks_only_outcomes_are_written(
     assert (len(claim.sendable), claim.gave_way) == (2, False)
 
 
-async def test_a_long_line_of_alike_orders_leaves_the_way_free(
+async def test_a_long_line_of_lookalikes_leaves_the_way_free(
     claims: Claims, settlements: Settlements, database: Database, worker_id: UUID
 ) -> None:
     await lose_one(claims, settlements, database, worker_id, 7)
@@ -93,7 +93,7 @@ async def test_no_more_are_claimed_than_may_be_sent(claims: Claims, database: Da
     assert database.scalar("SELECT count(*) FROM orders WHERE state = 'pending' AND retry_at IS NULL") == 8
 
 
-async def test_after_a_loss_its_like_waits_for_an_order_in_between(
+async def test_after_a_loss_a_lookalike_waits_for_an_order_in_between(
     claims: Claims, settlements: Settlements, database: Database, worker_id: UUID
 ) -> None:
     await lose_one(claims, settlements, database, worker_id, 100)
@@ -128,7 +128,7 @@ async def test_what_a_dead_worker_left_keeps_nothing_back(
     assert len((await claims.claim("default", worker_id, 10, decide)).sendable) == 2
 
 
-async def test_where_nothing_comes_in_between_its_like_goes_after_a_while(
+async def test_where_nothing_comes_in_between_a_lookalike_goes_after_a_while(
     claims: Claims, settlements: Settlements, database: Database, worker_id: UUID
 ) -> None:
     await lose_one(claims, settlements, database, worker_id, 100)

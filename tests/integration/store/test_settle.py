@@ -122,7 +122,7 @@ async def test_the_first_of_two_outcomes_stands(settlements: Settlements, databa
     assert everything(database) == before
 
 
-async def test_a_bunch_of_every_kind_is_one_transaction(
+async def test_outcomes_of_every_kind_are_one_transaction(
     settlements: Settlements, database: Database, claim: Claim
 ) -> None:
     outcomes = [Accepted("501"), REFUSED, BUSY, NO_MONEY, NOT_SENT, UNKNOWN, Accepted("502")]
@@ -191,7 +191,7 @@ class TestWithAClaim:
         for table in ("orders", "order_events WHERE kind <> 'submitting' OR order_id = %(pending)s"):
             assert len(database.all(f"SELECT DISTINCT xmin::text FROM {table}", {"pending": pending})) == 1  # noqa: S608
 
-    async def test_what_is_settled_is_not_claimed_in_the_same_breath(
+    async def test_what_is_settled_is_not_claimed_in_the_same_commit(
         self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (refused,) = await claim(1)
@@ -236,7 +236,7 @@ class TestWithAClaim:
         assert everything(database) == before
 
     @pytest.mark.parametrize("spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "\ud800")])
-    async def test_what_has_to_be_seen_to_by_itself_goes_with_no_claim(
+    async def test_what_has_to_be_settled_apart_goes_with_no_claim(
         self, claims: Claims, database: Database, worker_id: UUID, claim: Claim, spoiled: AddOutcome
     ) -> None:
         database.add_order(state="submitted", panel_order_id="500")
@@ -470,9 +470,9 @@ class TestTakeOver:
         """Whoever comes first, every order ends where its own reply says."""
         claimed = await claim(40)
         await workers.end(worker_id)
-        bunches = [claimed[i::4] for i in range(4)]
+        parts = [claimed[i::4] for i in range(4)]
         await asyncio.gather(
-            *(settle_in_the_end(settlements, [(one, Accepted(str(one.token))) for one in bunch]) for bunch in bunches),
+            *(settle_in_the_end(settlements, [(one, Accepted(str(one.token))) for one in part]) for part in parts),
             *(take_over(engine) for _ in range(2)),
         )
         assert database.all("SELECT DISTINCT state FROM orders") == [("submitted",)]

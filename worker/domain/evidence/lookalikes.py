@@ -16,8 +16,7 @@ from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.changes import PendingOrder
 from worker.domain.orders.outcomes import AddOutcome, Unknown
 
-#: What an order looks like on the panel: its expected charge. Orders without a known charge are lookalikes of each
-#: other.
+#: What tells orders apart on the panel: the expected charge. All orders without a known charge are lookalikes.
 Likeness: TypeAlias = Decimal | None
 
 #: An order that may be sent, and what the worker would send.

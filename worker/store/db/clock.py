@@ -9,5 +9,6 @@ _NOW = text("SELECT clock_timestamp()")
 
 
 async def now_of(connection: AsyncConnection) -> datetime:
+    """Returns the database's time."""
     now: datetime = (await connection.execute(_NOW)).scalar_one()
     return now

@@ -1,5 +1,5 @@
-"""Connections to Postgres. Every wait on them has an end, unless the server's processes stand still while its machine
-goes on: then whoever waits has to be cancelled.
+"""Connections to Postgres. Every wait on them ends by itself, with one exception: where the server's processes stop
+while its machine goes on, the waiting task has to be cancelled.
 """
 
 import time
@@ -24,8 +24,8 @@ from worker.store.db.errors import (
     translated,
 )
 
-#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds. And an intent that is
-#: committed has to be on disk before its call: a server that commits lazily could lose it, and the order go out twice.
+#: Limits of a statement, of a wait for a lock, and of an idle transaction, in milliseconds. And a committed intent has
+#: to be on disk before its call: a server that commits lazily could lose it, and the order would go out twice.
 _SESSION = {
     "statement_timeout": 30_000,
     "lock_timeout": 10_000,
@@ -33,16 +33,16 @@ _SESSION = {
     "synchronous_commit": "on",
 }
 
-#: Seconds after which nobody takes a connection's word for it that it still is one.
+#: Seconds in the pool after which a connection is tested before it is used.
 IDLE = 1.0
 
-#: What passes on the wire, whatever the database's own encoding is: panels' words come in every language.
+#: The encoding on the wire, whatever the database's own is: panels' words come in every language.
 _ENCODING = {"client_encoding": "utf8"}
 
 _CONNECT_ARGS: dict[str, Any] = _ENCODING | {
     "connect_timeout": 10,
     "application_name": "order-sync",
-    # A peer that vanished without a word is noticed within half a minute.
+    # The worker notices within half a minute that the server has vanished without a word.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -51,9 +51,9 @@ _CONNECT_ARGS: dict[str, Any] = _ENCODING | {
 
 
 def sqlalchemy_url(url: str) -> URL:
-    """A `postgresql://` address as SQLAlchemy takes it, for psycopg. libpq reads it: several hosts may be in it.
+    """Returns a `postgresql://` address in SQLAlchemy's form. libpq reads it, so it may name several hosts.
 
-    Raises `psycopg.ProgrammingError` for what is no address.
+    Raises `psycopg.ProgrammingError` for a text that is no address.
     """
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     return URL.create(
@@ -66,7 +66,7 @@ def sqlalchemy_url(url: str) -> URL:
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
-    """What a connection is given beside its address: our limits, as far as the address itself sets no others."""
+    """Returns the parameters of a connection apart from its address: our limits, unless the address sets others."""
     ours = {name: value for name, value in _CONNECT_ARGS.items() if name not in url.query}
     options = [f"-c {name}={value}" for name, value in _SESSION.items()]
     return ours | {"options": " ".join([*options, *_own_options(url)])}
@@ -105,7 +105,7 @@ async def _connect(engine: AsyncEngine) -> AsyncConnection[Any]:
 
 
 async def is_pooled(connection: AsyncConnection[Any]) -> bool:
-    """Whether a pooler stands between: it tells a process id of its own making."""
+    """Whether a pooler is in between: it reports a process id that it has made up."""
     row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
     return row is not None and row[0] != connection.info.backend_pid
 
@@ -132,7 +132,10 @@ def connection_to(url: str) -> Iterator[Connection]:
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
-    """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
+    """Makes an engine with at most `pool_size` connections. A wait for one ends after 10 seconds.
+
+    It raises our errors (`worker.store.db.errors`) instead of SQLAlchemy's and the driver's.
+    """
 
     async def creator() -> AsyncConnection[Any]:
         connection = await connect(engine)
@@ -153,15 +156,13 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
 
 
 def _raise_our_errors(engine: Engine) -> None:
-    """Has the engine raise our errors (`worker.store.db.errors`) instead of SQLAlchemy's and the driver's."""
-
     @event.listens_for(engine, "handle_error")
     def raise_ours(context: ExceptionContext) -> DatabaseError | None:
         return translated(context.original_exception)
 
 
 def _ping_idle_ones(engine: AsyncEngine) -> None:
-    """See to it that a connection which has lain idle still is one, before it is used. One in use tells by itself."""
+    """Tests a connection that was idle before it is used. A connection in use reports an error by itself."""
 
     @event.listens_for(engine.sync_engine, "checkin")
     def note(_: object, record: Any) -> None:
@@ -180,12 +181,12 @@ def _ping_idle_ones(engine: AsyncEngine) -> None:
 
 
 def connections_in_use(engine: AsyncEngine) -> int:
-    """Of an engine of `make_engine`."""
+    """Counts the connections that an engine of `make_engine` has given out."""
     pool = engine.pool
     return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def most_connections(engine: AsyncEngine) -> int:
-    """The same engine's `pool_size`."""
+    """Returns the `pool_size` of an engine of `make_engine`."""
     pool = engine.pool
     return pool.size() if isinstance(pool, QueuePool) else 0

@@ -34,7 +34,7 @@ class DatabaseUnreachableError(DatabaseError):
 
 
 class DatabaseBusyError(DatabaseUnreachableError):
-    """A lock was not free in time, or two sessions waited for each other: a later try may succeed."""
+    """A lock wasn't free in time, or two sessions waited for each other: a later try may succeed."""
 
 
 #: The first that fits says which of our errors one of the driver's is.

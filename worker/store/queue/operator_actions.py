@@ -182,7 +182,7 @@ async def _resolve(
     if isinstance(result, Declined):
         return result
     if order_id in calls and calls[order_id].newest != token:
-        return Declined(order_id, "was sent again meanwhile: look at it anew")
+        return Declined(order_id, "was sent again meanwhile: read its history anew")
     await transaction.execute(_FORGET, {"order_id": order_id})
     if token is not None and result.after.state is OrderState.PENDING:
         await refute(transaction, token)

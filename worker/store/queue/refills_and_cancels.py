@@ -165,7 +165,7 @@ class Requests:
         return [_request(row) for row in await claimed.fetchall()]
 
     async def record(self, requests: Sequence[Request], changes: Sequence[RequestChange]) -> set[int]:
-        """Writes what became of claimed requests; returns the ids of those whose claim still held."""
+        """Writes what became of claimed requests; returns the ids of those whose claim was still valid."""
         tokens = {request.request_id: request.token for request in requests}
         if not changes:
             return set()

@@ -48,7 +48,7 @@ async def take_over(engine: AsyncEngine, on_change: OnChange | None = None) -> l
         changes = [
             (
                 row.panel,
-                unconfirmed(row.order_id, record_of(row), "worker_lost", "the worker died with the call in hand"),
+                unconfirmed(row.order_id, record_of(row), "worker_lost", "the worker died during the call"),
             )
             for row in rows
             if row.state == OrderState.SUBMITTING

@@ -1,4 +1,4 @@
-"""Seconds in one statement: whole numbers and fractions together, which psycopg doesn't take in one list."""
+"""Whole numbers and fractions of seconds go together in one statement."""
 
 import psycopg
 
