@@ -40,9 +40,12 @@ from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
 from worker.settings.model import PanelSettings, ReconcileMode, Settings
 from worker.store.db.engine import connections_in_use, most_connections
-from worker.store.queue.orders import Orders
+from worker.store.queue.claim import Claims
+from worker.store.queue.pending import panels_waiting
 from worker.store.queue.polls import Polls
 from worker.store.queue.refills_and_cancels import Requests
+from worker.store.queue.settle import Settlements
+from worker.store.queue.take_over import take_over
 from worker.store.records.archive import Archive
 from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
@@ -128,9 +131,6 @@ class Works:
 def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: Tracer | None = None) -> Works:
     """Builds all that a worker runs. `vital` is a small pool of connections for leases and budgets."""
     metrics = Metrics(__version__, settings.panels.keys())
-    orders = Orders(
-        work, first_look=settings.polling.fastest, settle=settings.reconcile.settle, on_change=metrics.change
-    )
     works = Works(
         Lease(Workers(vital, f"{socket.gethostname()}:{os.getpid()}")),
         InFlight(metrics, tracer),
@@ -146,13 +146,14 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", TakeSnapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "blocking_sessions", EndBlockingSessions(partial(end_blocking_sessions, vital)).run)
-    works.add(SWEEP_EVERY, "sweep", Sweep(orders, settings.panels.keys()).run)
+    sweep = Sweep(partial(take_over, work, metrics.change), partial(panels_waiting, work), settings.panels.keys())
+    works.add(SWEEP_EVERY, "sweep", sweep.run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
         breaker = Breaker(name, budget.pauses)
         upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
-        _add_own_jobs(works, upstream, orders, work, settings)
+        _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)
     return works
 
@@ -207,18 +208,19 @@ def _request_observer(panel: str, works: Works) -> Observer:
     return observe
 
 
-def _add_own_jobs(works: Works, upstream: Upstream, orders: Orders, work: AsyncEngine, settings: Settings) -> None:
+def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> None:
     """Adds the jobs that every worker does, each on rows that it claims."""
     name, schedule, polling = upstream.name, settings.schedule, settings.polling
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
     lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
-    recorder = Recorder(name, orders, works.metrics, works.tracer)
+    settlements = Settlements(work, first_poll=polling.fastest, on_change=on_change)
+    recorder = Recorder(name, settlements, works.metrics, works.tracer)
     works.recorders.append(recorder)
     works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
-        orders=orders,
+        claims=Claims(work, first_poll=polling.fastest, settle=settings.reconcile.settle, on_change=on_change),
         lease=works.lease,
         recorder=recorder,
         freshness=Freshness(
@@ -286,7 +288,7 @@ def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Se
         Evidence(
             work,
             upstream.name,
-            first_look=settings.polling.fastest,
+            first_poll=settings.polling.fastest,
             examine_again=settings.schedule.reconcile,
             longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
             on_change=works.metrics.change,

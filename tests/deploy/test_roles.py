@@ -17,7 +17,7 @@ from worker.domain.orders.operator_actions import Declined
 from worker.events import Bookmark, follow
 from worker.sandbox import Sandbox, SandboxOptions
 from worker.store.db.engine import make_engine
-from worker.store.queue.operator_actions import Desk, NewOrder
+from worker.store.queue.operator_actions import NewOrder, OperatorActions
 from worker.store.schema.migrate import migrate
 from worker.store.schema.revision import head
 from worker.store.schema.tables import metadata
@@ -128,12 +128,12 @@ def test_what_each_may_and_may_not(laid_out: LaidOut) -> None:
 async def test_an_operator_may_ask_by_hand_for_what_a_shop_may(laid_out: LaidOut) -> None:
     engine = make_engine(laid_out.url("operator"), pool_size=1)
     try:
-        desk = Desk(engine)
-        order_id = await desk.add(NewOrder("1", link="https://example.com/me", quantity=100), who="ann", why=None)
+        actions = OperatorActions(engine)
+        order_id = await actions.add(NewOrder("1", link="https://example.com/me", quantity=100), who="ann", why=None)
         assert order_id is not None
-        (asked,) = await desk.ask("cancels", [order_id], who="ann", why="so")
+        (asked,) = await actions.ask("cancels", [order_id], who="ann", why="so")
         assert isinstance(asked, Change)
-        (declined,) = await desk.ask("refills", [order_id], who="ann", why="so")
+        (declined,) = await actions.ask("refills", [order_id], who="ann", why="so")
         assert isinstance(declined, Declined)
     finally:
         await engine.dispose()

@@ -23,7 +23,7 @@ from worker.domain.redaction import Redactor
 from worker.panel import PanelClient
 from worker.settings.model import PanelSettings, Settings, SettingsError, load
 from worker.settings.sources import PANELS, PREFIX
-from worker.store.db.engine import DatabaseUnreachableError
+from worker.store.db.errors import DatabaseUnreachableError
 from worker.store.schema.preflight import ENCODING, OLDEST, DatabaseReport, inspect
 from worker.store.views.waiting import waiting
 

@@ -6,10 +6,8 @@ import signal
 import sys
 
 import click
-import psycopg
 from rich.console import Console
 from rich.live import Live
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.draw.keyboard import has_terminal, single_keys
@@ -18,6 +16,7 @@ from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
 from worker.domain.redaction import Redactor
 from worker.settings.model import Settings, load
+from worker.store.db.errors import DatabaseError
 from worker.store.views.overview import Overview, overview
 
 
@@ -80,9 +79,8 @@ class _Top:
             try:
                 self._stands = await overview(self._engine, self._settings.panels)
                 self._trouble = ""
-            except (SQLAlchemyError, psycopg.Error, TimeoutError) as error:
-                lines = str(getattr(error, "orig", error)).strip().splitlines()
-                self._trouble = f"no news: {lines[0] if lines else type(error).__name__}"
+            except DatabaseError as error:
+                self._trouble = f"no news: {error.headline}"
             self._draw()
 
     def _key(self) -> None:

@@ -11,7 +11,7 @@ from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.group_commit import GroupWriter
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
-from worker.store.queue.polls import Look, Looked, Polls
+from worker.store.queue.polls import PollClaim, Polled, Polls
 
 _log = structlog.get_logger()
 
@@ -59,11 +59,11 @@ class Statuses:
             await self._upstream.gate.give_back(permits[used:])
         return len(polls)
 
-    async def _poll(self, permit: Permit, batch: list[Look]) -> None:
+    async def _poll(self, permit: Permit, batch: list[PollClaim]) -> None:
         ids = [poll.panel_order_id for poll in batch]
         answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.statuses)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReport)}
-        found = await self._writer.write(Looked(batch, readings))
+        found = await self._writer.write(Polled(batch, readings))
         news = [found[poll] for poll in batch if poll in found]
         for item in news:
             self._log_change(item)

@@ -18,7 +18,8 @@ from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.upstream import Upstream
 from worker.observe.liveness import at_rest
-from worker.store.queue.orders import Claim, Decision, Hold, NotInHandError, Orders
+from worker.store.queue.claim import Claim, Claims, Decision, Postponed
+from worker.store.queue.settle import SettleApartError
 
 _log = structlog.get_logger()
 
@@ -26,7 +27,7 @@ _log = structlog.get_logger()
 MOST_CLAIMED = 500
 
 #: Seconds until a row that waits for the catalogue is claimed again.
-HOLD = 1.0
+POSTPONE = 1.0
 
 
 class Submit:
@@ -36,7 +37,7 @@ class Submit:
         self,
         upstream: Upstream,
         *,
-        orders: Orders,
+        claims: Claims,
         lease: Lease,
         recorder: Recorder,
         freshness: Freshness,
@@ -44,7 +45,7 @@ class Submit:
     ) -> None:
         """`freshness` is that of the panel's mirrored catalogue; `wake` makes this job run again."""
         self._upstream = upstream
-        self._orders = orders
+        self._claims = claims
         self._lease = lease
         self._recorder = recorder
         self._freshness = freshness
@@ -55,7 +56,7 @@ class Submit:
 
     async def run(self) -> None:
         await self.return_unsent()
-        while want := await self._orders.runnable(self._upstream.name, MOST_CLAIMED):
+        while want := await self._claims.runnable(self._upstream.name, MOST_CLAIMED):
             while want:
                 with self._recorder.claim_to_come():
                     permits = await self._upstream.gate.enter(want, adding=True)
@@ -86,30 +87,30 @@ class Submit:
         finally:
             await self._upstream.gate.give_back(permits[sent:])
         self._log_refused(claim)
-        if claim.held:
+        if claim.postponed:
             await self._freshness.refresh()
-        self._queue_behind = claim.held + claim.alike > 0
-        if claim.alike or claim.crowded:
-            asyncio.get_running_loop().call_later(lookalikes.HOLD, self._wake)
-        if claim.crowded:
+        self._queue_behind = claim.postponed + claim.lookalikes > 0
+        if claim.lookalikes or claim.gave_way:
+            asyncio.get_running_loop().call_later(lookalikes.WAIT, self._wake)
+        if claim.gave_way:
             return 0
-        return len(claim.sendable) + len(claim.refused) + claim.held + claim.alike
+        return len(claim.sendable) + len(claim.refused) + claim.postponed + claim.lookalikes
 
     async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
         """Claims orders, and writes the outcomes that wait in the same commit; or before it, if they need more care."""
         claim = partial(
-            self._orders.claim,
+            self._claims.claim,
             self._upstream.name,
             worker_id,
             at_most,
             self._decide,
-            look_at=MOST_CLAIMED if self._queue_behind else 0,
+            read_at_least=MOST_CLAIMED if self._queue_behind else 0,
         )
         try:
             async with self._recorder.group() as group:
                 claimed = await claim(outcomes=group.outcomes)
                 group.changes = claimed.settled
-        except NotInHandError:
+        except SettleApartError:
             await self._recorder.write()
             return await claim()
         return claimed
@@ -152,7 +153,7 @@ class Submit:
         """
         if self._doubtful is None:
             return
-        for claimed in await self._orders.open_claims(self._upstream.name, self._doubtful):
+        for claimed in await self._claims.open_claims(self._upstream.name, self._doubtful):
             if claimed.token not in self._sending:
                 outcome = NotSent("the database didn't answer the claim: the order was not sent")
                 with at_rest():
@@ -161,7 +162,7 @@ class Submit:
 
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
         if service is None and not self._freshness.is_fresh():
-            return Hold(HOLD)
+            return Postponed(POSTPONE)
         return check(order, service, removed=removed)
 
     def _log_refused(self, claim: Claim) -> None:

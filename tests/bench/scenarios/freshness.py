@@ -9,7 +9,6 @@ or, for comparison, from none.
 """
 
 import heapq
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from statistics import fmean
 from tests.bench.results import Figure, Outcome, Runs, percentile
 from tests.bench.shops import HOUR, MIXES, Mix, Order, orders
 from tests.bench.stage import Stage
-from worker.domain.polling import FADING, Closes, Pace, Progress
+from worker.domain.polling import Closes, Pace, PollHistory, Progress
 from worker.panel import BATCH
 from worker.store.queue.polls import SETTLING_LEAST
 
@@ -47,10 +46,7 @@ class Learned:
 
     def close(self, service: int, took: float) -> None:
         known = self.services.get(service, Closes(0, 0, 0))
-        log = math.log(took)
-        self.services[service] = Closes(
-            known.count * FADING + 1, known.log_sum * FADING + log, known.log_squares * FADING + log**2
-        )
+        self.services[service] = known.followed_by(Closes.of([took]))
 
 
 #: From an order that was just looked at, the time, how late the look was and what is learned, to how many seconds later
@@ -82,9 +78,9 @@ async def run(stage: Stage | None, sizes: Sizes) -> Outcome:
 
 def _where_worth_most(order: Order, now: float, late: float, learned: Learned) -> float | None:
     if not order.is_open:
-        return PACE.next_settlement_look(now - order.changed_at)
+        return PACE.next_settlement_poll(now - order.changed_at)
     begun_at, begun_with = order.begun or (now, order.remains)
-    return PACE.next_open_look(
+    return PACE.next_open_poll(
         now - order.changed_at,
         age=now - order.sent_at,
         closes=learned.services.get(order.service),
@@ -178,7 +174,7 @@ class _Worker:
         order.look(now)
         if order.is_open:
             return
-        if (took := PACE.took(now - order.sent_at, unseen_for)) is not None:
+        if (took := PACE.took(PollHistory(0.0, unseen_for, now - order.sent_at))) is not None:
             self.learned.close(order.service, took)
         if order.closes_at >= self.counts_from:
             self.late.append(now - order.closes_at)

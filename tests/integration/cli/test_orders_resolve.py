@@ -11,7 +11,7 @@ from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined, ResolvedAs
 from worker.domain.orders.states import OrderState
 from worker.store.db.engine import make_engine
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 
 WHY = ("--why", "asked the panel")
 
@@ -129,7 +129,7 @@ def test_wrong_usage(order_sync: OrderSync, database: Database, arguments: list[
 async def by_hand(database: Database, order_id: int, decision: ResolvedAs, token: int) -> Change | Declined:
     engine = make_engine(database.url, pool_size=1)
     try:
-        return await Desk(engine).resolve(order_id, decision, token=token, who="ann", why="asked")
+        return await OperatorActions(engine).resolve(order_id, decision, token=token, who="ann", why="asked")
     finally:
         await engine.dispose()
 
@@ -163,5 +163,5 @@ async def test_an_order_that_was_sent_again_meanwhile(database: Database) -> Non
     seen = database.scalar("SELECT max(id) FROM submissions")
     add_submission(database, order_id, "unknown")
     result = await by_hand(database, order_id, ResolvedAs(OrderState.REJECTED), seen)
-    assert result == Declined(order_id, "was sent again meanwhile: look at it anew")
+    assert result == Declined(order_id, "was sent again meanwhile: read its history anew")
     assert database.order(order_id).state == "unconfirmed"

@@ -11,7 +11,8 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.outcomes import Reason, Refused, Unknown
 from worker.store.db.engine import make_engine
-from worker.store.queue.orders import Orders
+from worker.store.queue.claim import Claims
+from worker.store.queue.settle import Settlements
 from worker.store.shared.leases import Workers
 
 HOSTILE = "\x1b]0;owned\x07\r\n\x9b31m\u202e\u2028" + "x" * 100_000
@@ -53,10 +54,12 @@ async def made_by_the_worker(database_url: str) -> None:
     """Adds order 1, which the panel refused, and order 2, which got no answer."""
     engine = make_engine(database_url, pool_size=2)
     try:
-        orders = Orders(engine, first_look=30, settle=300)
-        claim = await orders.claim("default", await Workers(engine, "test:1").begin(), 2, send_all)
+        claims = Claims(engine, first_poll=30, settle=300)
+        claim = await claims.claim("default", await Workers(engine, "test:1").begin(), 2, send_all)
         first, second = claim.sendable
-        await orders.settle([(first, Refused(Reason.LINK_REFUSED, "Bad Link")), (second, Unknown("timed out"))])
+        await Settlements(engine, first_poll=30).settle(
+            [(first, Refused(Reason.LINK_REFUSED, "Bad Link")), (second, Unknown("timed out"))]
+        )
     finally:
         await engine.dispose()
 

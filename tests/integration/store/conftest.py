@@ -1,4 +1,4 @@
-"""What the store's tests have in hand: plain SQL, an engine, and who shares the database."""
+"""Fixtures of the store's tests: an engine, a worker, and the parts of the queue."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.domain.orders.add_request import AddRequest, OrderRequest
 from worker.domain.orders.services import Service
 from worker.store.db.engine import make_engine
-from worker.store.queue.orders import Orders
+from worker.store.queue.claim import Claims
+from worker.store.queue.settle import Settlements
 from worker.store.shared.leases import Workers
 
-#: Seconds from an order's acceptance to the first look at it.
-FIRST_LOOK = 30.0
+#: Seconds from an order's acceptance to its first status check.
+FIRST_POLL = 30.0
 
 
 @pytest.fixture
@@ -24,8 +25,13 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def orders(engine: AsyncEngine) -> Orders:
-    return Orders(engine, first_look=FIRST_LOOK, settle=300)
+def claims(engine: AsyncEngine) -> Claims:
+    return Claims(engine, first_poll=FIRST_POLL, settle=300)
+
+
+@pytest.fixture
+def settlements(engine: AsyncEngine) -> Settlements:
+    return Settlements(engine, first_poll=FIRST_POLL)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from worker.domain.polling import DAY, Pace
 from worker.events import follow
 from worker.jobs import housekeeping
 from worker.jobs.housekeeping import Housekeeping
-from worker.store.queue.operator_actions import Desk
-from worker.store.queue.polls import Looked, Polls
+from worker.store.queue.operator_actions import OperatorActions
+from worker.store.queue.polls import Polled, Polls
 from worker.store.records import archive as store_archive
 from worker.store.records import evidence
 from worker.store.records.archive import Archive, Tidied
@@ -249,8 +249,8 @@ async def test_a_late_change_is_written_where_consumers_read_and_the_history_is_
     await put_away()
     watch(database, order_id)
     polls = Polls(engine, Pace(30, 3600, 7 * DAY), lease=90)
-    looked = Looked(await polls.claim("default", 1), {"late": OrderReport("Partial", remains=5)})
-    await polls.record([looked], read_news)
+    polled = Polled(await polls.claim("default", 1), {"late": OrderReport("Partial", remains=5)})
+    await polls.record([polled], read_news)
     assert database.order(order_id).state == "partial"
     assert database.kinds(order_id) == ["status"]
     dossier = await OrderHistories(engine).of(order_id)
@@ -300,7 +300,7 @@ async def test_what_may_have_been_taken_is_known_for_ever(
     order_id = add_closed("in doubt", outcome="unknown", state="rejected")
     await put_away()
     assert database.scalar("SELECT count(*) FROM submissions WHERE order_id = %s", [order_id]) == 0
-    (result,) = await Desk(engine).retry([order_id], who="ann", why=None)
+    (result,) = await OperatorActions(engine).retry([order_id], who="ann", why=None)
     assert isinstance(result, Declined)
 
 

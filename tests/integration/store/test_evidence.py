@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.store.conftest import FIRST_LOOK
+from tests.integration.store.conftest import FIRST_POLL
 from tests.integration.store.plain_sql import Database
 from worker.domain.evidence import lookalikes
 from worker.domain.evidence.bounds import KnownOrder
@@ -22,7 +22,8 @@ from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import Claimed
-from worker.store.queue.orders import Orders
+from worker.store.queue.claim import Claims
+from worker.store.queue.settle import Settlements
 from worker.store.records import evidence as store_evidence
 from worker.store.records.evidence import Evidence
 
@@ -37,48 +38,48 @@ DETAIL = {"verdict": "undecided", "doubt": "ambiguous", "candidates": ["101", "1
 
 @pytest.fixture
 def evidence(engine: AsyncEngine) -> Evidence:
-    return Evidence(engine, "default", first_look=FIRST_LOOK, examine_again=60, longest_call=CALL)
+    return Evidence(engine, "default", first_poll=FIRST_POLL, examine_again=60, longest_call=CALL)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The orders here are alike, and several are lost on purpose."""
+def no_lookalike_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The orders here are lookalikes, and several are lost on purpose."""
     monkeypatch.setattr(lookalikes, "LOSING", 0.0)
 
 
 @pytest.fixture
-def claim(orders: Orders, database: Database, worker_id: UUID) -> Callable[..., Any]:
+def claim(claims: Claims, database: Database, worker_id: UUID) -> Callable[..., Any]:
     """Claim one new order of a panel; no two have the same charge, unless they are told to."""
     charges = count(1)
 
     async def claim(request: AddRequest | None = None, *, is_parent: bool = False, panel: str = "default") -> Claimed:
         database.add_order(panel=panel)
         request = request or AddRequest("1", {}, Decimal(next(charges)), 100, is_parent)
-        (claimed,) = (await orders.claim(panel, worker_id, 1, lambda *_: request)).sendable
+        (claimed,) = (await claims.claim(panel, worker_id, 1, lambda *_: request)).sendable
         return claimed
 
     return claim
 
 
 @pytest.fixture
-def lost(orders: Orders, claim: Callable[..., Any]) -> Callable[..., Any]:
+def lost(settlements: Settlements, claim: Callable[..., Any]) -> Callable[..., Any]:
     """An order whose reply was lost."""
 
     async def lost(*args: Any, replied: bool = False, **more: Any) -> Claimed:
         claimed: Claimed = await claim(*args, **more)
-        await orders.settle([(claimed, Unknown("timeout", replied=replied))])
+        await settlements.settle([(claimed, Unknown("timeout", replied=replied))])
         return claimed
 
     return lost
 
 
 @pytest.fixture
-def heard(orders: Orders, claim: Callable[..., Any]) -> Callable[..., Any]:
+def heard(settlements: Settlements, claim: Callable[..., Any]) -> Callable[..., Any]:
     """An order whose reply told its id."""
 
     async def heard(panel_order_id: str, **more: Any) -> Claimed:
         claimed: Claimed = await claim(**more)
-        await orders.settle([(claimed, Accepted(panel_order_id))])
+        await settlements.settle([(claimed, Accepted(panel_order_id))])
         return claimed
 
     return heard
@@ -117,7 +118,7 @@ class TestQuestions:
         assert (third.state, third.ended_at) == (OrderState.SUBMITTING, None)
 
     async def test_no_question_about_what_is_answered(
-        self, evidence: Evidence, orders: Orders, database: Database, claim: Callable[..., Any]
+        self, evidence: Evidence, settlements: Settlements, database: Database, claim: Callable[..., Any]
     ) -> None:
         outcomes = [
             Accepted("500"),
@@ -125,24 +126,31 @@ class TestQuestions:
             Refused(Reason.LINK_BUSY, "no"),
             NotSent("no route"),
         ]
-        await orders.settle([(await claim(), outcome) for outcome in outcomes])
+        await settlements.settle([(await claim(), outcome) for outcome in outcomes])
         database.add_order()
         await claim(panel="other")
         assert await evidence.questions() == []
 
     async def test_of_an_order_that_was_sent_again_the_last_call_counts(
-        self, *, evidence: Evidence, orders: Orders, database: Database, worker_id: UUID, lost: Callable[..., Any]
+        self,
+        *,
+        evidence: Evidence,
+        claims: Claims,
+        settlements: Settlements,
+        database: Database,
+        worker_id: UUID,
+        lost: Callable[..., Any],
     ) -> None:
         first = await lost()
         database.execute("UPDATE orders SET state = 'pending', retry_at = NULL")
         request = AddRequest("1", {}, Decimal("9.9"), 100)
-        (again,) = (await orders.claim("default", worker_id, 1, lambda *_: request)).sendable
+        (again,) = (await claims.claim("default", worker_id, 1, lambda *_: request)).sendable
         for state in (OrderState.SUBMITTING, OrderState.UNCONFIRMED):
             question = await only(evidence)
             assert (question.order_id, question.token, question.state) == (first.order_id, again.token, state)
             assert question.expected_charge == Decimal("9.9")
             if state is OrderState.SUBMITTING:
-                await orders.settle([(again, Unknown("timeout"))])
+                await settlements.settle([(again, Unknown("timeout"))])
 
 
 class TestNeighbours:
@@ -236,7 +244,7 @@ class TestSettle:
         assert (event.kind, event.state_before, event.state_after) == ("reconciled", "unconfirmed", "submitted")
         assert event.detail == {"verdict": "linked", "panel_order_id": "101"}
         poll = database.poll(order.id)
-        assert (poll.due_at - order.updated_at).total_seconds() == FIRST_LOOK
+        assert (poll.due_at - order.updated_at).total_seconds() == FIRST_POLL
         assert database.all("SELECT FROM examinations") == []
         assert await evidence.questions() == []
 
@@ -251,7 +259,7 @@ class TestSettle:
         assert await evidence.settle(question, Linked("101"), suggest_only=False) is not None
 
     async def test_absent(
-        self, evidence: Evidence, orders: Orders, database: Database, worker_id: UUID, question: OpenQuestion
+        self, evidence: Evidence, claims: Claims, database: Database, worker_id: UUID, question: OpenQuestion
     ) -> None:
         await evidence.settle(question, UNDECIDED, suggest_only=False)
         await evidence.settle(question, Absent(), suggest_only=False)
@@ -261,25 +269,25 @@ class TestSettle:
         assert (event.kind, event.state_before, event.state_after) == ("reconciled", "unconfirmed", "pending")
         assert event.detail == {"verdict": "absent"}
         assert database.all("SELECT FROM polls") == database.all("SELECT FROM examinations") == []
-        (again,) = (await orders.claim("default", worker_id, 1, lambda *_: AddRequest("1"))).sendable
+        (again,) = (await claims.claim("default", worker_id, 1, lambda *_: AddRequest("1"))).sendable
         assert (again.order_id, again.attempt) == (order.id, 2)
 
     async def test_absent_refutes_the_call_and_an_acceptance_is_heard_all_the_same(
-        self, evidence: Evidence, orders: Orders, database: Database, question: OpenQuestion
+        self, evidence: Evidence, settlements: Settlements, database: Database, question: OpenQuestion
     ) -> None:
         """A frozen worker may come back with the answer long after; the same answer twice says no more than once."""
         await evidence.settle(question, Absent(), suggest_only=False)
         assert database.submission(question.token).outcome == "refuted"
         claimed = Claimed(question.order_id, question.token, 1, AddRequest("1"))
-        assert await orders.settle([(claimed, Unknown("timeout"))]) == []
+        assert await settlements.settle([(claimed, Unknown("timeout"))]) == []
         assert database.submission(question.token).outcome == "refuted"
         assert await evidence.known(["101"]) == set()
-        (change,) = await orders.settle([(claimed, Accepted("101"))])
+        (change,) = await settlements.settle([(claimed, Accepted("101"))])
         assert change.kind == "late_result"
         assert database.order(question.order_id).panel_order_id is None
         assert database.submission(question.token).outcome == "accepted_late"
         assert await evidence.known(["101", "102"]) == {"101"}  # so it is never taken for another order's
-        assert await orders.settle([(claimed, Accepted("101"))]) == []
+        assert await settlements.settle([(claimed, Accepted("101"))]) == []
 
     async def test_undecided_is_told_when_it_changes(
         self, evidence: Evidence, database: Database, question: OpenQuestion
@@ -333,7 +341,8 @@ class TestSettle:
         self,
         *,
         evidence: Evidence,
-        orders: Orders,
+        claims: Claims,
+        settlements: Settlements,
         database: Database,
         worker_id: UUID,
         question: OpenQuestion,
@@ -342,8 +351,8 @@ class TestSettle:
     ) -> None:
         database.execute("UPDATE orders SET state = 'pending', retry_at = NULL")
         if gone_on == "sent again":
-            (again,) = (await orders.claim("default", worker_id, 1, lambda *_: AddRequest("1"))).sendable
-            await orders.settle([(again, Unknown("timeout"))])
+            (again,) = (await claims.claim("default", worker_id, 1, lambda *_: AddRequest("1"))).sendable
+            await settlements.settle([(again, Unknown("timeout"))])
         before = database.one("SELECT xmin::text, orders::text FROM orders")
         kinds = database.kinds(question.order_id)
         assert await evidence.settle(question, verdict, suggest_only=False) is None
@@ -367,12 +376,12 @@ class TestSettle:
         assert await evidence.settle(question, Linked("101"), suggest_only=False) is not None
 
     async def test_the_reply_itself_still_comes_first(
-        self, *, evidence: Evidence, orders: Orders, database: Database, question: OpenQuestion
+        self, *, evidence: Evidence, settlements: Settlements, database: Database, question: OpenQuestion
     ) -> None:
         """A verdict on a call whose lease had ended, and whose reply came after all while the panel was asked."""
         database.execute("UPDATE submissions SET outcome = 'lease_ended'")
         claimed = Claimed(question.order_id, question.token, 1, AddRequest("1"))
-        await orders.settle([(claimed, Accepted("101"))])
+        await settlements.settle([(claimed, Accepted("101"))])
         for verdict in (Linked("102"), Absent()):
             assert await evidence.settle(question, verdict, suggest_only=False) is None
         assert database.order(question.order_id).panel_order_id == "101"
@@ -416,9 +425,14 @@ class TestMoney:
 
     @pytest.mark.parametrize("outcome", [NotSent("no route"), Refused(Reason.LINK_REFUSED, "no")])
     async def test_what_was_not_bought_costs_nothing(
-        self, *, gone: Callable[[], Any], orders: Orders, claim: Callable[..., Any], outcome: NotSent | Refused
+        self,
+        *,
+        gone: Callable[[], Any],
+        settlements: Settlements,
+        claim: Callable[..., Any],
+        outcome: NotSent | Refused,
     ) -> None:
-        await orders.settle([(await claim(AddRequest("1", {}, Decimal("0.2"), 100)), outcome)])
+        await settlements.settle([(await claim(AddRequest("1", {}, Decimal("0.2"), 100)), outcome)])
         assert await gone() == Decimal(1)
 
     async def test_another_panels_order_costs_nothing(self, gone: Callable[[], Any], heard: Callable[..., Any]) -> None:

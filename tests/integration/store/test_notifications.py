@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.store.db.engine import make_engine
+from worker.store.db.errors import DatabaseUnreachableError
 from worker.store.db.listen import CHANNEL, notifications
 
 EVENTS = "order_sync_events"
@@ -146,7 +147,7 @@ async def test_a_lost_connection_is_told(engine: AsyncEngine, database: Database
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
     )
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(DatabaseUnreachableError):
         await anext(words)
 
 

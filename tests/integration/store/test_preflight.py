@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import make_url
 
-from worker.store.db.engine import DatabaseUnreachableError, connection_to
+from worker.store.db.engine import connection_to
+from worker.store.db.errors import DatabaseUnreachableError
 from worker.store.schema.migrate import migrate
 from worker.store.schema.preflight import OLDEST, inspect
 from worker.store.schema.revision import head

@@ -16,14 +16,26 @@ from sqlalchemy.dialects.postgresql import dialect
 from tests.databases import new_database
 from worker import events
 from worker.domain.orders.states import OrderState
-from worker.store.queue import changes, operator_actions, orders, polls, refills_and_cancels, submissions
+from worker.store.queue import (
+    changes,
+    claim,
+    lookalikes,
+    operator_actions,
+    paces,
+    pending,
+    polls,
+    refills_and_cancels,
+    settle,
+    submissions,
+    take_over,
+)
 from worker.store.records import archive, audit, audit_results, catalogue, evidence
 from worker.store.shared import blocking_sessions, budget, leases, pauses, periodic_work
 from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
 
-#: Closed orders, each with three events, a submission, and a look in the settlement window.
+#: Closed orders, each with three events, a submission, and a poll in the settlement window.
 CLOSED = 100_000
 
 #: Readings of a balance, audits, and changes of services.
@@ -120,7 +132,7 @@ OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
 CLOSED_IDS = list(range(1, 21))
 SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
 TOKENS = {"token": OPEN_IDS}
-LOOKS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
+POLLS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
 LONG_AGO, FAR_AHEAD = 0.0, 4e9
 
 #: A time in which nothing happened, beside a long past in which much did.
@@ -156,28 +168,30 @@ SEARCHES = {
 }
 
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
-    "orders.runnable": (orders.RUNNABLE, PANEL | {"at_most": 500}),
-    "orders.claim": (orders.CLAIM, PANEL | {"at_most": 500, "worker_id": LIVING, "losing": 60.0}),
-    "orders.hold": (orders._HOLD, {"order_id": OPEN_IDS, "seconds": [1.0] * 50}),
-    "orders.settle": (orders._SUBMISSIONS, TOKENS),
-    "orders.in_hand": (orders.IN_HAND, TOKENS | {"expected": 0}),
-    "orders.close": (
+    "pending.count": (pending.COUNT, PANEL | {"at_most": 500}),
+    "pending.panels_waiting": (pending.PANELS_WAITING, {}),
+    "claim.claim": (claim.CLAIM, PANEL | {"at_most": 500, "worker_id": LIVING, "losing": 60.0}),
+    "claim.postpone": (claim.POSTPONE, {"order_id": OPEN_IDS, "seconds": [1.0] * 50}),
+    "claim.open_claims": (claim.OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
+    "lookalikes.in_flight": (lookalikes.IN_FLIGHT, PANEL | {"patience": 5.0, "settle": 300.0}),
+    "settle.as_claimed": (settle.AS_CLAIMED, TOKENS),
+    "settle.submissions": (settle.SUBMISSIONS, TOKENS),
+    "settle.all_submissions": (settle.ALL_SUBMISSIONS, TOKENS),
+    "submissions.close": (
         submissions.CLOSE,
         TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50, "replied": [False] * 50},
     ),
-    "orders.expired_workers": (orders._EXPIRED_WORKERS, {}),
-    "orders.orphaned": (orders.ORPHANED, {}),
-    "orders.orphaned_of_none": (orders.ORPHANED_OF_NONE, {}),
-    "orders.panels_waiting": (orders.PANELS_WAITING, {}),
-    "orders.open_claims": (orders._OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
+    "take_over.expired_workers": (take_over.EXPIRED_WORKERS, {}),
+    "take_over.orphaned": (take_over.ORPHANED, {}),
+    "take_over.orphaned_of_none": (take_over.ORPHANED_OF_NONE, {}),
     "changes.write": (changes.WRITE, WRITE),
-    "polls.watch": (polls._WATCH, {"order_id": OPEN_IDS, "first_look": 30.0}),
+    "polls.watch": (polls.WATCH, {"order_id": OPEN_IDS, "first_poll": 30.0}),
     "polls.due": (polls.DUE, PANEL),
     "polls.claim": (polls.CLAIM, CLAIM),
-    "polls.lock": (polls._LOCK, LOOKS),
+    "polls.lock": (polls.LOCK, POLLS),
     "polls.reschedule": (
-        polls._RESCHEDULE,
-        LOOKS
+        polls.RESCHEDULE,
+        POLLS
         | {
             "seconds": [30.0] * 50,
             **{name: [True] * 50 for name in ("seen", "changed", "settling")},
@@ -185,21 +199,22 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
             "lease": 90.0,
         },
     ),
-    "polls.learn": (
-        polls._LEARN,
-        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)], "took": [60.0] * 50},
+    "paces.learn": (
+        paces.LEARN,
+        {"panel": ["default"] * 50, "service": [str(n) for n in range(50)]}
+        | {name: [1.0] * 50 for name in ("closes", "log_sum", "log_squares")},
     ),
-    "polls.forget": (polls._FORGET, LOOKS),
+    "polls.forget": (polls.FORGET, POLLS),
     "refills.due": (refills_and_cancels.due("refills", "pending"), PANEL),
-    "refills.due to look at": (refills_and_cancels.due("refills", "submitted"), PANEL),
+    "refills.due to poll": (refills_and_cancels.due("refills", "submitted"), PANEL),
     "refills.claim": (refills_and_cancels.claim("refills", "pending"), CLAIM),
-    "refills.claim to look at": (refills_and_cancels.claim("refills", "submitted"), CLAIM),
-    "refills.reject_pointless": (refills_and_cancels._reject_pointless("refills"), {"code": "c", "error": "e"}),
+    "refills.claim to poll": (refills_and_cancels.claim("refills", "submitted"), CLAIM),
+    "refills.reject_pointless": (refills_and_cancels.reject_pointless("refills"), {"code": "c", "error": "e"}),
     "cancels.due": (refills_and_cancels.due("cancels", "pending"), PANEL),
     "cancels.claim": (refills_and_cancels.claim("cancels", "pending"), CLAIM),
-    "cancels.reject_pointless": (refills_and_cancels._reject_pointless("cancels"), {"code": "c", "error": "e"}),
-    "cancels.cancel_unsent": (refills_and_cancels._CANCELABLE_HERE, {}),
-    "cancels.accept": (refills_and_cancels._ACCEPT, {"cancel_id": OPEN_IDS}),
+    "cancels.reject_pointless": (refills_and_cancels.reject_pointless("cancels"), {"code": "c", "error": "e"}),
+    "cancels.cancel_unsent": (refills_and_cancels.CANCELABLE_HERE, {}),
+    "cancels.accept": (refills_and_cancels.ACCEPT, {"cancel_id": OPEN_IDS}),
     "evidence.questions": (evidence.SUSPECTS, PANEL),
     "evidence.before": (evidence.BEFORE, NEIGHBOURS | {"began_at": FAR_AHEAD}),
     "evidence.before the first": (evidence.BEFORE, NEIGHBOURS | {"began_at": LONG_AGO}),
@@ -252,7 +267,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "events.read": (text(re.sub(r"%\((\w+)\)s", r":\1", events._READ)), {"after": 3 * CLOSED // 2, "at_most": 100}),
     **{f"search.{name}": searching(search, 51, WINDOW) for name, search in SEARCHES.items()},
     **{f"search.the end of {name}": ending(search, WINDOW) for name, search in SEARCHES.items()},
-    "operator_actions.calls": (operator_actions._CALLS, {"order_id": CLOSED_IDS}),
+    "operator_actions.calls": (operator_actions.CALLS, {"order_id": CLOSED_IDS}),
     "order_history.submissions": (order_history._SUBMISSIONS, {"order_id": 1}),
     "order_history.events": (order_history._EVENTS, {"order_id": 1, "at_most": order_history.MOST_EVENTS}),
 }
@@ -314,7 +329,7 @@ def test_a_statement_reads_no_history(history: "psycopg.Connection[Any]", name: 
 
 
 @pytest.mark.parametrize("planned", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("name", ["orders.runnable", "orders.claim"])
+@pytest.mark.parametrize("name", ["pending.count", "claim.claim"])
 def test_a_claim_reads_nothing_that_is_to_be_sent_later(
     queue: "psycopg.Connection[Any]", name: str, planned: str
 ) -> None:

@@ -17,7 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from tests.databases import new_database
-from worker.store.db.engine import DatabaseUnreachableError, connection_to, sqlalchemy_url
+from worker.store.db.engine import connection_to, sqlalchemy_url
+from worker.store.db.errors import DatabaseUnreachableError
 from worker.store.schema import migrate as migrations
 from worker.store.schema.migrate import NarrowEncodingError, NewerSchemaError, downgrade, migrate
 from worker.store.schema.revision import Schema, current, directory, head, schema

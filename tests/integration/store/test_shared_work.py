@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.statuses import Balance
-from worker.store.queue.orders import Orders
+from worker.store.queue.take_over import take_over
 from worker.store.records.balances import Balances
 from worker.store.shared.leases import LEASE, Workers
 from worker.store.shared.periodic_work import PeriodicJob
@@ -37,13 +37,13 @@ class TestWorkers:
         assert database.row("workers", worker_id) == ended
 
     async def test_a_lease_that_ran_out_is_good_until_somebody_takes_over(
-        self, workers: Workers, orders: Orders, database: Database
+        self, workers: Workers, engine: AsyncEngine, database: Database
     ) -> None:
         worker_id = await workers.begin()
         database.execute("UPDATE workers SET lease_until = now() - interval '1 s'")
         assert await workers.renew(worker_id) is True
         database.execute("UPDATE workers SET lease_until = now() - interval '1 s'")
-        await orders.take_over()
+        await take_over(engine)
         assert await workers.renew(worker_id) is False
 
 

@@ -135,7 +135,7 @@ class OrdersAndTheirPanel(RuleBasedStateMachine):
     @rule(row=rows)
     def a_lease_ends(self, row):
         if row.state is OrderState.SUBMITTING:
-            row.write(unconfirmed(row.order_id, row.record, "worker_lost", "the worker died with the call in hand"))
+            row.write(unconfirmed(row.order_id, row.record, "worker_lost", "the worker died during the call"))
 
     # What is found out.
 

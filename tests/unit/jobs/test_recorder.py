@@ -12,7 +12,7 @@ from worker.domain.orders.outcomes import Accepted
 from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery import recorder as recorder_module
 from worker.jobs.machinery.recorder import Recorder, Result
-from worker.store.queue.orders import HeldUpError, Orders, Outcomes
+from worker.store.queue.settle import OrdersLockedError, Outcomes, Settlements
 
 #: Seconds. Far longer than anything here takes, and never waited for where all is well.
 LONG = 10.0
@@ -35,7 +35,7 @@ class Table:
         tokens = {claimed.token for claimed, _ in outcomes}
         self.groups.append(sorted(tokens - self.locked))
         if held_up := tokens & self.locked:
-            raise HeldUpError(held_up, [])
+            raise OrdersLockedError(held_up, [])
         return []
 
 
@@ -52,7 +52,7 @@ def table() -> Table:
 
 @pytest.fixture
 async def recorder(table: Table) -> AsyncIterator[Recorder]:
-    recorder = Recorder("shop", cast("Orders", table), Deaf())
+    recorder = Recorder("shop", cast("Settlements", table), Deaf())
     running = asyncio.create_task(recorder.run())
     yield recorder
     running.cancel()

@@ -16,7 +16,7 @@ from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.statuses import AHEAD, TOGETHER, Statuses
-from worker.store.queue.polls import Look, Looked, Polls
+from worker.store.queue.polls import PollClaim, Polled, Polls
 from worker.store.shared.budget import Budget, Slots
 
 if TYPE_CHECKING:
@@ -30,23 +30,23 @@ CLAIMED = TOGETHER * BATCH
 class Due:
     """Polls that are due, and their answers, written once they may be."""
 
-    def __init__(self, looks: int) -> None:
-        self.left = looks
+    def __init__(self, polls: int) -> None:
+        self.left = polls
         self.written = 0
         self.writing = asyncio.Event()
 
     async def any_due(self, _panel: str) -> bool:
         return self.left > 0
 
-    async def claim(self, _panel: str, at_most: int) -> list[Look]:
+    async def claim(self, _panel: str, at_most: int) -> list[PollClaim]:
         await asyncio.sleep(0)
         orders = range(self.left, max(self.left - at_most, 0), -1)
         self.left -= len(orders)
-        return [Look(order, str(order), datetime.now(UTC), None) for order in orders]
+        return [PollClaim(order, str(order), datetime.now(UTC), None) for order in orders]
 
-    async def record(self, looked: Iterable[Looked], **_: object) -> dict[Look, News]:
+    async def record(self, polled: Iterable[Polled], **_: object) -> dict[PollClaim, News]:
         await self.writing.wait()
-        self.written += sum(len(batch.looks) for batch in looked)
+        self.written += sum(len(batch.claims) for batch in polled)
         return {}
 
 

@@ -20,7 +20,8 @@ from worker.jobs.machinery.in_flight import InFlight
 from worker.jobs.machinery.recorder import Recorder
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.submit import Submit
-from worker.store.queue.orders import Claim, NotInHandError, Orders, Outcomes
+from worker.store.queue.claim import Claim, Claims
+from worker.store.queue.settle import Outcomes, SettleApartError, Settlements
 from worker.store.shared.budget import Budget, Slots
 from worker.store.shared.pauses import Paused, Pauses
 
@@ -39,17 +40,17 @@ class Queue:
         self.left = orders
         self.with_claims: list[int] = []
         self.alone: list[int] = []
-        self.in_hand = True
+        self.as_claimed = True
         self.away = False
 
     async def runnable(self, _panel: str, at_most: int) -> int:
         return min(self.left, at_most)
 
     async def claim(
-        self, _panel: str, _worker: UUID, at_most: int, _decide: object, *, look_at: int, outcomes: Outcomes = ()
+        self, _panel: str, _worker: UUID, at_most: int, _decide: object, *, read_at_least: int, outcomes: Outcomes = ()
     ) -> Claim:
-        if outcomes and not self.in_hand:
-            raise NotInHandError
+        if outcomes and not self.as_claimed:
+            raise SettleApartError
         self.with_claims += [claimed.token for claimed, _ in outcomes]
         tokens = range(self.left, max(self.left - min(at_most, 2), 0), -1)
         self.left -= len(tokens)
@@ -128,11 +129,11 @@ class World:
     def __init__(self, orders: int) -> None:
         self.queue, self.panel, self.budget, self.observer = Queue(orders), Panel(), AnyBudget(), Deaf()
         self.in_flight = InFlight(self.observer)
-        self.recorder = Recorder("shop", cast("Orders", self.queue), self.observer)
+        self.recorder = Recorder("shop", cast("Settlements", self.queue), self.observer)
         self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Pauses", self.budget)), 4)
         self.submit = Submit(
             Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
-            orders=cast("Orders", self.queue),
+            claims=cast("Claims", self.queue),
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
             freshness=cast("Freshness", None),
@@ -166,7 +167,7 @@ async def test_outcomes_go_with_the_next_claim_and_the_last_ones_alone(world: Wo
 
 
 async def test_what_can_not_go_with_a_claim_is_written_and_told_before_it(world: World) -> None:
-    world.queue.in_hand = False
+    world.queue.as_claimed = False
     with capture_logs() as told:
         await _worked(world)
     assert world.queue.with_claims == []

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import psycopg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.cli.frame.errors import CommandError
 from worker.settings.model import Settings
-from worker.store.db.engine import DatabaseUnreachableError, make_engine
+from worker.store.db.engine import make_engine
+from worker.store.db.errors import DatabaseError, DatabaseUnreachableError, StatementTimeoutError
 from worker.store.schema.preflight import inspect
 
 T = TypeVar("T")
@@ -47,13 +46,10 @@ def on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]])
     check_schema(settings)
     try:
         return asyncio.run(_on_engine(settings.database_url.get_secret_value(), work))
-    except (DBAPIError, psycopg.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if isinstance(cause, psycopg.errors.QueryCanceled):
-            raise CommandError("the database took too long for this: narrow it down, or try again later") from error
-        lines = str(cause).strip().splitlines()
-        what = lines[0] if lines else type(cause).__name__
-        raise CommandError(f"the database didn't do it: {what}") from error
+    except StatementTimeoutError as error:
+        raise CommandError("the database took too long for this: narrow it down, or try again later") from error
+    except DatabaseError as error:
+        raise CommandError(f"the database didn't do it: {error.headline}") from error
 
 
 async def _on_engine(url: str, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:

@@ -2,7 +2,7 @@
 
 from worker.cli.frame.database import ANOTHER, UPDATE, unreachable
 from worker.cli.frame.errors import CommandError
-from worker.store.db.engine import DatabaseUnreachableError
+from worker.store.db.errors import DatabaseUnreachableError
 from worker.store.schema.migrate import NarrowEncodingError, NewerSchemaError, migrate
 
 

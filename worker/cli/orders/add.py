@@ -17,7 +17,7 @@ from worker.cli.orders.operator_options import ask_first, confirm, must_be_able_
 from worker.domain.orders.add_request import AddRequest, Refusal, check
 from worker.domain.orders.services import Service
 from worker.settings.model import Settings, load
-from worker.store.queue.operator_actions import Desk, NewOrder
+from worker.store.queue.operator_actions import NewOrder, OperatorActions
 from worker.store.records.catalogue import Catalogue
 
 _COUNT = click.IntRange(1, 2**31 - 1)
@@ -91,7 +91,7 @@ def add(
     if not as_json:
         print_lines(_proposal(order, service, request, settings), settings)
     confirm("Place it?", yes=yes)
-    order_id = on_database(settings, lambda engine: Desk(engine).add(order, who=who, why=why))
+    order_id = on_database(settings, lambda engine: OperatorActions(engine).add(order, who=who, why=why))
     if order_id is None:
         raise CommandError(
             f"there is an order with the reference {harmless(order.reference or '')} already: "

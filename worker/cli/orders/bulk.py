@@ -16,7 +16,7 @@ from worker.cli.orders.operator_options import confirm, must_be_able_to_ask
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.settings.model import load
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.views.order_search import OrderSearch, Search
 
 #: Orders changed in one transaction, and orders read in one query.
@@ -33,13 +33,13 @@ class Bulk:
 
     question: str
     done: str
-    do: Callable[[Desk, Sequence[int]], Awaitable[Sequence[Change | Declined]]]
+    do: Callable[[OperatorActions, Sequence[int]], Awaitable[Sequence[Change | Declined]]]
 
 
 def change_named(order_ids: Sequence[int], bulk: Bulk) -> int:
     """Changes these orders and prints a line for each. Returns the exit code: 1 if one wasn't changed."""
     settings = load(need_panels=False)
-    results = on_database(settings, lambda engine: bulk.do(Desk(engine), order_ids))
+    results = on_database(settings, lambda engine: bulk.do(OperatorActions(engine), order_ids))
     for result in results:
         match result:
             case Change(order_id):
@@ -112,11 +112,11 @@ class _Tally:
 
 
 async def _do(engine: AsyncEngine, bulk: Bulk, order_ids: Sequence[int], tally: _Tally) -> None:
-    desk = Desk(engine)
+    actions = OperatorActions(engine)
     with progress_bar(len(order_ids)) as done:
         for start in range(0, len(order_ids), _BATCH):
             batch = order_ids[start : start + _BATCH]
-            tally.count(await bulk.do(desk, batch))
+            tally.count(await bulk.do(actions, batch))
             done(len(batch))
 
 

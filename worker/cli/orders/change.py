@@ -14,10 +14,10 @@ from worker.cli.orders.search_options import filters, selected
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.domain.orders.states import OrderState
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.views.order_search import Search
 
-Do = Callable[[Desk, Sequence[int], str, str | None], Awaitable[Sequence[Change | Declined]]]
+Do = Callable[[OperatorActions, Sequence[int], str, str | None], Awaitable[Sequence[Change | Declined]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def _command(name: str, action: _Action, text: str, *lines: str) -> click.Comman
             raise click.UsageError("Give ids of orders, or find orders by --state, --error-code, --since ...")
         if order_ids and dry_run:
             raise click.UsageError("--dry-run counts the orders that options find; ids need no counting.")
-        bulk = Bulk(action.question, action.done, lambda desk, ids: action.do(desk, ids, who, why))
+        bulk = Bulk(action.question, action.done, lambda actions, ids: action.do(actions, ids, who, why))
         if order_ids:
             return change_named(order_ids, bulk)
         of_states = selected(options, states=search.states or action.states)
@@ -65,7 +65,7 @@ retry = _command(
         (OrderState.REJECTED,),
         "Put {} back?",
         "is pending again",
-        lambda desk, ids, who, why: desk.retry(ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.retry(ids, who=who, why=why),
     ),
     f"""Put rejected orders back: they are checked and sent again.
 
@@ -81,7 +81,7 @@ cancel = _command(
         (OrderState.PENDING, OrderState.SUBMITTING, OrderState.UNCONFIRMED, OrderState.SUBMITTED),
         "Ask for {} to be canceled?",
         "is to be canceled",
-        lambda desk, ids, who, why: desk.ask("cancels", ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.ask("cancels", ids, who=who, why=why),
     ),
     f"""Ask for orders to be canceled.
 
@@ -100,7 +100,7 @@ refill = _command(
         (OrderState.SUBMITTED, OrderState.COMPLETED, OrderState.PARTIAL),
         "Ask for a refill of {}?",
         "is to be refilled",
-        lambda desk, ids, who, why: desk.ask("refills", ids, who=who, why=why),
+        lambda actions, ids, who, why: actions.ask("refills", ids, who=who, why=why),
     ),
     f"""Ask for refills of orders.
 

@@ -19,7 +19,7 @@ from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.panel import PanelClient
 from worker.settings.model import PanelSettings, Settings, load
 from worker.settings.sources import PANELS
-from worker.store.queue.operator_actions import Desk
+from worker.store.queue.operator_actions import OperatorActions
 from worker.store.views.order_history import OrderHistories, OrderHistory
 
 
@@ -71,7 +71,8 @@ def resolve(
     print_lines(iter([_consequence(order_id, decision)]), settings)
     confirm("Do it?", yes=yes)
     result = on_database(
-        settings, lambda engine: Desk(engine).resolve(order_id, decision, token=history.token, who=who, why=why)
+        settings,
+        lambda engine: OperatorActions(engine).resolve(order_id, decision, token=history.token, who=who, why=why),
     )
     if isinstance(result, Declined):
         raise CommandError(f"nothing was changed: order {order_id} {harmless(result.text)}")

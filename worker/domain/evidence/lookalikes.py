@@ -1,38 +1,66 @@
-"""Orders that evidence couldn't tell apart are kept apart while replies are being lost.
+"""Keeps lookalike orders apart while a panel loses replies.
 
-Two orders of one charge look alike on the panel. Should both replies be lost, nobody could say which id is whose. So
-while a panel loses replies, alike orders are sent one after the other, and after a loss not before a known order lies
-behind all that may come of it, or some seconds later: then each has a gap of ids to itself, most of the time. All
-others go on at full speed.
+Lookalike orders have the same expected charge: on the panel, nothing tells them apart. If the panel lost both replies,
+nobody could say which id belongs to which order. So while a panel loses replies, the worker sends lookalikes one after
+the other. A lookalike of a lost order waits until a known order lies behind every id that the lost one may have, or for
+some seconds. Then most orders have a gap of ids to themselves. All other orders go out at full speed.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 
-#: What an order looks like on the panel: its expected charge. Of those whose charge can't be known, each is like each.
-Likeness = Decimal | None
+from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.outcomes import AddOutcome, Unknown
+from worker.domain.orders.submission import PendingOrder
+
+#: What tells orders apart on the panel: the expected charge. All orders without a known charge are lookalikes.
+Likeness: TypeAlias = Decimal | None
+
+#: An order that may be sent, and what the worker would send.
+Intent: TypeAlias = tuple[PendingOrder, AddRequest]
 
 #: Seconds since the last lost reply for which a panel counts as losing replies.
 LOSING = 60.0
 
-#: Seconds after a loss for which its like is kept back at the most. What is lost then may not be told apart.
+#: Seconds after a loss for which lookalikes of the lost order wait at most. Later losses may not be told apart.
 PATIENCE = 5.0
 
-#: Seconds until an order that was kept back is looked at again, for each of its like that is before it; and the most.
-#: So a long line of alike orders leaves the way free for what is behind it.
-HOLD = 0.05
-LONGEST_HOLD = 5.0
+#: Seconds until the worker reads a waiting order again, for each lookalike before it; and the longest wait. So a long
+#: line of lookalikes doesn't block the orders behind it.
+WAIT = 0.05
+LONGEST_WAIT = 5.0
 
 
-def kept_back(likenesses: Iterable[Likeness], in_the_air: Iterable[Likeness]) -> list[float]:
-    """For each order of a bunch, the seconds for which it waits; 0: it may go.
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """The orders that may be sent now, and the seconds for which each of the others waits, by id."""
 
-    It waits while its like is in the air, or goes out with this very bunch.
-    """
-    before = Counter(set(in_the_air))
+    sendable: Sequence[Intent]
+    waiting: Sequence[tuple[int, float]]
+
+
+def lost(outcomes: Iterable[tuple[AddRequest, AddOutcome]]) -> list[Likeness]:
+    """Returns the likenesses of the orders whose replies were lost."""
+    return [request.expected_charge for request, outcome in outcomes if isinstance(outcome, Unknown)]
+
+
+def keep_apart(intents: Sequence[Intent], in_flight: Iterable[Likeness]) -> Separated:
+    """Holds back the orders that have a lookalike in flight, or before them among these."""
+    waits = _waits([request.expected_charge for _, request in intents], in_flight)
+    decided = list(zip(intents, waits, strict=True))
+    return Separated(
+        [intent for intent, seconds in decided if seconds == 0],
+        [(order.order_id, seconds) for (order, _), seconds in decided if seconds > 0],
+    )
+
+
+def _waits(likenesses: Iterable[Likeness], in_flight: Iterable[Likeness]) -> list[float]:
+    before = Counter(set(in_flight))
     waits = []
     for likeness in likenesses:
-        waits.append(min(before[likeness] * HOLD, LONGEST_HOLD))
+        waits.append(min(before[likeness] * WAIT, LONGEST_WAIT))
         before[likeness] += 1
     return waits

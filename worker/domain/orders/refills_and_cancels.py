@@ -44,10 +44,10 @@ def refill_answered(request_id: int, answer: str | ItemError | None, waited: flo
             return RefillOrCancelChange(request_id, RefillState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
             return RefillOrCancelChange(
-                request_id, RefillState.PENDING, pace.next_look(waited), error_code=reason, error=text
+                request_id, RefillState.PENDING, pace.wait_after(waited), error_code=reason, error=text
             )
         case None:
-            return RefillOrCancelChange(request_id, RefillState.PENDING, pace.next_look(waited))
+            return RefillOrCancelChange(request_id, RefillState.PENDING, pace.wait_after(waited))
 
 
 def refill_news(
@@ -59,7 +59,7 @@ def refill_news(
     """
     if not isinstance(answer, str):
         return RefillOrCancelChange(
-            request_id, RefillState.SUBMITTED, pace.next_look(still_for), panel_status=known_status
+            request_id, RefillState.SUBMITTED, pace.wait_after(still_for), panel_status=known_status
         )
     state, recognition = read_refill_status(answer)
     still_for = still_for if answer == known_status else 0.0
@@ -67,7 +67,7 @@ def refill_news(
     return RefillOrCancelChange(
         request_id,
         state,
-        pace.next_look(still_for),
+        pace.wait_after(still_for),
         panel_status=answer,
         error_code=refusal[0],
         error=refusal[1],
@@ -86,12 +86,12 @@ def cancel_answered(
         case CancelTaken():
             return RefillOrCancelChange(request_id, CancelState.ACCEPTED, 0)
         case None:
-            return RefillOrCancelChange(request_id, CancelState.PENDING, pace.next_look(waited))
+            return RefillOrCancelChange(request_id, CancelState.PENDING, pace.wait_after(waited))
         case ItemError(reason, text) if reason.scope is Scope.ITEM and not _unknown_yet(reason, waited):
             return RefillOrCancelChange(request_id, CancelState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):
             return RefillOrCancelChange(
-                request_id, CancelState.PENDING, pace.next_look(waited), error_code=reason, error=text
+                request_id, CancelState.PENDING, pace.wait_after(waited), error_code=reason, error=text
             )
 
 

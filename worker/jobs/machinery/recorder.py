@@ -18,7 +18,7 @@ from worker.domain.polling import back_off
 from worker.jobs.machinery.group_commit import Entry, WriteQueue
 from worker.jobs.machinery.observer import JobObserver, Tracer
 from worker.observe.liveness import at_rest, beat
-from worker.store.queue.orders import HeldUpError, Orders, Outcomes
+from worker.store.queue.settle import OrdersLockedError, Outcomes, Settlements
 
 _log = structlog.get_logger()
 
@@ -50,9 +50,11 @@ class _Unwritten:
 class Recorder:
     """Keeps the results of one panel's `add` calls until they are written."""
 
-    def __init__(self, panel: str, orders: Orders, observer: JobObserver, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, panel: str, settlements: Settlements, observer: JobObserver, tracer: Tracer | None = None
+    ) -> None:
         self.panel = panel
-        self._orders = orders
+        self._settlements = settlements
         self._observer = observer
         self._tracer = tracer
         self._queue: WriteQueue[_Unwritten, None] = WriteQueue()
@@ -123,8 +125,8 @@ class Recorder:
         async with self.group() as group:
             if group.results:
                 try:
-                    group.changes = await self._orders.settle(group.outcomes)
-                except HeldUpError as error:
+                    group.changes = await self._settlements.settle(group.outcomes)
+                except OrdersLockedError as error:
                     group.changes, group.held_up = error.changes, error.tokens
 
     def _written(self, entries: Sequence[Entry[_Unwritten, None]], group: "Group") -> None:

@@ -1,4 +1,4 @@
-"""The database's clock, by which everything is dated: no two machines need to agree on theirs."""
+"""The database's clock, which dates everything: the clocks of two machines need not agree."""
 
 from datetime import datetime
 
@@ -9,5 +9,6 @@ _NOW = text("SELECT clock_timestamp()")
 
 
 async def now_of(connection: AsyncConnection) -> datetime:
+    """Returns the database's time."""
     now: datetime = (await connection.execute(_NOW)).scalar_one()
     return now

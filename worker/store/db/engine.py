@@ -1,5 +1,5 @@
-"""Connections to Postgres. Every wait on them has an end, unless the server's processes stand still while its machine
-goes on: then whoever waits has to be cancelled.
+"""Connections to Postgres. Every wait on them ends by itself, with one exception: where the server's processes stop
+while its machine goes on, the waiting task has to be cancelled.
 """
 
 import time
@@ -10,14 +10,22 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import URL, Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
-#: Of one statement, of one lock, of a transaction that nobody goes on with: milliseconds. And an intent that is
-#: committed has to be on disk before its call: a server that commits lazily could lose it, and the order go out twice.
+from worker.store.db.errors import (
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseUnreachableError,
+    database_errors,
+    translated,
+)
+
+#: Limits of a statement, of a wait for a lock, and of an idle transaction, in milliseconds. And a committed intent has
+#: to be on disk before its call: a server that commits lazily could lose it, and the order would go out twice.
 _SESSION = {
     "statement_timeout": 30_000,
     "lock_timeout": 10_000,
@@ -25,16 +33,16 @@ _SESSION = {
     "synchronous_commit": "on",
 }
 
-#: Seconds after which nobody takes a connection's word for it that it still is one.
+#: Seconds in the pool after which a connection is tested before it is used.
 IDLE = 1.0
 
-#: What passes on the wire, whatever the database's own encoding is: panels' words come in every language.
+#: The encoding on the wire, whatever the database's own is: panels' words come in every language.
 _ENCODING = {"client_encoding": "utf8"}
 
 _CONNECT_ARGS: dict[str, Any] = _ENCODING | {
     "connect_timeout": 10,
     "application_name": "order-sync",
-    # A peer that vanished without a word is noticed within half a minute.
+    # The worker notices within half a minute that the server has vanished without a word.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -43,9 +51,9 @@ _CONNECT_ARGS: dict[str, Any] = _ENCODING | {
 
 
 def sqlalchemy_url(url: str) -> URL:
-    """A `postgresql://` address as SQLAlchemy takes it, for psycopg. libpq reads it: several hosts may be in it.
+    """Returns a `postgresql://` address in SQLAlchemy's form. libpq reads it, so it may name several hosts.
 
-    Raises `psycopg.ProgrammingError` for what is no address.
+    Raises `psycopg.ProgrammingError` for a text that is no address.
     """
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     return URL.create(
@@ -58,7 +66,7 @@ def sqlalchemy_url(url: str) -> URL:
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
-    """What a connection is given beside its address: our limits, as far as the address itself sets no others."""
+    """Returns the parameters of a connection apart from its address: our limits, unless the address sets others."""
     ours = {name: value for name, value in _CONNECT_ARGS.items() if name not in url.query}
     options = [f"-c {name}={value}" for name, value in _SESSION.items()]
     return ours | {"options": " ".join([*options, *_own_options(url)])}
@@ -69,11 +77,16 @@ def _own_options(url: URL) -> tuple[str, ...]:
 
 
 async def connect(engine: AsyncEngine) -> AsyncConnection[Any]:
-    """A connection of its own to the engine's database, in autocommit, as all of the engine's are made.
+    """Opens a connection to the engine's database, in autocommit, with the settings that all of the engine's have.
 
     A pooler such as PgBouncer may refuse options: the role's own settings hold there (deploy/postgres/roles.sql).
-    Raises `psycopg.OperationalError`.
+    Raises DatabaseUnreachableError.
     """
+    with database_errors():
+        return await _connect(engine)
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection[Any]:
     parameters = {**engine.dialect.create_connect_args(engine.url)[1], **_connect_args(engine.url)}
     try:
         connection = await AsyncConnection.connect(**parameters, autocommit=True)
@@ -92,43 +105,37 @@ async def connect(engine: AsyncEngine) -> AsyncConnection[Any]:
 
 
 async def is_pooled(connection: AsyncConnection[Any]) -> bool:
-    """Whether a pooler stands between: it tells a process id of its own making."""
+    """Whether a pooler is in between: it reports a process id that it has made up."""
     row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
     return row is not None and row[0] != connection.info.backend_pid
 
 
-class DatabaseUnreachableError(Exception):
-    """The database can't be reached, or doesn't let us do what we have to.
-
-    The text is the driver's, without user and password.
-    """
-
-
-class DatabaseBusyError(DatabaseUnreachableError):
-    """A lock was waited for too long, or by each other: it may do later."""
-
-
 @contextmanager
 def connection_to(url: str) -> Iterator[Connection]:
-    """One transaction, for commands that do a single thing. Raises DatabaseUnreachableError, of a kind."""
+    """Yields a connection with one transaction, for a command that does a single thing.
+
+    Raises DatabaseUnreachableError for whatever fails, with one line of text.
+    """
     engine = create_engine(
         sqlalchemy_url(url),
         poolclass=NullPool,
         connect_args=_ENCODING | {"connect_timeout": 10, "prepare_threshold": None},
         hide_parameters=True,
     )
+    _raise_our_errors(engine)
     try:
         with engine.begin() as connection:
             yield connection
-    except DBAPIError as error:  # an option in the address that there isn't is no OperationalError
-        lines = str(error.orig).strip().splitlines()
-        is_busy = isinstance(error.orig, LockNotAvailable | DeadlockDetected)
-        kind = DatabaseBusyError if is_busy else DatabaseUnreachableError
-        raise kind(lines[0] if lines else type(error.orig).__name__) from error
+    except DatabaseError as error:  # libpq calls an unknown option in the address no OperationalError
+        kind = DatabaseBusyError if isinstance(error, DatabaseBusyError) else DatabaseUnreachableError
+        raise kind(error.headline) from error
 
 
 def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
-    """An engine with at most `pool_size` connections; waiting for one ends after 10 seconds."""
+    """Makes an engine with at most `pool_size` connections. A wait for one ends after 10 seconds.
+
+    It raises our errors (`worker.store.db.errors`) instead of SQLAlchemy's and the driver's.
+    """
 
     async def creator() -> AsyncConnection[Any]:
         connection = await connect(engine)
@@ -144,11 +151,18 @@ def make_engine(url: str, *, pool_size: int) -> AsyncEngine:
         hide_parameters=True,
     )
     _ping_idle_ones(engine)
+    _raise_our_errors(engine.sync_engine)
     return engine
 
 
+def _raise_our_errors(engine: Engine) -> None:
+    @event.listens_for(engine, "handle_error")
+    def raise_ours(context: ExceptionContext) -> DatabaseError | None:
+        return translated(context.original_exception)
+
+
 def _ping_idle_ones(engine: AsyncEngine) -> None:
-    """See to it that a connection which has lain idle still is one, before it is used. One in use tells by itself."""
+    """Tests a connection that was idle before it is used. A connection in use reports an error by itself."""
 
     @event.listens_for(engine.sync_engine, "checkin")
     def note(_: object, record: Any) -> None:
@@ -167,12 +181,12 @@ def _ping_idle_ones(engine: AsyncEngine) -> None:
 
 
 def connections_in_use(engine: AsyncEngine) -> int:
-    """Of an engine of `make_engine`."""
+    """Counts the connections that an engine of `make_engine` has given out."""
     pool = engine.pool
     return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def most_connections(engine: AsyncEngine) -> int:
-    """The same engine's `pool_size`."""
+    """Returns the `pool_size` of an engine of `make_engine`."""
     pool = engine.pool
     return pool.size() if isinstance(pool, QueuePool) else 0

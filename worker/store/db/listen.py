@@ -1,28 +1,30 @@
-"""LISTEN: being told at once that there is work. It only shortens the wait; everything works without it."""
+"""Listens for the database's announcements of new rows. They only shorten a wait: all works without them."""
 
 from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.store.db.engine import connect, is_pooled
+from worker.store.db.errors import database_errors
 
 CHANNEL = "order_sync_work"
 
 
 class PooledError(Exception):
-    """A pooler such as PgBouncer stands before the database: what is announced there doesn't reach us."""
+    """A pooler such as PgBouncer stands before the database: its announcements don't reach the worker."""
 
 
 async def notifications(engine: AsyncEngine) -> AsyncIterator[str]:
-    """The names of tables into which producers inserted, as it happens; first an empty one, once it listens.
+    """Yields the name of each table into which producers insert, at once; first an empty name, once it listens.
 
-    Raises `psycopg.OperationalError` when the connection is lost: what was inserted meanwhile was not announced.
+    Raises DatabaseUnreachableError when the connection is lost: nobody announces then what producers insert meanwhile.
     Raises PooledError.
     """
-    async with await connect(engine) as connection:
-        if await is_pooled(connection):
-            raise PooledError
-        await connection.execute(f"LISTEN {CHANNEL}")
-        yield ""
-        async for notification in connection.notifies():
-            yield notification.payload
+    with database_errors():
+        async with await connect(engine) as connection:
+            if await is_pooled(connection):
+                raise PooledError
+            await connection.execute(f"LISTEN {CHANNEL}")
+            yield ""
+            async for notification in connection.notifies():
+                yield notification.payload

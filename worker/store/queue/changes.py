@@ -1,23 +1,22 @@
-"""How a change of orders is written: state, charge and event in one transaction (README, promise 4).
+"""Writes changes of orders: state, charge and event in one transaction (docs/guarantees.md).
 
-Every writer follows one order: it locks the rows by id, decides, writes them, and writes the events last. The events'
-trigger then takes the lock that puts events in the order of their ids, so nobody who holds that lock waits for a row.
+Every writer keeps one order: it locks the rows by id, decides, writes what goes with the orders, and writes the changes
+last. The trigger on events then takes the lock that puts events in the order of their ids. So nobody who holds that
+lock waits for a row.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
 from worker.store.db.arrays import literal
-from worker.store.db.pipeline import Pipeline, Rows, pipeline, transaction
+from worker.store.db.transactions import Transaction
 
-#: Told of each change of an order's row once it is committed, with the panel that the order is for. Must not raise.
+#: Called with each change of an order's row once it is committed, and with the order's panel. Must not raise.
 OnChange: TypeAlias = Callable[[str, Change], None]
 
 #: The columns that make an OrderRecord, for a query on `orders o`.
@@ -25,8 +24,8 @@ RECORD_COLUMNS = (
     "o.state, o.panel_order_id, o.panel_status, o.charge, o.currency, o.start_count, o.remains, o.error_code, o.error"
 )
 
-#: Changes of orders, whose rows are locked by then, and their events. What the query itself reads, Postgres runs before
-#: the rest: the events, and the lock that their trigger takes, come last. A test holds it to that.
+#: Writes changes of orders, whose rows are locked by then, and their events. Postgres runs the CTE that the query
+#: itself reads before the other one: the events, and the lock that their trigger takes, come last. A test proves that.
 WRITE = text(f"""
     WITH c AS MATERIALIZED (
         SELECT * FROM unnest(
@@ -79,7 +78,7 @@ WRITE = text(f"""
 
 
 def record_of(row: Any) -> OrderRecord:
-    """The OrderRecord of a row that was read with RECORD_COLUMNS."""
+    """Returns the OrderRecord of a row that was read with RECORD_COLUMNS."""
     return OrderRecord(
         OrderState(row.state),
         row.panel_order_id,
@@ -93,73 +92,25 @@ def record_of(row: Any) -> OrderRecord:
     )
 
 
-class _Changes:
-    """What a transaction has sent of changes, so far."""
+async def write_changes(transaction: Transaction, changes: Sequence[Change], on_change: OnChange | None = None) -> None:
+    """Writes changes of orders that the transaction has locked, and their events: its last statement.
 
-    def __init__(self) -> None:
-        self._updates: list[tuple[Rows, Sequence[Change]]] = []
-        self._written: list[tuple[str, Change]] = []
+    A change that leaves its order as it is, such as a late result, is an event alone. `on_change` hears of the others
+    after the commit.
+    """
+    if not changes:
+        return
+    updated = await transaction.execute(WRITE, _columns(changes))
+    if on_change is None:
+        return
 
-    async def send(self, pipe: Pipeline, changes: Sequence[Change]) -> None:
-        if changes:
-            self._updates.append((await pipe.execute(WRITE, _columns(changes)), changes))
+    async def tell() -> None:
+        panels = {row.id: row.panel for row in await updated.fetchall()}
+        for change in changes:
+            if _alters_order(change):
+                on_change(panels[change.order_id], change)
 
-    async def written(self) -> list[tuple[str, Change]]:
-        """The changes of orders' rows, each with the panel that its order is for."""
-        while self._updates:
-            rows, changes = self._updates.pop(0)
-            panels = {row.id: row.panel for row in await rows.fetchall()}
-            self._written += [(panels[change.order_id], change) for change in changes if _alters_order(change)]
-        return self._written
-
-
-class Changing(_Changes):
-    """A transaction in which orders change."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__()
-        self.connection = connection
-
-    async def write(self, changes: Sequence[Change]) -> None:
-        """Write changes of orders that this transaction has locked, and their events: the last thing before the commit.
-
-        A change that leaves its order as it is, such as a late result, is an event alone. Errors are psycopg's own.
-        """
-        async with pipeline(self.connection) as pipe:
-            await self.send(pipe, changes)
-
-
-class ChangingTogether(_Changes):
-    """The same, all in one pipeline."""
-
-    def __init__(self, pipe: Pipeline) -> None:
-        super().__init__()
-        self.pipe = pipe
-
-    async def write(self, changes: Sequence[Change]) -> None:
-        await self.send(self.pipe, changes)
-
-
-@asynccontextmanager
-async def changing(engine: AsyncEngine, on_change: OnChange | None = None) -> AsyncIterator[Changing]:
-    async with engine.begin() as connection:
-        changes = Changing(connection)
-        yield changes
-    await _tell(changes, on_change)
-
-
-@asynccontextmanager
-async def changing_together(engine: AsyncEngine, on_change: OnChange | None = None) -> AsyncIterator[ChangingTogether]:
-    async with transaction(engine) as pipe:
-        changes = ChangingTogether(pipe)
-        yield changes
-    await _tell(changes, on_change)
-
-
-async def _tell(changes: _Changes, on_change: OnChange | None) -> None:
-    if on_change is not None:
-        for panel, change in await changes.written():
-            on_change(panel, change)
+    transaction.after_commit(tell)
 
 
 def _alters_order(change: Change) -> bool:

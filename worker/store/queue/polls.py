@@ -1,33 +1,34 @@
-"""Whose status is looked at next. A look that brings no news rewrites nothing but this narrow table.
+"""Claims the orders that are due for a status check (a poll), and records what the panel said.
 
-A claim pushes `due_at` ahead: that is its lease, and its token too. News is written only while `due_at` is still what
-the claim made it, so a look that took too long can't overwrite a newer one.
+A claim moves `due_at` into the future: that is its lease, and its token too. The result of a poll is written only while
+`due_at` is still what the claim made it, so a poll that took too long can't overwrite a newer one.
 
-Whether there is news is decided on what the claim read, so that an order without any isn't even locked. What the news
-changes is decided once more, on the row as it is when it is locked. One that somebody else has locked is looked at
-again soon, and doesn't hold up the others. Since rows of `polls` are touched by their token, two who write looks never
-wait for each other, in whatever order they do it.
+A poll without news rewrites no order, only the narrow table `polls`. Whether there is news is decided on what the claim
+read, so an order without news isn't even locked. What the news changes is decided once more, on the locked row. An
+order that somebody else has locked is polled again soon, and doesn't hold up the others. Rows of `polls` are touched by
+their token, so two workers that record polls never wait for each other, in whatever order they write.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.news import News
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import OrderReport
-from worker.domain.polling import FADING, Closes, Pace, Progress
+from worker.domain.polling import Closes, Pace, PollHistory
 from worker.store.db.arrays import literal
-from worker.store.db.pipeline import Pipeline, in_pipelines, transaction
-from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing_together, record_of
+from worker.store.db.transactions import Transaction, Transactions
+from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
+from worker.store.queue.paces import Close, learn
 
-#: Of the looks that are claimed together, so many at least are at closed orders, if as many are due, and all others at
-#: open ones first: a backlog of the ones never keeps the others waiting.
+#: One in so many polls of a claim is for closed orders, if as many are due, and all others are for open orders first:
+#: a backlog of one kind never keeps the other waiting.
 SETTLING_LEAST = 10
 
 DUE = text("""
@@ -35,7 +36,7 @@ DUE = text("""
         OR EXISTS (SELECT FROM polls WHERE panel = :panel AND settling AND due_at <= now())
 """)
 
-#: What is known of an order when its next look is decided on.
+#: What is known of an order when its next poll is decided.
 _KNOWN = f"""
     o.id, {RECORD_COLUMNS}, o.panel, o.service, p.due_at, p.seen_at, p.begun_with, s.closes, s.log_sum, s.log_squares,
     extract(epoch FROM now() - p.changed_at)::float8 AS still_for,
@@ -45,9 +46,9 @@ _KNOWN = f"""
     extract(epoch FROM now() - coalesce(o.finished_at, now()))::float8 AS closed_for
 """
 
-_WATCH = text("""
+WATCH = text("""
     INSERT INTO polls (order_id, panel, due_at, changed_at)
-    SELECT o.id, o.panel, now() + make_interval(secs => :first_look), now()
+    SELECT o.id, o.panel, now() + make_interval(secs => :first_poll), now()
     FROM orders o WHERE o.id = ANY(CAST(:order_id AS bigint[]))
     ON CONFLICT (order_id) DO NOTHING
 """)
@@ -78,7 +79,7 @@ CLAIM = text(f"""
     RETURNING {_KNOWN}, extract(epoch FROM now() - due.due_at)::float8 AS late
 """)  # noqa: S608 - a number of ours
 
-_LOCK = text(f"""
+LOCK = text(f"""
     SELECT {_KNOWN}
     FROM unnest(CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[])) AS c(order_id, token)
     JOIN polls p ON p.order_id = c.order_id AND p.due_at = c.token
@@ -88,9 +89,9 @@ _LOCK = text(f"""
     FOR NO KEY UPDATE OF o, p SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
-#: A claim made `due_at` what it is, so that tells when the look began. Remains that haven't fallen say when they began
-#: to: after this look.
-_RESCHEDULE = text("""
+#: A claim made `due_at` what it is, so it says when the poll began. While remains don't fall, the order begins with
+#: them at this poll.
+RESCHEDULE = text("""
     UPDATE polls p SET
         due_at = now() + make_interval(secs => c.seconds),
         seen_at = CASE WHEN c.seen THEN p.due_at - make_interval(secs => :lease) ELSE p.seen_at END,
@@ -105,32 +106,19 @@ _RESCHEDULE = text("""
     WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
 
-#: Rows are locked by service, so that no two who learn wait for each other.
-_LEARN = text(f"""
-    INSERT INTO paces AS s (panel, service, closes, log_sum, log_squares)
-    SELECT c.panel, c.service, count(*), sum(ln(c.took)), sum(ln(c.took) ^ 2)
-    FROM unnest(CAST(:panel AS text[]), CAST(:service AS text[]), CAST(:took AS float8[])) AS c(panel, service, took)
-    GROUP BY c.panel, c.service
-    ORDER BY c.panel, c.service
-    ON CONFLICT (panel, service) DO UPDATE SET
-        closes = s.closes * {FADING} ^ excluded.closes + excluded.closes,
-        log_sum = s.log_sum * {FADING} ^ excluded.closes + excluded.log_sum,
-        log_squares = s.log_squares * {FADING} ^ excluded.closes + excluded.log_squares
-""")  # noqa: S608 - a number of ours
-
-_FORGET = text("""
+FORGET = text("""
     DELETE FROM polls p
     USING unnest(CAST(:order_id AS bigint[]), CAST(:token AS timestamptz[])) AS c(order_id, token)
     WHERE p.order_id = c.order_id AND p.due_at = c.token
 """)
 
-#: In the detail of an event: when the look before it began.
+#: In the detail of an event: when the poll before the news began.
 LOOKED_BEFORE = "looked_before"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One order that is to be looked at, and what is known of it so far; `token` proves the claim."""
+class PollClaim:
+    """One order to poll, and the row that the claim read of it; `token` proves the claim."""
 
     order_id: int
     panel_order_id: str
@@ -139,18 +127,18 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What the panel said of some orders, by its own ids of them. Of one that is missing it said nothing."""
+class Polled:
+    """What the panel said of the orders of some claims, by its own ids. It said nothing of an id that is missing."""
 
-    looks: Sequence[Look]
+    claims: Sequence[PollClaim]
     readings: Mapping[str, OrderReport]
 
 
 @dataclass(frozen=True, slots=True)
-class _Next:
-    """When to look at an order again: in so many seconds, or never. `remains`: as the panel told it by now."""
+class _NextPoll:
+    """When to poll an order again, in seconds, or never (None). The rest is what this poll found, for the row."""
 
-    look: Look
+    claim: PollClaim
     seconds: float | None
     seen: bool
     changed: bool
@@ -158,69 +146,69 @@ class _Next:
     remains: int | None
 
 
-ReadNews = Callable[[int, OrderRecord, OrderReport], News]
+#: Decides what a reading changes about an order (`worker.domain.orders.changes.read_news`).
+ReadNews: TypeAlias = Callable[[int, OrderRecord, OrderReport], News]
 
 
 class Polls:
-    """The schedule of looks at orders that the panel has."""
+    """Schedules the polls of orders that the panel has. `worker.domain.polling` decides when each order is due."""
 
     def __init__(self, engine: AsyncEngine, pace: Pace, *, lease: float, on_change: OnChange | None = None) -> None:
-        """`lease`: seconds within which a claimed look must be recorded; afterwards anybody may look."""
+        """`lease`: seconds after a claim until another worker may claim the same order."""
         self._engine = engine
-        self._pipelines = in_pipelines(engine)
+        self._transactions = Transactions(engine)
         self._pace = pace
         self._lease = lease
         self._on_change = on_change
 
     async def any_due(self, panel: str) -> bool:
+        """Whether a claim would find any order."""
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(DUE, {"panel": panel}))
 
-    async def claim(self, panel: str, at_most: int) -> list[Look]:
+    async def claim(self, panel: str, at_most: int) -> list[PollClaim]:
+        """Claims the orders that are due longest."""
         about = {"panel": panel, "at_most": at_most, "lease": self._lease}
-        async with transaction(self._pipelines) as pipe:
-            claimed = await pipe.execute(CLAIM, about)
-        return [Look(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
+        async with self._transactions.begin() as transaction:
+            claimed = await transaction.execute(CLAIM, about)
+        return [PollClaim(row.id, row.panel_order_id, row.due_at, row) for row in await claimed.fetchall()]
 
-    async def record(self, looked: Iterable[Looked], read_news: ReadNews) -> dict[Look, News]:
-        """Write what the looks brought, and when to look next; all of it, or nothing.
+    async def record(self, polled: Iterable[Polled], read_news: ReadNews) -> dict[PollClaim, News]:
+        """Writes what polls found, and when the next ones are due; all of it, or nothing.
 
-        An order without a reading is looked at again at its pace, and otherwise left alone. One that somebody else has
-        locked is left alone, too. Returns the news of those that changed.
+        An order without a reading, or one that somebody else has locked, is only rescheduled. Returns the news of the
+        orders that changed.
         """
-        told: dict[tuple[int, datetime], tuple[Look, OrderReport]] = {}
-        following: list[_Next] = []
-        for batch in looked:
-            for look in batch.looks:
-                reading, record = batch.readings.get(look.panel_order_id), record_of(look.known)
-                if reading is not None and read_news(look.order_id, record, reading).change is not None:
-                    told[look.order_id, look.token] = look, reading
+        readings: dict[tuple[int, datetime], tuple[PollClaim, OrderReport]] = {}
+        next_polls: list[_NextPoll] = []
+        for batch in polled:
+            for claim in batch.claims:
+                reading, record = batch.readings.get(claim.panel_order_id), record_of(claim.known)
+                if reading is not None and read_news(claim.order_id, record, reading).change is not None:
+                    readings[claim.order_id, claim.token] = claim, reading
                 else:
-                    following.append(self._next(look, look.known, reading, record))
-        found: dict[Look, News] = {}
-        took: list[tuple[str, str, float]] = []
-        async with changing_together(self._pipelines, self._on_change) as changes:
-            pipe = changes.pipe
-            locked = await pipe.execute(_LOCK, _claims(look for look, _ in told.values())) if told else None
-            for row in await locked.fetchall() if locked else ():
-                look, reading = told.pop((row.id, row.due_at))
+                    next_polls.append(self._next_poll(claim, claim.known, reading, record))
+        found: dict[PollClaim, News] = {}
+        closes: list[Close] = []
+        async with self._transactions.begin() as transaction:
+            locked = await transaction.fetch(LOCK, _tokens(claim for claim, _ in readings.values())) if readings else ()
+            for row in locked:
+                claim, reading = readings.pop((row.id, row.due_at))
                 record = record_of(row)
                 news = _dated(read_news(row.id, record, reading), row.seen_at)
-                following.append(self._next(look, row, reading, record, news.change))
+                next_polls.append(self._next_poll(claim, row, reading, record, news.change))
                 if news.change is not None:
-                    found[look] = news
-                    took += self._learned(row, news.change.after)
-            following += [self._soon(look) for look, _ in told.values()]
-            await self._follow(pipe, following)
-            if took:
-                panels, services, seconds = zip(*took, strict=True)
-                about = {"panel": literal(panels), "service": literal(services), "took": literal(seconds)}
-                await pipe.execute(_LEARN, about)
-            await changes.write([news.change for news in found.values() if news.change is not None])
+                    found[claim] = news
+                    closes += self._closed(row, news.change)
+            next_polls += [self._soon(claim) for claim, _ in readings.values()]
+            await self._reschedule(transaction, next_polls)
+            await learn(transaction, closes)
+            changes = [news.change for news in found.values() if news.change is not None]
+            await write_changes(transaction, changes, self._on_change)
         return found
 
-    async def _follow(self, pipe: Pipeline, following: Sequence[_Next]) -> None:
-        later = [(each, each.seconds) for each in following if each.seconds is not None]
+    async def _reschedule(self, transaction: Transaction, next_polls: Sequence[_NextPoll]) -> None:
+        later = [(each, each.seconds) for each in next_polls if each.seconds is not None]
         if later:
             about = {
                 "lease": self._lease,
@@ -230,64 +218,61 @@ class Polls:
                 "settling": literal(each.settling for each, _ in later),
                 "remains": literal(each.remains for each, _ in later),
             }
-            await pipe.execute(_RESCHEDULE, _claims(each.look for each, _ in later) | about)
-        if settled := [each.look for each in following if each.seconds is None]:
-            await pipe.execute(_FORGET, _claims(settled))
+            await transaction.execute(RESCHEDULE, _tokens(each.claim for each, _ in later) | about)
+        if settled := [each.claim for each in next_polls if each.seconds is None]:
+            await transaction.execute(FORGET, _tokens(settled))
 
-    def _next(
-        self, look: Look, row: Any, reading: OrderReport | None, record: OrderRecord, change: Change | None = None
-    ) -> _Next:
+    def _next_poll(
+        self,
+        claim: PollClaim,
+        row: Any,
+        reading: OrderReport | None,
+        record: OrderRecord,
+        change: Change | None = None,
+    ) -> _NextPoll:
         after = record if change is None else change.after
-        seconds = self._next_look(row, after, changed=change is not None, late=look.known.late)
-        remains = None if reading is None else reading.remains
-        return _Next(look, seconds, reading is not None, change is not None, after.state.is_final, remains)
-
-    def _soon(self, look: Look) -> _Next:
-        """For what couldn't be locked; it does nothing where the claim is no longer ours."""
-        settling = record_of(look.known).state.is_final
-        return _Next(look, self._pace.fastest, seen=False, changed=False, settling=settling, remains=None)
-
-    def _next_look(self, row: Any, after: OrderRecord, *, changed: bool, late: float) -> float | None:
-        if after.state.is_final:
-            return self._pace.next_settlement_look(row.closed_for)
-        still_for = 0.0 if changed else row.still_for
-        return self._pace.next_open_look(
-            still_for, age=row.age, closes=_closes(row), progress=_progress(row, after.remains, still_for), late=late
+        changed, is_closed = change is not None, after.state.is_final
+        seconds = self._pace.next_poll(
+            _history(row), is_closed=is_closed, changed=changed, remains=after.remains, late=claim.known.late
         )
+        remains = None if reading is None else reading.remains
+        return _NextPoll(claim, seconds, reading is not None, changed, is_closed, remains)
 
-    def _learned(self, row: Any, after: OrderRecord) -> list[tuple[str, str, float]]:
-        """How long an order of which service took, if this look saw it closed."""
-        if row.state != OrderState.SUBMITTED or not after.state.is_final or row.age is None:
+    def _soon(self, claim: PollClaim) -> _NextPoll:
+        """For an order that couldn't be locked. It does nothing where the claim no longer holds."""
+        settling = record_of(claim.known).state.is_final
+        return _NextPoll(claim, self._pace.fastest, seen=False, changed=False, settling=settling, remains=None)
+
+    def _closed(self, row: Any, change: Change) -> list[Close]:
+        """Returns how long the order took, if this poll found it closed."""
+        if change.before.state is not OrderState.SUBMITTED or not change.after.state.is_final:
             return []
-        took = self._pace.took(row.age, row.unseen_for)
-        return [] if took is None else [(row.panel, row.service, took)]
+        took = self._pace.took(_history(row))
+        return [] if took is None else [Close(row.panel, row.service, took)]
 
 
-def _closes(row: Any) -> Closes | None:
-    return None if row.closes is None else Closes(row.closes, row.log_sum, row.log_squares)
+def _history(row: Any) -> PollHistory:
+    closes = None if row.closes is None else Closes(row.closes, row.log_sum, row.log_squares)
+    return PollHistory(row.still_for, row.unseen_for, row.age, row.closed_for, closes, row.begun_with, row.begun_for)
 
 
-def _progress(row: Any, remains: int | None, still_for: float) -> Progress | None:
-    if row.begun_with is None or remains is None:
-        return None
-    return Progress(row.begun_with - remains, row.begun_for - still_for, remains)
-
-
-def _claims(looks: Iterable[Look]) -> dict[str, str]:
-    claimed = list(looks)
-    return {"order_id": literal(look.order_id for look in claimed), "token": literal(look.token for look in claimed)}
+def _tokens(claims: Iterable[PollClaim]) -> dict[str, str]:
+    claimed = list(claims)
+    return {"order_id": literal(each.order_id for each in claimed), "token": literal(each.token for each in claimed)}
 
 
 def _dated(news: News, looked_before: datetime) -> News:
-    """The news, with when they weren't there yet: what a change did to the balance, it did since then."""
-    if news.change is None or news.change.before.panel_status is None:  # there was no look before
+    """Adds when the news wasn't there yet: what a change did to the balance, it did since then."""
+    if news.change is None or news.change.before.panel_status is None:  # no poll came before
         return news
     detail = {**news.change.detail, LOOKED_BEFORE: looked_before.isoformat()}
     return News(replace(news.change, detail=detail), news.recognition)
 
 
-async def watch(connection: AsyncConnection | Pipeline, changes: Sequence[Change], first_look: float) -> None:
-    """Have the status of orders looked at that the panel has taken, for the first time after so many seconds."""
-    taken = [c.order_id for c in changes if c.changes_state and c.after.state is OrderState.SUBMITTED]
+async def watch(transaction: Transaction, changes: Sequence[Change], first_poll: float) -> None:
+    """Has orders polled that the panel has taken, for the first time after so many seconds."""
+    taken = [
+        change.order_id for change in changes if change.changes_state and change.after.state is OrderState.SUBMITTED
+    ]
     if taken:
-        await connection.execute(_WATCH, {"order_id": literal(taken), "first_look": first_look})
+        await transaction.execute(WATCH, {"order_id": literal(taken), "first_poll": first_poll})

@@ -1,11 +1,12 @@
-"""Refills and cancels: requests about an order that wait to be made, and refills whose end is awaited.
+"""Refills and cancels: claims requests that wait to be made, and refills that wait for their end, and records results.
 
-A claim pushes `due_at` ahead: that is its lease, and its token too, as with the looks in `polls`.
+A claim moves `due_at` into the future: that is its lease, and its token too, as in `worker.store.queue.polls`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
@@ -14,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, NO_PANEL_ORDER_TEXT, RefillOrCancelChange
 from worker.domain.orders.states import CancelState, RefillState
 from worker.domain.orders.submission import canceled_here
-from worker.store.db.arrays import floats, texts
-from worker.store.queue.changes import RECORD_COLUMNS, OnChange, changing, record_of
+from worker.store.db.arrays import literal
+from worker.store.db.transactions import Transactions
+from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
 
 RequestTable = Literal["refills", "cancels"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One refill or cancel in hand. `age` and `still_for` are seconds since it was made, and since it last changed."""
+    """A refill or cancel that is claimed. `age`: seconds since it was made; `still_for`: since it last changed."""
 
     request_id: int
     order_id: int
@@ -36,15 +38,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class EndedHere:
-    """A refill or cancel that came to its end without a call."""
+    """A refill or cancel that the worker ended without a call."""
 
     request_id: int
     order_id: int
     panel: str
 
 
+@cache
 def due(table: RequestTable, state: str) -> TextClause:
-    """Whether any request in this state is due, for a panel."""
+    """Builds the question whether any request in this state is due, for a panel."""
     return text(f"""
         SELECT EXISTS (
             SELECT FROM {table} r JOIN orders o ON o.id = r.order_id
@@ -53,8 +56,9 @@ def due(table: RequestTable, state: str) -> TextClause:
     """)  # noqa: S608 - names of ours
 
 
+@cache
 def claim(table: RequestTable, state: str) -> TextClause:
-    """Claim the requests in this state that are due longest, for a panel."""
+    """Builds the claim of the requests in this state that are due longest, for a panel."""
     refill = (
         "r.panel_refill_id, r.panel_status" if table == "refills" else "NULL AS panel_refill_id, NULL AS panel_status"
     )
@@ -75,7 +79,8 @@ def claim(table: RequestTable, state: str) -> TextClause:
     """)  # noqa: S608 - names of ours
 
 
-def _record(table: RequestTable) -> TextClause:
+@cache
+def record(table: RequestTable) -> TextClause:
     refill = """,
         panel_refill_id = coalesce(c.panel_refill_id, r.panel_refill_id),
         panel_status = coalesce(c.panel_status, r.panel_status),
@@ -104,7 +109,8 @@ def _record(table: RequestTable) -> TextClause:
     """)  # noqa: S608 - names of ours
 
 
-def _reject_pointless(table: RequestTable) -> TextClause:
+@cache
+def reject_pointless(table: RequestTable) -> TextClause:
     return text(f"""
         UPDATE {table} r SET
             state = 'rejected', error_code = :code, error = :error, finished_at = now(), updated_at = now()
@@ -118,7 +124,7 @@ def _reject_pointless(table: RequestTable) -> TextClause:
     """)  # noqa: S608 - names of ours
 
 
-_CANCELABLE_HERE = text(f"""
+CANCELABLE_HERE = text(f"""
     SELECT c.id AS cancel_id, o.id, o.panel, {RECORD_COLUMNS}
     FROM cancels c JOIN orders o ON o.id = c.order_id
     WHERE c.state = 'pending' AND o.state = 'pending'
@@ -127,9 +133,10 @@ _CANCELABLE_HERE = text(f"""
     FOR NO KEY UPDATE OF o, c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
-_ACCEPT = text(
-    "UPDATE cancels SET state = 'accepted', finished_at = now(), updated_at = now() WHERE id = ANY(:cancel_id)"
-)
+ACCEPT = text("""
+    UPDATE cancels SET state = 'accepted', finished_at = now(), updated_at = now()
+    WHERE id = ANY(CAST(:cancel_id AS bigint[]))
+""")
 
 
 class Requests:
@@ -138,62 +145,60 @@ class Requests:
     def __init__(
         self, engine: AsyncEngine, table: RequestTable, *, lease: float, on_change: OnChange | None = None
     ) -> None:
-        """`lease`: seconds within which a claimed request must be recorded; afterwards anybody may see to it."""
+        """`lease`: seconds after a claim until another worker may claim the same request."""
         self._engine = engine
+        self._transactions = Transactions(engine)
         self._table: RequestTable = table
         self._lease = lease
         self._on_change = on_change
 
     async def any_due(self, panel: str, state: RefillState | CancelState) -> bool:
+        """Whether a claim would find any request in this state."""
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(due(self._table, state), {"panel": panel}))
 
     async def claim(self, panel: str, state: RefillState | CancelState, at_most: int) -> list[Request]:
-        async with self._engine.begin() as connection:
-            rows = await connection.execute(
-                claim(self._table, state), {"panel": panel, "at_most": at_most, "lease": self._lease}
-            )
-            return [_request(row) for row in rows]
+        """Claims the requests in this state that are due longest."""
+        about = {"panel": panel, "at_most": at_most, "lease": self._lease}
+        async with self._transactions.begin() as transaction:
+            claimed = await transaction.execute(claim(self._table, state), about)
+        return [_request(row) for row in await claimed.fetchall()]
 
     async def record(self, requests: Sequence[Request], changes: Sequence[RefillOrCancelChange]) -> set[int]:
-        """Write what became of claimed requests; returns the ids of those whose claim still held."""
+        """Writes what became of claimed requests; returns the ids of those whose claim was still valid."""
         tokens = {request.request_id: request.token for request in requests}
         if not changes:
             return set()
-        async with self._engine.begin() as connection:
-            rows = await connection.execute(
-                _record(self._table),
-                {
-                    "id": [change.request_id for change in changes],
-                    "token": [tokens[change.request_id] for change in changes],
-                    "state": texts(change.state for change in changes),
-                    "due_in": floats(change.due_in for change in changes),
-                    "panel_refill_id": [change.panel_refill_id for change in changes],
-                    "panel_status": [change.panel_status for change in changes],
-                    "error_code": texts(change.error_code for change in changes),
-                    "error": [change.error for change in changes],
-                },
-            )
-            return {row.id for row in rows}
+        columns = {
+            "id": literal(change.request_id for change in changes),
+            "token": literal(tokens[change.request_id] for change in changes),
+            "state": literal(change.state for change in changes),
+            "due_in": literal(change.due_in for change in changes),
+            "panel_refill_id": literal(change.panel_refill_id for change in changes),
+            "panel_status": literal(change.panel_status for change in changes),
+            "error_code": literal(change.error_code for change in changes),
+            "error": literal(change.error for change in changes),
+        }
+        async with self._transactions.begin() as transaction:
+            recorded = await transaction.execute(record(self._table), columns)
+        return {row.id for row in await recorded.fetchall()}
 
     async def reject_pointless(self) -> list[EndedHere]:
-        """Reject what asks about orders that never came to be on a panel."""
-        async with self._engine.begin() as connection:
-            rows = await connection.execute(
-                _reject_pointless(self._table), {"code": NO_PANEL_ORDER, "error": NO_PANEL_ORDER_TEXT}
-            )
-            return [EndedHere(row.id, row.order_id, row.panel) for row in rows]
+        """Rejects requests about orders that never came to be on a panel."""
+        about = {"code": NO_PANEL_ORDER, "error": NO_PANEL_ORDER_TEXT}
+        async with self._transactions.begin() as transaction:
+            rejected = await transaction.execute(reject_pointless(self._table), about)
+        return [EndedHere(row.id, row.order_id, row.panel) for row in await rejected.fetchall()]
 
     async def cancel_unsent(self) -> list[EndedHere]:
-        """Carry out the cancels of orders that haven't been sent yet: they end here, without a call."""
-        async with changing(self._engine, self._on_change) as transaction:
-            connection = transaction.connection
-            rows = (await connection.execute(_CANCELABLE_HERE)).all()
+        """Cancels orders that weren't sent yet: their cancels end here, without a call."""
+        async with self._transactions.begin() as transaction:
+            rows = await transaction.fetch(CANCELABLE_HERE)
             records = {row.id: record_of(row) for row in rows}
             changes = [canceled_here(order_id, record) for order_id, record in records.items()]
             if rows:
-                await connection.execute(_ACCEPT, {"cancel_id": [row.cancel_id for row in rows]})
-            await transaction.write(changes)
+                await transaction.execute(ACCEPT, {"cancel_id": literal(row.cancel_id for row in rows)})
+            await write_changes(transaction, changes, self._on_change)
         return [EndedHere(row.cancel_id, row.id, row.panel) for row in rows]
 
 

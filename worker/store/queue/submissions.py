@@ -1,22 +1,25 @@
-"""What has become of each call of `add`: the words for it, and how it is put down. Rows are locked by whoever calls."""
+"""What became of each call of `add`: the words that `submissions.outcome` has for it, and how they are written.
+
+Whoever calls these functions has locked the rows.
+"""
 
 from collections.abc import Mapping
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.orders.changes import Change
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Refused, Unknown
 from worker.store.db.arrays import literal
-from worker.store.db.pipeline import Pipeline
+from worker.store.db.transactions import Transaction
 
-#: The outcome of a submission whose worker was lost; its own, when it comes after all, still replaces it.
+#: The worker of the call died. The call's own result still replaces this, if it comes after all.
 LEASE_ENDED = "lease_ended"
 
-#: What was open is certain now: nothing was bought. Only an answer that says otherwise still replaces it.
+#: The call's result was not known, and by now it is certain that nothing was bought. An answer that says otherwise
+#: still replaces this.
 REFUTED = "refuted"
 
-#: The panel took it, and its order had gone on without it: the id is that of no row.
+#: The panel took the order after the row had gone on without it: the panel's id belongs to no row.
 ACCEPTED_LATE = "accepted_late"
 
 CLOSE = text("""
@@ -31,10 +34,10 @@ CLOSE = text("""
 _REFUTE = text(f"UPDATE submissions SET outcome = '{REFUTED}' WHERE id = :token")  # noqa: S608 - our own word
 
 
-async def close(connection: AsyncConnection | Pipeline, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
-    """For each token, what its call came to, and the word for that."""
+async def close(transaction: Transaction, outcomes: Mapping[int, tuple[AddOutcome | None, str]]) -> None:
+    """Writes the outcome of calls, by token: the outcome if there is one, and the word for it."""
     ends = outcomes.values()
-    await connection.execute(
+    await transaction.execute(
         CLOSE,
         {
             "token": literal(outcomes),
@@ -55,12 +58,13 @@ def _replied(outcome: AddOutcome | None) -> bool:
             return False
 
 
-async def refute(connection: AsyncConnection, token: int) -> None:
-    """Put down that a call, whose order is locked, certainly bought nothing."""
-    await connection.execute(_REFUTE, {"token": token})
+async def refute(transaction: Transaction, token: int) -> None:
+    """Notes that a call certainly bought nothing."""
+    await transaction.execute(_REFUTE, {"token": token})
 
 
 def word_of(outcome: AddOutcome, change: Change | None) -> str:
+    """Returns the word for an outcome that led to this change of its order, or to none."""
     match outcome:
         case Accepted(panel_order_id) if change is not None and change.after.panel_order_id != panel_order_id:
             return ACCEPTED_LATE

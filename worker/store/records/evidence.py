@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
-from psycopg import IntegrityError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,9 +13,10 @@ from worker.domain.evidence.suspects import OpenQuestion
 from worker.domain.evidence.verdicts import Absent, Verdict
 from worker.domain.orders.changes import Change
 from worker.domain.orders.states import OrderState
+from worker.store.db.errors import ConflictError
 from worker.store.db.loose_index_scan import distinct_values
-from worker.store.db.pipeline import Rows, pipeline
-from worker.store.queue.changes import RECORD_COLUMNS, Changing, OnChange, changing, record_of
+from worker.store.db.transactions import Transaction, Transactions
+from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
 from worker.store.queue.polls import watch
 from worker.store.queue.submissions import ACCEPTED_LATE, refute
 
@@ -152,18 +152,20 @@ class Evidence:
         engine: AsyncEngine,
         panel: str,
         *,
-        first_look: float,
+        first_poll: float,
         examine_again: float,
         longest_call: float,
         on_change: OnChange | None = None,
     ) -> None:
-        """`first_look`: as for `Orders`. `examine_again`: seconds until an undecided order's next examination.
+        """`first_poll`: seconds from an order's acceptance to its first status check.
 
-        Each examination doubles it, up to ten times as much. `longest_call`: seconds that a call to the panel may take.
+        `examine_again`: seconds until an undecided order's next examination; each examination doubles it, up to ten
+        times as much. `longest_call`: seconds that a call to the panel may take.
         """
         self._engine = engine
+        self._transactions = Transactions(engine)
         self._panel = panel
-        self._first_look = first_look
+        self._first_poll = first_poll
         self._examine_again = examine_again
         self._longest_call = longest_call
         self._on_change = on_change
@@ -193,11 +195,15 @@ class Evidence:
 
         All are asked about in one go.
         """
-        found: list[tuple[Rows, Rows]] = []
-        async with self._engine.connect() as connection, pipeline(connection) as pipe:
-            for began_at, last_at in times:
-                about = {"panel": self._panel, "began_at": began_at, "last_at": last_at, "at_most": NEIGHBOURS}
-                found.append((await pipe.execute(BEFORE, about), await pipe.execute(AFTER, about)))
+        about = {"panel": self._panel, "at_most": NEIGHBOURS}
+        async with self._transactions.begin() as transaction:
+            found = [
+                (
+                    await transaction.execute(BEFORE, about | {"began_at": began_at}),
+                    await transaction.execute(AFTER, about | {"last_at": last_at}),
+                )
+                for began_at, last_at in times
+            ]
         return [[KnownOrder(*row) for rows in both for row in await rows.fetchall()] for both in found]
 
     async def known(self, numbers: Collection[str]) -> set[str]:
@@ -231,24 +237,23 @@ class Evidence:
         `suggest_only`: the verdict is put down for a person, and the order left as it is.
         """
         try:
-            async with changing(self._engine, self._on_change) as transaction:
+            async with self._transactions.begin() as transaction:
                 return await self._settle(transaction, question, verdict, suggest_only=suggest_only)
-        except IntegrityError:  # the id has become another order's since it was looked for
+        except ConflictError:  # the id has become another order's since it was looked for
             return None
 
     async def _settle(
-        self, transaction: Changing, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
+        self, transaction: Transaction, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool
     ) -> Change | None:
-        connection = transaction.connection
-        about = {"order_id": question.order_id, "token": question.token}
-        row = (await connection.execute(_LOCK, about)).one_or_none()
-        if row is None:
+        rows = await transaction.fetch(_LOCK, {"order_id": question.order_id, "token": question.token})
+        if not rows:
             return None
+        (row,) = rows
         record = record_of(row)
         change = None if suggest_only else reconciled(question.order_id, record, verdict)
         if change is None:
             detail = verdict_detail(verdict)
-            await connection.execute(
+            await transaction.execute(
                 _EXAMINED,
                 {
                     "order_id": question.order_id,
@@ -261,9 +266,9 @@ class Evidence:
                 return None
             change = evidence_noted(question.order_id, record, verdict)
         else:
-            await connection.execute(_FORGET, {"order_id": question.order_id})
+            await transaction.execute(_FORGET, {"order_id": question.order_id})
             if isinstance(verdict, Absent):
-                await refute(connection, question.token)
-            await watch(connection, [change], self._first_look)
-        await transaction.write([change])
+                await refute(transaction, question.token)
+            await watch(transaction, [change], self._first_poll)
+        await write_changes(transaction, [change], self._on_change)
         return change

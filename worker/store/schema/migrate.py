@@ -7,7 +7,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from worker.store.db.engine import DatabaseBusyError, connection_to
+from worker.store.db.engine import connection_to
+from worker.store.db.errors import DatabaseBusyError
 from worker.store.schema.preflight import ENCODING
 from worker.store.schema.revision import current, directory, head
 

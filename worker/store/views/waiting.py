@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from worker.store.db.engine import connection_to
-from worker.store.queue.orders import PANELS_WAITING
+from worker.store.queue.pending import PANELS_WAITING
 from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
 
 

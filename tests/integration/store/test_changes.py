@@ -11,8 +11,8 @@ from tests.integration.store.plain_sql import Database
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import canceled_here
-from worker.store.db.pipeline import in_pipelines
-from worker.store.queue.changes import changing, changing_together
+from worker.store.db.transactions import Transactions
+from worker.store.queue.changes import write_changes
 
 #: Other tests have databases on the same server.
 WAITING = """
@@ -32,8 +32,8 @@ async def test_changes_are_told_after_the_commit_with_their_panel(engine: AsyncE
         told.append((panel, change, database.order(change.order_id).state))
 
     changes = [canceled_here(order_id, OrderRecord()) for order_id in ids]
-    async with changing(engine, on_change) as transaction:
-        await transaction.write(changes)
+    async with Transactions(engine).begin() as transaction:
+        await write_changes(transaction, changes, on_change)
         assert told == []
     assert told == [(panel, change, "canceled") for panel, change in zip(("shop", "other"), changes, strict=True)]
 
@@ -43,8 +43,10 @@ async def test_what_is_rolled_back_is_not_told(engine: AsyncEngine, database: Da
     told: list[Change] = []
 
     async def broken() -> None:
-        async with changing(engine, lambda _, change: told.append(change)) as transaction:
-            await transaction.write([canceled_here(order_id, OrderRecord())])
+        async with Transactions(engine).begin() as transaction:
+            await write_changes(
+                transaction, [canceled_here(order_id, OrderRecord())], lambda _, change: told.append(change)
+            )
             raise RuntimeError("broken off")
 
     with pytest.raises(RuntimeError, match="broken off"):
@@ -57,8 +59,9 @@ async def test_an_event_alone_is_no_change(engine: AsyncEngine, database: Databa
     order_id = database.add_order(state="rejected")
     told: list[Change] = []
     record = OrderRecord(OrderState.REJECTED)
-    async with changing(engine, lambda _, change: told.append(change)) as transaction:
-        await transaction.write([Change(order_id, EventKind.LATE_RESULT, record, record)])
+    late = Change(order_id, EventKind.LATE_RESULT, record, record)
+    async with Transactions(engine).begin() as transaction:
+        await write_changes(transaction, [late], lambda _, change: told.append(change))
     assert told == []
     assert database.kinds(order_id) == ["late_result"]
 
@@ -74,8 +77,8 @@ async def test_who_waits_for_another_does_not_hold_the_lock_of_events(engine: As
     )
 
     async def write() -> None:
-        async with changing_together(in_pipelines(engine)) as transaction:
-            await transaction.write([taken])
+        async with Transactions(engine).begin() as transaction:
+            await write_changes(transaction, [taken])
 
     with psycopg.connect(database.url) as earlier:
         earlier.execute("UPDATE orders SET state = 'submitted', panel_order_id = '7' WHERE id = %s", [first])
@@ -94,8 +97,8 @@ async def test_an_error_on_our_side_undoes_what_was_sent_before(engine: AsyncEng
     order_id = database.add_order()
 
     async def broken() -> None:
-        async with changing_together(in_pipelines(engine)) as transaction:
-            await transaction.write([canceled_here(order_id, OrderRecord())])
+        async with Transactions(engine).begin() as transaction:
+            await write_changes(transaction, [canceled_here(order_id, OrderRecord())])
             raise RuntimeError("broken off")
 
     with pytest.raises(RuntimeError, match="broken off"):

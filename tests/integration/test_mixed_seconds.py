@@ -1,4 +1,4 @@
-"""Seconds in one statement: whole numbers and fractions together, which psycopg doesn't take in one list."""
+"""Whole numbers and fractions of seconds go together in one statement."""
 
 import psycopg
 
@@ -6,7 +6,8 @@ from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.refills_and_cancels import RefillOrCancelChange
 from worker.domain.orders.states import OrderState, RefillState
 from worker.store.db.engine import make_engine
-from worker.store.queue.changes import changing
+from worker.store.db.transactions import Transactions
+from worker.store.queue.changes import write_changes
 from worker.store.queue.refills_and_cancels import Requests
 
 TWO_ORDERS = """
@@ -42,12 +43,12 @@ async def test_orders_that_wait_for_long_and_for_a_moment_are_written_together(d
         ids = [order_id for (order_id,) in producer.execute("SELECT id FROM orders ORDER BY id").fetchall()]
         before, after = OrderRecord(OrderState.SUBMITTING), OrderRecord(OrderState.PENDING)
         engine = make_engine(database_url, pool_size=1)
-        async with changing(engine) as transaction:
+        async with Transactions(engine).begin() as transaction:
             changes = [
                 Change(order_id, EventKind.REQUEUED, before, after, retry_in=seconds)
                 for order_id, seconds in zip(ids, (3600, 1.5), strict=True)
             ]
-            await transaction.write(changes)
+            await write_changes(transaction, changes)
         await engine.dispose()
         states = producer.execute("SELECT DISTINCT state FROM orders WHERE retry_at > now()").fetchall()
     assert states == [("pending",)]

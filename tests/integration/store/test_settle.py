@@ -8,13 +8,17 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.store.conftest import FIRST_LOOK, send_all
+from tests.integration.store.conftest import FIRST_POLL, send_all
 from tests.integration.store.plain_sql import Database
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.submission import Claimed
-from worker.store.queue.orders import HeldUpError, NotInHandError, Orders, Outcomes
+from worker.store.db.errors import DatabaseError
+from worker.store.queue.claim import Claims
+from worker.store.queue.settle import OrdersLockedError, Outcomes, SettleApartError, Settlements
+from worker.store.queue.take_over import take_over
 from worker.store.shared.leases import Workers
 
 ACCEPTED = Accepted("500")
@@ -28,13 +32,13 @@ Claim = Callable[[int], Any]
 
 
 @pytest.fixture
-def claim(orders: Orders, database: Database, worker_id: UUID) -> Claim:
+def claim(claims: Claims, database: Database, worker_id: UUID) -> Claim:
     """Claim so many new orders."""
 
     async def claim(count: int = 1) -> list[Claimed]:
         for _ in range(count):
             database.add_order()
-        return list((await orders.claim("default", worker_id, count, send_all)).sendable)
+        return list((await claims.claim("default", worker_id, count, send_all)).sendable)
 
     return claim
 
@@ -59,7 +63,7 @@ def everything(database: Database) -> list[Any]:
 )
 async def test_every_outcome_in_one_transaction(
     *,
-    orders: Orders,
+    settlements: Settlements,
     database: Database,
     claim: Claim,
     outcome: AddOutcome,
@@ -70,7 +74,7 @@ async def test_every_outcome_in_one_transaction(
     retry_in: float | None,
 ) -> None:
     (claimed,) = await claim(1)
-    (change,) = await orders.settle([(claimed, outcome)])
+    (change,) = await settlements.settle([(claimed, outcome)])
     assert (change.order_id, change.kind, change.after.state) == (claimed.order_id, kind, state)
 
     order = database.order(claimed.order_id)
@@ -91,8 +95,8 @@ async def test_every_outcome_in_one_transaction(
     assert event.detail == ({} if taken else {"error_code": error_code, "error": order.error})
 
     polls = [(poll.order_id, poll.due_at, poll.changed_at) for poll in database.all("SELECT * FROM polls")]
-    first_look = order.updated_at + timedelta(seconds=FIRST_LOOK)
-    assert polls == ([(order.id, first_look, order.updated_at)] if taken else [])
+    first_poll = order.updated_at + timedelta(seconds=FIRST_POLL)
+    assert polls == ([(order.id, first_poll, order.updated_at)] if taken else [])
 
     assert {row.xmin for row in database.all("SELECT xmin::text FROM orders")} == {
         row.xmin for row in database.all("SELECT xmin::text FROM order_events WHERE id = %s", [event.id])
@@ -101,35 +105,37 @@ async def test_every_outcome_in_one_transaction(
 
 @pytest.mark.parametrize("outcome", [ACCEPTED, REFUSED, BUSY, NO_MONEY, NOT_SENT, UNKNOWN])
 async def test_writing_an_outcome_twice_changes_nothing(
-    orders: Orders, database: Database, claim: Claim, outcome: AddOutcome
+    settlements: Settlements, database: Database, claim: Claim, outcome: AddOutcome
 ) -> None:
     (claimed,) = await claim(1)
-    await orders.settle([(claimed, outcome)])
+    await settlements.settle([(claimed, outcome)])
     before = everything(database)
-    assert await orders.settle([(claimed, outcome)]) == []
+    assert await settlements.settle([(claimed, outcome)]) == []
     assert everything(database) == before
 
 
-async def test_the_first_of_two_outcomes_stands(orders: Orders, database: Database, claim: Claim) -> None:
+async def test_the_first_of_two_outcomes_stands(settlements: Settlements, database: Database, claim: Claim) -> None:
     (claimed,) = await claim(1)
-    await orders.settle([(claimed, ACCEPTED)])
+    await settlements.settle([(claimed, ACCEPTED)])
     before = everything(database)
-    assert await orders.settle([(claimed, REFUSED)]) == []
+    assert await settlements.settle([(claimed, REFUSED)]) == []
     assert everything(database) == before
 
 
-async def test_a_bunch_of_every_kind_is_one_transaction(orders: Orders, database: Database, claim: Claim) -> None:
+async def test_outcomes_of_every_kind_are_one_transaction(
+    settlements: Settlements, database: Database, claim: Claim
+) -> None:
     outcomes = [Accepted("501"), REFUSED, BUSY, NO_MONEY, NOT_SENT, UNKNOWN, Accepted("502")]
     claimed = await claim(len(outcomes))
-    changes = await orders.settle(list(zip(claimed, outcomes, strict=True)))
+    changes = await settlements.settle(list(zip(claimed, outcomes, strict=True)))
     states = ["submitted", "rejected", "pending", "pending", "pending", "unconfirmed", "submitted"]
     assert [change.after.state for change in changes] == states
     assert [database.order(one.order_id).state for one in claimed] == states
     assert len(database.all("SELECT DISTINCT xmin::text FROM orders")) == 1
 
 
-async def test_nothing_to_settle(orders: Orders, database: Database) -> None:
-    assert await orders.settle([]) == []
+async def test_nothing_to_settle(settlements: Settlements, database: Database) -> None:
+    assert await settlements.settle([]) == []
     assert database.all("SELECT FROM order_events") == []
 
 
@@ -137,11 +143,11 @@ async def test_nothing_to_settle(orders: Orders, database: Database) -> None:
     "spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "no\0"), Refused(Reason.REFUSED, "\ud800")]
 )
 async def test_what_the_database_refuses_to_store_spoils_nothing_else(
-    orders: Orders, database: Database, claim: Claim, spoiled: AddOutcome
+    settlements: Settlements, database: Database, claim: Claim, spoiled: AddOutcome
 ) -> None:
     database.add_order(state="submitted", panel_order_id="500")
     good, bad, refused = await claim(3)
-    changes = await orders.settle([(good, Accepted("501")), (bad, spoiled), (refused, REFUSED)])
+    changes = await settlements.settle([(good, Accepted("501")), (bad, spoiled), (refused, REFUSED)])
     assert {change.order_id: change.after.state for change in changes} == {
         good.order_id: "submitted",
         bad.order_id: "unconfirmed",
@@ -154,9 +160,11 @@ async def test_what_the_database_refuses_to_store_spoils_nothing_else(
     assert [database.order(one.order_id).state for one in (good, refused)] == ["submitted", "rejected"]
 
 
-async def test_two_orders_under_one_id_are_not_both_believed(orders: Orders, database: Database, claim: Claim) -> None:
+async def test_two_orders_under_one_id_are_not_both_believed(
+    settlements: Settlements, database: Database, claim: Claim
+) -> None:
     pair = await claim(2)
-    await orders.settle([(claimed, Accepted("500")) for claimed in pair])
+    await settlements.settle([(claimed, Accepted("500")) for claimed in pair])
     assert sorted(database.order(claimed.order_id).state for claimed in pair) == ["submitted", "unconfirmed"]
 
 
@@ -164,12 +172,12 @@ class TestWithAClaim:
     """What calls came to goes along with the next claim."""
 
     async def test_both_are_one_transaction(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         one, other = await claim(2)
         pending = database.add_order()
         outcomes: Outcomes = [(one, ACCEPTED), (other, BUSY)]
-        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=outcomes)
+        claimed = await claims.claim("default", worker_id, 9, send_all, outcomes=outcomes)
         assert [change.after.state for change in claimed.settled] == ["submitted", "pending"]
         assert [each.order_id for each in claimed.sendable] == [pending]
         states = ["submitted", "pending", "submitting"]
@@ -183,65 +191,74 @@ class TestWithAClaim:
         for table in ("orders", "order_events WHERE kind <> 'submitting' OR order_id = %(pending)s"):
             assert len(database.all(f"SELECT DISTINCT xmin::text FROM {table}", {"pending": pending})) == 1  # noqa: S608
 
-    async def test_what_is_settled_is_not_claimed_in_the_same_breath(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    async def test_what_is_settled_is_not_claimed_in_the_same_commit(
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (refused,) = await claim(1)
-        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=[(refused, NO_MONEY)])
+        claimed = await claims.claim("default", worker_id, 9, send_all, outcomes=[(refused, NO_MONEY)])
         assert claimed.sendable == ()
         assert database.order(refused.order_id).state == "pending"
 
     async def test_there_need_be_nothing_to_claim(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (one,) = await claim(1)
-        assert (await orders.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
+        assert (await claims.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
         assert database.order(one.order_id).state == "submitted"
 
     async def test_a_lease_that_has_ended_claims_nothing_and_settles_all_the_same(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self, claims: Claims, workers: Workers, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (one,) = await claim(1)
         pending = database.add_order()
         await workers.end(worker_id)
-        assert (await orders.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
+        assert (await claims.claim("default", worker_id, 9, send_all, outcomes=[(one, ACCEPTED)])).sendable == ()
         assert database.order(one.order_id).state == "submitted"
         assert database.order(pending).state == "pending"
 
     async def test_what_was_taken_over_meanwhile_goes_with_no_claim(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self,
+        *,
+        claims: Claims,
+        engine: AsyncEngine,
+        workers: Workers,
+        database: Database,
+        worker_id: UUID,
+        claim: Claim,
     ) -> None:
         (one,) = await claim(1)
         await workers.end(worker_id)
-        await orders.take_over()
+        await take_over(engine)
         before = everything(database)
-        with pytest.raises(NotInHandError):
-            await orders.claim("default", await workers.begin(), 9, send_all, outcomes=[(one, ACCEPTED)])
+        with pytest.raises(SettleApartError) as raised:
+            await claims.claim("default", await workers.begin(), 9, send_all, outcomes=[(one, ACCEPTED)])
+        assert raised.value.__cause__ is None  # the database has no error to log
         assert everything(database) == before
 
     @pytest.mark.parametrize("spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "\ud800")])
-    async def test_what_has_to_be_seen_to_by_itself_goes_with_no_claim(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim, spoiled: AddOutcome
+    async def test_what_has_to_be_settled_apart_goes_with_no_claim(
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim, spoiled: AddOutcome
     ) -> None:
         database.add_order(state="submitted", panel_order_id="500")
         good, bad = await claim(2)
         pending = database.add_order()
         before = everything(database)
-        with pytest.raises(NotInHandError):
-            await orders.claim("default", worker_id, 9, send_all, outcomes=[(good, Accepted("501")), (bad, spoiled)])
+        with pytest.raises(SettleApartError) as raised:
+            await claims.claim("default", worker_id, 9, send_all, outcomes=[(good, Accepted("501")), (bad, spoiled)])
+        assert isinstance(raised.value.__cause__, DatabaseError)
         assert everything(database) == before
-        assert [each.order_id for each in (await orders.claim("default", worker_id, 9, send_all)).sendable] == [pending]
+        assert [each.order_id for each in (await claims.claim("default", worker_id, 9, send_all)).sendable] == [pending]
 
     async def test_the_claim_knows_of_a_reply_that_was_just_lost(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (lost,) = await claim(1)
         database.add_order()
-        claimed = await orders.claim("default", worker_id, 9, send_all, outcomes=[(lost, UNKNOWN)])
-        assert (claimed.sendable, claimed.alike) == ((), 1)
+        claimed = await claims.claim("default", worker_id, 9, send_all, outcomes=[(lost, UNKNOWN)])
+        assert (claimed.sendable, claimed.lookalikes) == ((), 1)
 
     async def test_where_the_claim_fails_nothing_is_settled(
-        self, orders: Orders, database: Database, worker_id: UUID, claim: Claim
+        self, claims: Claims, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         def decide(*_: object) -> AddRequest:
             raise RuntimeError
@@ -250,7 +267,7 @@ class TestWithAClaim:
         database.add_order()
         before = everything(database)
         with pytest.raises(RuntimeError):
-            await orders.claim("default", worker_id, 9, decide, outcomes=[(one, ACCEPTED)])
+            await claims.claim("default", worker_id, 9, decide, outcomes=[(one, ACCEPTED)])
         assert everything(database) == before
 
 
@@ -258,10 +275,10 @@ class TestLateNews:
     """The lease ended during the call: the order is unconfirmed, or has gone on by other ways."""
 
     @pytest.fixture
-    async def lost(self, orders: Orders, workers: Workers, worker_id: UUID, claim: Claim) -> Claimed:
+    async def lost(self, engine: AsyncEngine, workers: Workers, worker_id: UUID, claim: Claim) -> Claimed:
         (claimed,) = await claim(1)
         await workers.end(worker_id)
-        ((panel, change),) = await orders.take_over()
+        ((panel, change),) = await take_over(engine)
         assert (panel, change.order_id) == ("default", claimed.order_id)
         return claimed
 
@@ -277,7 +294,7 @@ class TestLateNews:
     async def test_the_reply_itself_is_the_best_evidence(
         self,
         *,
-        orders: Orders,
+        settlements: Settlements,
         database: Database,
         lost: Claimed,
         outcome: AddOutcome,
@@ -285,15 +302,15 @@ class TestLateNews:
         word: str,
         kind: str,
     ) -> None:
-        await orders.settle([(lost, outcome)])
+        await settlements.settle([(lost, outcome)])
         assert database.order(lost.order_id).state == state
         assert database.submission(lost.token).outcome == word
         assert database.kinds(lost.order_id) == ["submitting", "unconfirmed", kind]
         assert len(database.all("SELECT FROM polls")) == (state == "submitted")
 
-    async def test_no_answer_is_no_news(self, orders: Orders, database: Database, lost: Claimed) -> None:
+    async def test_no_answer_is_no_news(self, settlements: Settlements, database: Database, lost: Claimed) -> None:
         before = database.order(lost.order_id)
-        assert await orders.settle([(lost, UNKNOWN)]) == []
+        assert await settlements.settle([(lost, UNKNOWN)]) == []
         assert database.order(lost.order_id) == before
         assert database.kinds(lost.order_id) == ["submitting", "unconfirmed"]
         assert database.submission(lost.token).outcome == "unknown"
@@ -309,60 +326,69 @@ class TestLateNews:
     )
     @pytest.mark.parametrize("state", ["pending", "rejected", "submitted"])
     async def test_what_has_gone_on_is_left_alone(
-        self, *, orders: Orders, database: Database, lost: Claimed, state: str, outcome: AddOutcome, detail: Any
+        self,
+        *,
+        settlements: Settlements,
+        database: Database,
+        lost: Claimed,
+        state: str,
+        outcome: AddOutcome,
+        detail: Any,
     ) -> None:
         database.execute("UPDATE orders SET state = %s, panel_order_id = '499', retry_at = 'infinity'", [state])
         before = database.one("SELECT xmin::text, orders::text FROM orders")
-        await orders.settle([(lost, outcome)])
+        await settlements.settle([(lost, outcome)])
         assert database.one("SELECT xmin::text, orders::text FROM orders") == before
         event = database.events(lost.order_id)[-1]
         assert (event.kind, event.state_before, event.state_after) == ("late_result", state, state)
         assert event.detail == detail
         assert database.all("SELECT FROM polls") == []
-        assert await orders.settle([(lost, outcome)]) == []
+        assert await settlements.settle([(lost, outcome)]) == []
 
     async def test_what_has_gone_on_is_left_alone_among_others_that_have_not(
-        self, orders: Orders, workers: Workers, database: Database, lost: Claimed
+        self, claims: Claims, settlements: Settlements, workers: Workers, database: Database, lost: Claimed
     ) -> None:
         database.execute("UPDATE orders SET state = 'rejected'")
         rejected = database.order(lost.order_id)
         for _ in range(2):
             database.add_order()
-        one, other = (await orders.claim("default", await workers.begin(), 2, send_all)).sendable
-        changes = await orders.settle([(one, Accepted("501")), (lost, ACCEPTED), (other, REFUSED)])
+        one, other = (await claims.claim("default", await workers.begin(), 2, send_all)).sendable
+        changes = await settlements.settle([(one, Accepted("501")), (lost, ACCEPTED), (other, REFUSED)])
         assert sorted(change.kind for change in changes) == ["late_result", "rejected", "submitted"]
         assert database.order(lost.order_id) == rejected
         assert [database.order(claimed.order_id).state for claimed in (one, other)] == ["submitted", "rejected"]
         assert len(database.all("SELECT FROM order_events WHERE order_id = ANY(%s)", [[one.order_id]])) == 2
 
     async def test_a_newer_claim_is_not_touched(
-        self, orders: Orders, workers: Workers, database: Database, lost: Claimed
+        self, claims: Claims, settlements: Settlements, workers: Workers, database: Database, lost: Claimed
     ) -> None:
         database.execute("UPDATE orders SET state = 'pending'")
-        (again,) = (await orders.claim("default", await workers.begin(), 1, send_all)).sendable
+        (again,) = (await claims.claim("default", await workers.begin(), 1, send_all)).sendable
         assert again.order_id == lost.order_id
-        await orders.settle([(lost, ACCEPTED)])
+        await settlements.settle([(lost, ACCEPTED)])
         assert database.order(lost.order_id).state == "submitting"
         assert database.submission(again.token).outcome is None
         late = database.submission(lost.token)
         assert (late.outcome, late.panel_order_id) == ("accepted_late", "500")
-        await orders.settle([(again, Accepted("501"))])
+        await settlements.settle([(again, Accepted("501"))])
         assert database.order(lost.order_id).panel_order_id == "501"
         assert database.kinds(lost.order_id)[-3:] == ["submitting", "late_result", "submitted"]
 
     async def test_a_late_id_that_another_row_has_already(
-        self, orders: Orders, database: Database, lost: Claimed
+        self, settlements: Settlements, database: Database, lost: Claimed
     ) -> None:
         database.add_order(state="submitted", panel_order_id="500")
-        await orders.settle([(lost, ACCEPTED)])
+        await settlements.settle([(lost, ACCEPTED)])
         order = database.order(lost.order_id)
         assert (order.state, order.panel_order_id) == ("unconfirmed", None)
 
 
 class TestTakeOver:
-    async def test_a_living_worker_keeps_what_it_has(self, orders: Orders, database: Database, claim: Claim) -> None:
+    async def test_a_living_worker_keeps_what_it_has(
+        self, engine: AsyncEngine, database: Database, claim: Claim
+    ) -> None:
         (claimed,) = await claim(1)
-        assert await orders.take_over() == []
+        assert await take_over(engine) == []
         assert database.order(claimed.order_id).state == "submitting"
         assert database.submission(claimed.token).outcome is None
 
@@ -370,7 +396,8 @@ class TestTakeOver:
     async def test_what_a_lost_worker_left_is_unconfirmed(
         self,
         *,
-        orders: Orders,
+        claims: Claims,
+        engine: AsyncEngine,
         workers: Workers,
         database: Database,
         worker_id: UUID,
@@ -380,9 +407,9 @@ class TestTakeOver:
         left = await claim(2)
         another = await workers.begin()
         database.add_order()
-        (kept,) = (await orders.claim("default", another, 1, send_all)).sendable
+        (kept,) = (await claims.claim("default", another, 1, send_all)).sendable
         database.execute(f"UPDATE workers SET {end} WHERE id = %s", [worker_id])  # noqa: S608 - a test's own words
-        changes = await orders.take_over()
+        changes = await take_over(engine)
         assert [change.order_id for _, change in changes] == [claimed.order_id for claimed in left]
         for claimed in left:
             order = database.order(claimed.order_id)
@@ -390,79 +417,95 @@ class TestTakeOver:
             assert database.submission(claimed.token).outcome == "lease_ended"
             assert database.kinds(claimed.order_id) == ["submitting", "unconfirmed"]
         assert database.order(kept.order_id).state == "submitting"
-        assert await orders.take_over() == []
+        assert await take_over(engine) == []
         assert await workers.renew(worker_id) is False
         assert await workers.renew(another) is True
 
     async def test_what_was_settled_is_nobodys_to_take(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self,
+        *,
+        settlements: Settlements,
+        engine: AsyncEngine,
+        workers: Workers,
+        database: Database,
+        worker_id: UUID,
+        claim: Claim,
     ) -> None:
         (claimed,) = await claim(1)
-        await orders.settle([(claimed, ACCEPTED)])
+        await settlements.settle([(claimed, ACCEPTED)])
         await workers.end(worker_id)
-        assert await orders.take_over() == []
+        assert await take_over(engine) == []
         assert database.order(claimed.order_id).state == "submitted"
 
     async def test_many_at_once_take_each_order_once(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self, engine: AsyncEngine, workers: Workers, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         left = await claim(50)
         await workers.end(worker_id)
-        taken = await asyncio.gather(*(orders.take_over() for _ in range(5)))
+        taken = await asyncio.gather(*(take_over(engine) for _ in range(5)))
         assert sorted(change.order_id for changes in taken for _, change in changes) == [one.order_id for one in left]
         assert database.scalar("SELECT count(*) FROM order_events WHERE kind = 'unconfirmed'") == 50
 
     async def test_a_call_for_an_order_that_was_deleted_is_open_no_longer(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self, engine: AsyncEngine, workers: Workers, database: Database, worker_id: UUID, claim: Claim
     ) -> None:
         (claimed,) = await claim(1)
         database.execute("DELETE FROM orders")
-        assert await orders.take_over() == []
+        assert await take_over(engine) == []
         assert database.submission(claimed.token).outcome is None
         await workers.end(worker_id)
-        assert await orders.take_over() == []
+        assert await take_over(engine) == []
         assert database.submission(claimed.token).outcome == "lease_ended"
 
     async def test_take_over_beside_the_outcomes_themselves(
-        self, orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+        self,
+        *,
+        settlements: Settlements,
+        engine: AsyncEngine,
+        workers: Workers,
+        database: Database,
+        worker_id: UUID,
+        claim: Claim,
     ) -> None:
         """Whoever comes first, every order ends where its own reply says."""
         claimed = await claim(40)
         await workers.end(worker_id)
-        bunches = [claimed[i::4] for i in range(4)]
+        parts = [claimed[i::4] for i in range(4)]
         await asyncio.gather(
-            *(settle_in_the_end(orders, [(one, Accepted(str(one.token))) for one in bunch]) for bunch in bunches),
-            *(orders.take_over() for _ in range(2)),
+            *(settle_in_the_end(settlements, [(one, Accepted(str(one.token))) for one in part]) for part in parts),
+            *(take_over(engine) for _ in range(2)),
         )
         assert database.all("SELECT DISTINCT state FROM orders") == [("submitted",)]
         assert database.all("SELECT DISTINCT outcome FROM submissions") == [("accepted",)]
         assert database.scalar("SELECT count(*) FROM polls") == 40
 
 
-async def settle_in_the_end(orders: Orders, outcomes: Outcomes) -> None:
+async def settle_in_the_end(settlements: Settlements, outcomes: Outcomes) -> None:
     """As the recorder does it."""
     while outcomes:
         try:
-            await orders.settle(outcomes)
-        except HeldUpError as held_up:
-            outcomes = [(claimed, outcome) for claimed, outcome in outcomes if claimed.token in held_up.tokens]
+            await settlements.settle(outcomes)
+        except OrdersLockedError as locked:
+            outcomes = [(claimed, outcome) for claimed, outcome in outcomes if claimed.token in locked.tokens]
         else:
             return
 
 
-async def test_an_outcome_that_meets_a_take_over_builds_on_it(orders: Orders, database: Database, claim: Claim) -> None:
+async def test_an_outcome_that_meets_a_take_over_builds_on_it(
+    settlements: Settlements, database: Database, claim: Claim
+) -> None:
     claimed, other = await claim(2)
     with psycopg.connect(database.url) as taking_over:
         taking_over.execute("UPDATE orders SET state = 'unconfirmed' WHERE id = %s", [claimed.order_id])
         taking_over.execute(
             "UPDATE submissions SET outcome = 'lease_ended', ended_at = now() WHERE id = %s", [claimed.token]
         )
-        with pytest.raises(HeldUpError) as held_up:
-            await orders.settle([(claimed, ACCEPTED), (other, Accepted("502"))])
-    assert held_up.value.tokens == {claimed.token}
-    assert [change.order_id for change in held_up.value.changes] == [other.order_id]
+        with pytest.raises(OrdersLockedError) as locked:
+            await settlements.settle([(claimed, ACCEPTED), (other, Accepted("502"))])
+    assert locked.value.tokens == {claimed.token}
+    assert [change.order_id for change in locked.value.changes] == [other.order_id]
     assert database.submission(other.token).outcome == "accepted"
-    await orders.settle([(claimed, ACCEPTED)])
+    await settlements.settle([(claimed, ACCEPTED)])
     event = database.events(claimed.order_id)[-1]
     assert (event.state_before, event.state_after) == ("unconfirmed", "submitted")
     assert database.submission(claimed.token).outcome == "accepted"
@@ -470,44 +513,45 @@ async def test_an_outcome_that_meets_a_take_over_builds_on_it(orders: Orders, da
 
 @pytest.mark.parametrize(("outcome", "word"), [(ACCEPTED, "accepted_late"), (NO_MONEY, "refused")])
 async def test_what_the_panel_said_of_an_order_that_was_deleted_meanwhile_is_on_record(
-    orders: Orders, database: Database, claim: Claim, outcome: AddOutcome, word: str
+    settlements: Settlements, database: Database, claim: Claim, outcome: AddOutcome, word: str
 ) -> None:
     deleted, other = await claim(2)
     database.execute("DELETE FROM orders WHERE id = %s", [deleted.order_id])
     outcomes = [(deleted, outcome), (other, Accepted("502"))]
-    late, submitted = sorted(await orders.settle(outcomes), key=lambda change: change.order_id)
+    late, submitted = sorted(await settlements.settle(outcomes), key=lambda change: change.order_id)
     assert (late.order_id, submitted.order_id) == (deleted.order_id, other.order_id)
     event = database.events(deleted.order_id)[-1]
     assert (event.kind, event.state_before, event.state_after) == ("late_result", "submitting", "submitting")
     assert event.detail == late.detail
     assert database.submission(deleted.token).outcome == word
     assert database.order(other.order_id).state == "submitted"
-    assert await orders.settle(outcomes) == []
+    assert await settlements.settle(outcomes) == []
 
 
 async def test_a_claim_takes_along_no_outcome_of_an_order_that_is_locked(
-    orders: Orders, database: Database, worker_id: UUID, claim: Claim
+    claims: Claims, database: Database, worker_id: UUID, claim: Claim
 ) -> None:
     claimed, other = await claim(2)
     waiting = database.add_order()
     with psycopg.connect(database.url) as somebody:
         somebody.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [claimed.order_id])
         outcomes = [(claimed, ACCEPTED), (other, Accepted("502"))]
-        with pytest.raises(NotInHandError):
-            await orders.claim("default", worker_id, 1, send_all, outcomes=outcomes)
+        with pytest.raises(SettleApartError) as raised:
+            await claims.claim("default", worker_id, 1, send_all, outcomes=outcomes)
+        assert raised.value.__cause__ is None  # the database has no error to log
     assert database.submission(other.token).outcome is None
     assert database.order(waiting).state == "pending"
 
 
 async def test_open_claims_are_those_without_an_outcome(
-    orders: Orders, workers: Workers, database: Database, worker_id: UUID, claim: Claim
+    *, claims: Claims, settlements: Settlements, workers: Workers, database: Database, worker_id: UUID, claim: Claim
 ) -> None:
     open_one, settled_one = await claim(2)
-    await orders.settle([(settled_one, UNKNOWN)])
+    await settlements.settle([(settled_one, UNKNOWN)])
     database.add_order()
-    await orders.claim("default", await workers.begin(), 1, send_all)
+    await claims.claim("default", await workers.begin(), 1, send_all)
     database.add_order(panel="other")
-    await orders.claim("other", worker_id, 1, send_all)
-    assert await orders.open_claims("default", worker_id) == [
+    await claims.claim("other", worker_id, 1, send_all)
+    assert await claims.open_claims("default", worker_id) == [
         Claimed(open_one.order_id, open_one.token, 1, AddRequest("1"))
     ]
