@@ -55,7 +55,7 @@ from worker.store.schema.revision import head, schema_of
 from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
 from worker.store.shared.leases import Workers
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 from worker.store.views.overview import overview
 
 #: Seconds between two runs of a job that one worker does for all. The database says whether it is due.
@@ -224,7 +224,7 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
         lease=works.lease,
         recorder=recorder,
         freshness=Freshness(
-            PeriodicJob(work, name, "services", schedule.services), fetch=partial(works.wake, "services")
+            PeriodicWork(work, name, "services", schedule.services), fetch=partial(works.wake, "services")
         ),
         wake=partial(works.wake, "submit"),
     )
@@ -244,14 +244,14 @@ def _add_shared_jobs(works: Works, upstream: Upstream, breaker: Breaker, work: A
     services = Services(
         upstream,
         catalogue=Catalogue(work, name),
-        job=PeriodicJob(work, name, "services", schedule.services),
+        job=PeriodicWork(work, name, "services", schedule.services),
         mirrored=partial(works.wake, "submit"),
     )
     balance = ReadBalance(
         upstream,
         balances=Balances(work, name),
         breaker=breaker,
-        job=PeriodicJob(work, name, "balance", schedule.balance),
+        job=PeriodicWork(work, name, "balance", schedule.balance),
         lowest=settings.panels[name].low_balance,
     )
     if settings.reconcile.mode is not ReconcileMode.OFF:
@@ -261,7 +261,7 @@ def _add_shared_jobs(works: Works, upstream: Upstream, breaker: Breaker, work: A
     audit = Audit(
         name,
         audits=Audits(work, name, settle=settings.reconcile.settle),
-        job=PeriodicJob(work, name, "audit", schedule.audit),
+        job=PeriodicWork(work, name, "audit", schedule.audit),
         threshold=settings.audit.threshold,
         lag=settings.polling.slowest,
         unexplained=partial(works.metrics.unexplained, name),
@@ -273,7 +273,7 @@ def _add_shared_jobs(works: Works, upstream: Upstream, breaker: Breaker, work: A
 
 def _add_housekeeping(works: Works, work: AsyncEngine, settings: Settings) -> None:
     every = settings.schedule.housekeeping
-    housekeeping = Housekeeping(Archive(work, settings.retention.days), PeriodicJob(work, "", "housekeeping", every))
+    housekeeping = Housekeeping(Archive(work, settings.retention.days), PeriodicWork(work, "", "housekeeping", every))
     works.add(min(every, SHARED_EVERY), "housekeeping", housekeeping.run)
 
 
@@ -293,6 +293,6 @@ def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Se
             longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
             on_change=works.metrics.change,
         ),
-        PeriodicJob(work, upstream.name, "reconcile", settings.schedule.reconcile),
+        PeriodicWork(work, upstream.name, "reconcile", settings.schedule.reconcile),
         rules,
     )

@@ -1,12 +1,12 @@
-"""Posts every change of an order to a webhook, in order, and each until it is taken.
+"""Posts every change of an order to a webhook, in order, and repeats each until the receiver takes it.
 
     export ORDER_SYNC_DATABASE_URL=postgresql://shop@localhost/shop
     export WEBHOOK_URL=https://shop.example/hooks/orders
     python deploy/consumers/webhook.py
 
 Its database user needs SELECT on `orders` and `order_events`, and a table `order_sync_bookmarks` that it may read and
-write; it makes that itself where it may. An event is posted again if this dies between the answer and the bookmark:
-the receiver knows it by the header `Idempotency-Key`.
+write; if it has the right, the program makes the table. It posts an event again if it dies between the answer and the
+bookmark: the receiver recognizes the event by the header `Idempotency-Key`.
 """
 
 import json
@@ -21,7 +21,7 @@ import psycopg
 
 from worker.events import Bookmark, Event, follow
 
-#: Seconds: for an answer, and until the next try, which doubles from the first to the longest.
+#: Seconds to wait for an answer, and before the next try: each wait is twice the one before, up to the longest.
 TIMEOUT = 10.0
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 
@@ -30,7 +30,7 @@ log = logging.getLogger("webhook")
 
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """A POST that is sent elsewhere would arrive there as a GET, with nothing in it."""
+        """Follows no redirect: the POST would arrive elsewhere as a GET, without the event."""
 
 
 http = build_opener(_NoRedirects)
@@ -57,8 +57,8 @@ def main() -> None:
 
 
 def deliver(webhook: str, event: Event) -> None:
-    """Return once it is taken: a later event must not overtake it."""
-    request = Request(  # noqa: S310 - the scheme was looked at
+    """Returns once the receiver has taken the event: a later event must not overtake it."""
+    request = Request(  # noqa: S310 - `main` has checked the scheme
         webhook,
         data=json.dumps(event.plain()).encode(),
         headers={"Content-Type": "application/json", "Idempotency-Key": f"order-sync-{event.id}"},

@@ -10,7 +10,7 @@ import structlog
 from worker.domain.money.amounts import NOTHING, total
 from worker.domain.money.audit import Report, audit
 from worker.store.records.audit import Audits
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 _log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Audit:
     """Compares the balance with what orders cost and gave back, when the audit is due."""
 
     def __init__(
-        self, panel: str, *, audits: Audits, job: PeriodicJob, threshold: Decimal, lag: float, unexplained: Unexplained
+        self, panel: str, *, audits: Audits, job: PeriodicWork, threshold: Decimal, lag: float, unexplained: Unexplained
     ) -> None:
         """`threshold`: smallest missing amount that raises a warning, in the account's currency.
 

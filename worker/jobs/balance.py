@@ -16,7 +16,7 @@ from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.due_call import call_when_due
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.records.balances import Balances
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 _log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class ReadBalance:
         *,
         balances: Balances,
         breaker: Breaker,
-        job: PeriodicJob,
+        job: PeriodicWork,
         lowest: Decimal,
     ) -> None:
         """`lowest`: while the balance is below this, in the account's currency, no order is sent."""

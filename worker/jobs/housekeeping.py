@@ -4,7 +4,7 @@ import structlog
 
 from worker.observe.liveness import beat
 from worker.store.records.archive import Archive, Tidied
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 _log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ GO_ON = 15.0
 class Housekeeping:
     """Walks through the events of settled orders, and goes on in the next run where the last one stopped."""
 
-    def __init__(self, archive: Archive, job: PeriodicJob) -> None:
+    def __init__(self, archive: Archive, job: PeriodicWork) -> None:
         self._archive = archive
         self._job = job
         self._after = 0  #: id of the event at which the last run stopped; a new worker begins at the first

@@ -16,7 +16,7 @@ from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH, ask
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.records.evidence import Evidence
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 _log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class _Inquiry:
 class Reconcile:
     """Examines the unconfirmed orders of one panel that are due, one worker for all."""
 
-    def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicJob, rules: Rules) -> None:
+    def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicWork, rules: Rules) -> None:
         self._upstream = upstream
         self._evidence = evidence
         self._job = job

@@ -9,7 +9,7 @@ from worker.domain.orders.services import Service, ServiceChange
 from worker.jobs.machinery.due_call import RETRY, call_when_due
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.records.catalogue import Catalogue, ImplausibleListError
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 _log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ class Services:
         upstream: Upstream,
         *,
         catalogue: Catalogue,
-        job: PeriodicJob,
+        job: PeriodicWork,
         mirrored: Callable[[], None],
     ) -> None:
         """`mirrored` is called after each success, since orders may wait for it."""

@@ -1,1 +1,1 @@
-"""The only place that speaks SQL: tables, and one function for each thing that happens to them."""
+"""Speaks SQL, as the only room that does: tables, and a function for each thing that happens to them."""

@@ -24,7 +24,7 @@ from worker.store.records import archive as store_archive
 from worker.store.records import evidence
 from worker.store.records.archive import Archive, Tidied
 from worker.store.records.audit import Audits
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 from worker.store.views.order_history import OrderHistories
 from worker.store.views.spending import BOUGHT
 
@@ -95,7 +95,7 @@ def newest(add_closed: Callable[..., int]) -> int:
 @pytest.fixture
 def two(engine: AsyncEngine, archive: Archive) -> list[Housekeeping]:
     """The jobs of two workers."""
-    return [Housekeeping(archive, PeriodicJob(engine, "", "housekeeping", 3600)) for _ in range(2)]
+    return [Housekeeping(archive, PeriodicWork(engine, "", "housekeeping", 3600)) for _ in range(2)]
 
 
 def rows(database: Database, table: str) -> Counter[str]:

@@ -215,7 +215,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "cancels.reject_pointless": (refills_and_cancels.reject_pointless("cancels"), {"code": "c", "error": "e"}),
     "cancels.cancel_unsent": (refills_and_cancels.CANCELABLE_HERE, {}),
     "cancels.accept": (refills_and_cancels.ACCEPT, {"cancel_id": OPEN_IDS}),
-    "evidence.questions": (evidence.SUSPECTS, PANEL),
+    "evidence.questions": (evidence.QUESTIONS, PANEL),
     "evidence.before": (evidence.BEFORE, NEIGHBOURS | {"began_at": FAR_AHEAD}),
     "evidence.before the first": (evidence.BEFORE, NEIGHBOURS | {"began_at": LONG_AGO}),
     "evidence.before on a panel with few orders": (evidence.BEFORE, OF_FEW | {"began_at": FAR_AHEAD}),

@@ -11,7 +11,7 @@ from worker.domain.orders.statuses import Balance
 from worker.store.queue.take_over import take_over
 from worker.store.records.balances import Balances
 from worker.store.shared.leases import LEASE, Workers
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 
 class TestWorkers:
@@ -47,23 +47,23 @@ class TestWorkers:
         assert await workers.renew(worker_id) is False
 
 
-class TestPeriodicJob:
+class TestPeriodicWork:
     @pytest.fixture
-    def job(self, engine: AsyncEngine) -> PeriodicJob:
-        return PeriodicJob(engine, "default", "services", 3600)
+    def job(self, engine: AsyncEngine) -> PeriodicWork:
+        return PeriodicWork(engine, "default", "services", 3600)
 
-    async def test_one_of_many_does_it(self, job: PeriodicJob, database: Database) -> None:
+    async def test_one_of_many_does_it(self, job: PeriodicWork, database: Database) -> None:
         assert sorted(await asyncio.gather(*(job.claim() for _ in range(8)))) == [False] * 7 + [True]
         assert await job.claim() is False
         database.execute("UPDATE periodic_jobs SET due_at = now()")
         assert sorted(await asyncio.gather(*(job.claim() for _ in range(8)))) == [False] * 7 + [True]
 
-    async def test_each_job_of_each_panel_has_its_own_time(self, job: PeriodicJob, engine: AsyncEngine) -> None:
+    async def test_each_job_of_each_panel_has_its_own_time(self, job: PeriodicWork, engine: AsyncEngine) -> None:
         assert await job.claim() is True
-        assert await PeriodicJob(engine, "default", "balance", 3600).claim() is True
-        assert await PeriodicJob(engine, "other", "services", 3600).claim() is True
+        assert await PeriodicWork(engine, "default", "balance", 3600).claim() is True
+        assert await PeriodicWork(engine, "other", "services", 3600).claim() is True
 
-    async def test_it_can_be_hastened_and_never_delayed(self, job: PeriodicJob, database: Database) -> None:
+    async def test_it_can_be_hastened_and_never_delayed(self, job: PeriodicWork, database: Database) -> None:
         await job.claim()
         due_at = database.scalar("SELECT due_at FROM periodic_jobs")
         await job.hasten(7200)
@@ -71,11 +71,11 @@ class TestPeriodicJob:
         await job.hasten(0)
         assert await job.claim() is True
 
-    async def test_a_schedule_that_was_longer_is_void(self, job: PeriodicJob, engine: AsyncEngine) -> None:
+    async def test_a_schedule_that_was_longer_is_void(self, job: PeriodicWork, engine: AsyncEngine) -> None:
         await job.claim()
-        assert await PeriodicJob(engine, "default", "services", 60).claim() is True
+        assert await PeriodicWork(engine, "default", "services", 60).claim() is True
 
-    async def test_its_age_is_that_of_its_last_success(self, job: PeriodicJob, database: Database) -> None:
+    async def test_its_age_is_that_of_its_last_success(self, job: PeriodicWork, database: Database) -> None:
         assert await job.age() is None
         await job.claim()
         assert await job.age() is None

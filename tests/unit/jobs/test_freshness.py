@@ -8,7 +8,7 @@ import pytest
 from worker.jobs.machinery.freshness import ASK_AGAIN, FRESH, Freshness
 
 if TYPE_CHECKING:
-    from worker.store.shared.periodic_work import PeriodicJob
+    from worker.store.shared.periodic_work import PeriodicWork
 
 
 class Mirroring:
@@ -29,7 +29,7 @@ class World:
     def __init__(self) -> None:
         self.mirroring = Mirroring()
         self.fetched = 0
-        self.freshness = Freshness(cast("PeriodicJob", self.mirroring), self._fetch)
+        self.freshness = Freshness(cast("PeriodicWork", self.mirroring), self._fetch)
 
     def _fetch(self) -> None:
         self.fetched += 1

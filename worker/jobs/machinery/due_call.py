@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.jobs.machinery.gate import Gate
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 RETRY = 30.0
 
 
-async def call_when_due(job: PeriodicJob, gate: Gate, call: Callable[[], Awaitable[Reply[T]]]) -> Reply[T] | None:
+async def call_when_due(job: PeriodicWork, gate: Gate, call: Callable[[], Awaitable[Reply[T]]]) -> Reply[T] | None:
     """Makes the call if the job is due, and returns its reply; None if it isn't due, or the panel is paused.
 
     After a pause or a failure the job is due again in RETRY seconds.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from worker.store.shared.periodic_work import PeriodicJob
+from worker.store.shared.periodic_work import PeriodicWork
 
 #: Seconds. A service that the mirror lacks may be new: only a mirror younger than this can deny it.
 FRESH = 60.0
@@ -15,7 +15,7 @@ ASK_AGAIN = 5.0
 class Freshness:
     """Knows whether the mirror is fresh, and has it made anew on demand."""
 
-    def __init__(self, mirroring: PeriodicJob, fetch: Callable[[], None]) -> None:
+    def __init__(self, mirroring: PeriodicWork, fetch: Callable[[], None]) -> None:
         """`mirroring` is the shared job that makes the mirror; `fetch` wakes this worker's job for it."""
         self._mirroring = mirroring
         self._fetch = fetch

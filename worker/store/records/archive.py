@@ -17,7 +17,7 @@ from worker.store.records.evidence import NEEDED, NEIGHBOURS
 #: The number of events that one step reads, in some hundredths of a second.
 SLICE = 2_000
 
-#: Seconds for which rows of workers that ended stay, for people alone.
+#: Seconds for which the rows of ended workers stay: only people read them.
 WEEK = 7 * 86_400.0
 
 _CLOSED = ", ".join(f"'{state}'" for state in OrderState if state.is_final or state is OrderState.REJECTED)
@@ -26,7 +26,7 @@ _CLOSED = ", ".join(f"'{state}'" for state in OrderState if state.is_final or st
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('order_sync housekeeping'))")
 
 #: Reads events by id, which is the order of time. A step handles an order at its first event that isn't in the archive;
-#: the next walk handles again the orders that had to stay. So a walk costs as much as it moves, and as there is open.
+#: the next walk handles again the orders that had to stay. So a walk costs as much as it moves and finds open.
 WALK = text("""
     SELECT
         count(*) AS events, max(e.id) AS last, max(e.at) AS reached, min(e.at) AS began,

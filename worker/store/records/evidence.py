@@ -1,4 +1,4 @@
-"""What is on record about orders whose `add` was never answered, and what became of them by the evidence."""
+"""Reads the records about orders whose `add` got no answer, and writes what the evidence makes of them."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -20,13 +20,13 @@ from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, writ
 from worker.store.queue.polls import watch
 from worker.store.queue.submissions import ACCEPTED_LATE, refute
 
-#: How many known orders before and after one are looked at for its bounds.
+#: The number of known orders before an order, and after it, from which evidence takes the bounds of its id.
 NEIGHBOURS = 200
 
-#: Beside so many others, nobody adds up what one order may have cost.
+#: The number of other orders beyond which evidence doesn't add up what one order may have cost.
 TOO_MANY = 1000
 
-SUSPECTS = text("""
+QUESTIONS = text("""
     SELECT
         o.id, o.state, s.id AS token, s.expected_charge, s.units, s.is_parent, s.replied,
         extract(epoch FROM s.began_at)::float8 AS began_at,
@@ -59,7 +59,7 @@ AFTER = text("""
     ORDER BY s.began_at LIMIT :at_most
 """)
 
-#: Also what was taken for an order that had gone on without it: that is no other order's.
+#: Finds also ids that the panel accepted late, for orders that had gone on without them: they belong to no other order.
 KNOWN = text(f"""
     SELECT panel_order_id FROM orders WHERE panel = :panel AND panel_order_id = ANY(:numbers)
     UNION ALL
@@ -74,9 +74,10 @@ PARENTS = text("""
         AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:since))
 """)
 
-#: What left the account between the last reading of its balance before an order was sent and the first after it could
-#: last be taken. All that others may have cost meanwhile is taken off: what was debited before, or given back since, is
-#: taken off too much. Nothing where nobody can say, or there were too many to be worth adding up.
+#: The money that left the account between two readings of its balance: the last before the order was sent, and the
+#: first after the panel can have accepted it. It is less all that other orders may have cost meanwhile, so rather too
+#: low: money that the panel debited before or gave back since counts too. No row where no record says, or there were
+#: too many other orders.
 UNEXPLAINED = text("""
     WITH before AS (
         SELECT balance, currency, coalesce(asked_at, at) AS since FROM balances
@@ -145,7 +146,7 @@ _FORGET = text("DELETE FROM examinations WHERE order_id = :order_id")
 
 
 class Evidence:
-    """The open questions of one panel."""
+    """Reads and settles the open questions of one panel."""
 
     def __init__(
         self,
@@ -171,8 +172,9 @@ class Evidence:
         self._on_change = on_change
 
     async def questions(self) -> list[OpenQuestion]:
+        """Returns the orders that the panel may have accepted, or may accept now, in the order of their submissions."""
         async with self._engine.connect() as connection:
-            rows = await connection.execute(SUSPECTS, {"panel": self._panel})
+            rows = await connection.execute(QUESTIONS, {"panel": self._panel})
             return [
                 OpenQuestion(
                     row.id,
@@ -191,9 +193,9 @@ class Evidence:
             ]
 
     async def neighbours(self, times: Sequence[tuple[float, float]]) -> list[list[KnownOrder]]:
-        """For each order, by when it began and until when it could be taken: known ones sent shortly before and after.
+        """Returns, for each order, the known orders that were sent shortly before it and after it.
 
-        All are asked about in one go.
+        `times` has when the call of each began, and until when the panel could accept it.
         """
         about = {"panel": self._panel, "at_most": NEIGHBOURS}
         async with self._transactions.begin() as transaction:
@@ -207,17 +209,17 @@ class Evidence:
         return [[KnownOrder(*row) for rows in both for row in await rows.fetchall()] for both in found]
 
     async def known(self, numbers: Collection[str]) -> set[str]:
-        """Those of these ids that are orders of ours on record."""
+        """Returns those of these ids that belong to recorded orders."""
         async with self._engine.connect() as connection:
             return set((await connection.execute(KNOWN, {"panel": self._panel, "numbers": list(numbers)})).scalars())
 
     async def parents(self, since: float) -> list[str]:
-        """Our orders that may have spawned others after this time."""
+        """Returns the ids of our orders that may have spawned others after this time."""
         async with self._engine.connect() as connection:
             return list((await connection.execute(PARENTS, {"panel": self._panel, "since": since})).scalars())
 
     async def unexplained(self, question: OpenQuestion, last_at: float) -> Decimal | None:
-        """How much money is gone that may be an order's own; None: nobody can say. See `Findings.unexplained`."""
+        """Returns how much missing money may be this order's; None if no record says. See `Findings.unexplained`."""
         about = {
             "panel": self._panel,
             "token": question.token,
@@ -231,15 +233,16 @@ class Evidence:
             return gone
 
     async def settle(self, question: OpenQuestion, verdict: Verdict, *, suggest_only: bool) -> Change | None:
-        """Write what the evidence makes of an order, unless it has gone on meanwhile; returns what is new.
+        """Writes what the evidence makes of an order, and returns what is new.
 
-        Nor while somebody else has locked it: it is asked about again, and must not hold up the others.
-        `suggest_only`: the verdict is put down for a person, and the order left as it is.
+        It leaves alone an order that has gone on meanwhile. It leaves alone an order that another session has locked,
+        too: the worker examines that again, and it must not hold up the others. `suggest_only`: it notes the verdict
+        for a person, and leaves the order unconfirmed.
         """
         try:
             async with self._transactions.begin() as transaction:
                 return await self._settle(transaction, question, verdict, suggest_only=suggest_only)
-        except ConflictError:  # the id has become another order's since it was looked for
+        except ConflictError:  # another order has got the id since the worker asked about it
             return None
 
     async def _settle(

@@ -24,7 +24,7 @@ _AGE = text("""
 """)
 
 
-class PeriodicJob:
+class PeriodicWork:
     """One job of one panel, which one of the workers does every so many seconds."""
 
     def __init__(self, engine: AsyncEngine, panel: str, job: str, every: float) -> None:

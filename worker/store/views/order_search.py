@@ -30,8 +30,7 @@ COLUMNS = f"""
 #: The number of rows that a search reads for one page, in a fraction of a second.
 WINDOW = 100_000
 
-#: The states of which an index has the rows in the order of their ids, and those of which it has all rows, which are
-#: few.
+#: The states whose rows an index has in the order of their ids, and those whose few rows it has all together.
 _IN_ORDER = frozenset({OrderState.SUBMITTING, OrderState.SUBMITTED, OrderState.REJECTED})
 _AT_ONCE = frozenset({OrderState.PENDING, OrderState.UNCONFIRMED})
 
@@ -41,9 +40,10 @@ _DISORDER = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to search for. None, or an empty tuple, matches every order. `since`: created since then, or within so long.
+    """What to search for. None, or an empty tuple, matches every order.
 
-    `link` is a part of the link, in upper or lower case. `after`: the id with which the page before ended.
+    `since`: the order was created since then, or within so long. `link` is a part of the link, in upper or lower case.
+    `after`: the id with which the page before ended.
     """
 
     states: tuple[OrderState, ...] = ()
