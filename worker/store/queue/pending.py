@@ -3,6 +3,8 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.store.db.loose_index_scan import distinct_values
+
 #: Which orders `o` of a level `l` may be sent now. An order that somebody has asked to cancel is left for the cancel.
 RUNNABLE = """
     o.panel = :panel AND o.state = 'pending' AND o.priority = l.priority AND o.not_before <= now()
@@ -12,17 +14,7 @@ RUNNABLE = """
 
 #: The priorities of pending orders, the highest first: one probe of the index for each. Within one priority, orders
 #: that are to be sent later lie behind those that may be sent now, and aren't read.
-LEVELS = """
-    levels AS (
-        SELECT max(priority) AS priority FROM orders WHERE panel = :panel AND state = 'pending'
-        UNION ALL
-        SELECT (
-            SELECT max(o.priority) FROM orders o
-            WHERE o.panel = :panel AND o.state = 'pending' AND o.priority < l.priority
-        )
-        FROM levels l WHERE l.priority IS NOT NULL
-    )
-"""
+LEVELS = distinct_values("levels", "orders", "priority", "panel = :panel AND state = 'pending'", descending=True)
 
 COUNT = text(f"""
     WITH RECURSIVE {LEVELS}
@@ -32,16 +24,11 @@ COUNT = text(f"""
     ) AS runnable
 """)  # noqa: S608 - no value is put into the text
 
-#: One probe of the index for each panel, however many rows wait.
-PANELS_WAITING = text("""
-    WITH RECURSIVE waiting AS (
-        SELECT min(panel) AS panel FROM orders WHERE state = 'pending'
-        UNION ALL
-        SELECT (SELECT min(o.panel) FROM orders o WHERE o.state = 'pending' AND o.panel > w.panel)
-        FROM waiting w WHERE w.panel IS NOT NULL
-    )
+#: The panels for which orders wait: one probe of the index for each, however many orders wait.
+PANELS_WAITING = text(f"""
+    WITH RECURSIVE {distinct_values("waiting", "orders", "panel", "state = 'pending'")}
     SELECT panel FROM waiting WHERE panel IS NOT NULL
-""")
+""")  # noqa: S608 - names of ours
 
 
 async def runnable(engine: AsyncEngine, panel: str, at_most: int) -> int:
