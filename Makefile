@@ -31,12 +31,13 @@ test: lint ## lint, and all tests with their coverage
 	@$(BIN)/python -m pytest --quiet -n $(TEST_WORKERS) --dist worksteal \
 	    --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
-lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
+lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo 'make lint: run $(BIN)/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p .cache
 	@$(BIN)/lint-imports --cache-dir .cache/import_linter > .cache/import_linter.log || { cat .cache/import_linter.log >&2; exit 1; }
+	@$(BIN)/codespell
 
 chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --orders 20000 --kills 500"
 	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
