@@ -35,7 +35,7 @@ def run(python: Path, tests: Sequence[str], log: str, postgres: str = "") -> tup
     counts = re.findall(r"^(\d.*) in [\d.]+s", done.stdout, re.MULTILINE)
     passed = done.returncode == 0 and bool(counts)
     say = counts[-1] if passed else f"{counts[-1] if counts else 'no test ran'}; see {kept}"
-    print(f"{log}: {say}", flush=True)  # noqa: T201 - what the command is for
+    print(f"{log}: {say}", flush=True)
     return passed, f"{counts[-1]}" if passed else "**failed**"
 
 
@@ -72,7 +72,7 @@ def main() -> None:
             passed = passed and all(ok for ok, _ in results)
 
     table = report(rows, chosen.tests, missing)
-    print(table)  # noqa: T201 - what the command is for
+    print(table)
     if (chosen.python, chosen.postgres, chosen.tests) == (interpreters.SUPPORTED, servers.SUPPORTED, STORE):
         PAGE.write_text(f"{HEAD}\n{table}", encoding="utf-8")
     sys.exit(not passed)
