@@ -14,7 +14,7 @@ UV := 0.13.9
 export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint chaos season bench screens lock clean
+.PHONY: help demo run test lint chaos season matrix mutants bench screens lock clean
 .DELETE_ON_ERROR:
 
 help: ## this text
@@ -31,18 +31,25 @@ test: lint ## lint, and all tests with their coverage
 	@$(BIN)/python -m pytest --quiet -n $(TEST_WORKERS) --dist worksteal \
 	    --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
-lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom
+lint: $(VENV)/dev ## formatting, lint rules, types, who may import whom, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo 'make lint: run $(BIN)/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p .cache
 	@$(BIN)/lint-imports --cache-dir .cache/import_linter > .cache/import_linter.log || { cat .cache/import_linter.log >&2; exit 1; }
+	@$(BIN)/codespell
 
 chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --orders 20000 --kills 500"
 	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
 season: $(VENV)/dev ## seasons with faults, and what audit and balance say of them; ARGS="--orders 20000 --seconds 600"
 	@$(BIN)/python -m tests.acceptance.soak $(ARGS)
+
+matrix: $(VENV)/dev ## the tests on every Python, against every Postgres; ARGS="--python 3.14" for a part
+	@$(BIN)/python -m tests.matrix.matrix $(ARGS)
+
+mutants: $(VENV)/dev ## which changes to the code no unit test notices; ARGS="--sample 300 --seed 1" for others
+	@$(BIN)/python -m tests.mutants.mutants $(ARGS)
 
 # It compares with what nothing else needs, so it has an environment of its own.
 bench: VENV := .cache/bench/venv
