@@ -83,10 +83,10 @@ def _asked_for(
     wanted: ServiceSearch, since: datetime | timedelta | None, *, dearer: bool, limit: int
 ) -> tuple[Find, _View]:
     if dearer:
-        return lambda offers: offers.dearer(wanted, since or _WEEK, limit), _DEARER
+        return lambda search: search.dearer(wanted, since or _WEEK, limit), _DEARER
     if since is not None:
-        return lambda offers: offers.changed(wanted, since, limit), _CHANGE
-    return lambda offers: offers.listed(wanted, limit), _LISTED
+        return lambda search: search.changed(wanted, since, limit), _CHANGE
+    return lambda search: search.listed(wanted, limit), _LISTED
 
 
 def _lines(found: Found, view: _View, width: int) -> Iterator[str]:
