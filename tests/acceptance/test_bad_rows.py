@@ -1,4 +1,4 @@
-"""One bad row never stops the others (README, promise 9)."""
+"""One bad row never stops the others (docs/guarantees.md, promise 9)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Trouble of the whole panel pauses the panel, and rejects nothing (README, promise 5)."""
+"""Trouble of the whole panel pauses the panel, and rejects nothing (docs/guarantees.md, promise 5)."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Whatever happens on the panel and on the way to it, a verdict is the truth (README, promise 3)."""
+"""Whatever happens on the panel and on the way to it, a verdict is the truth (docs/guarantees.md, promise 3)."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
