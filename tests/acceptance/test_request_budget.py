@@ -1,4 +1,4 @@
-"""A panel's request limit holds for all workers together, as the panel itself counts (docs/guarantees.md, promise 6)."""
+"""A panel's request limit holds for all workers together, as the panel itself counts (promise 6)."""
 
 import asyncio
 from contextlib import AsyncExitStack
