@@ -23,7 +23,7 @@ class Freshness:
         self._ask_again_at = 0.0
 
     def is_fresh(self) -> bool:
-        """Whether a service that the mirror lacks doesn't exist, as far as `refresh` has found out."""
+        """Tells whether a service that the mirror lacks doesn't exist, as far as `refresh` has found out."""
         return asyncio.get_running_loop().time() < self._fresh_until
 
     async def refresh(self) -> None:

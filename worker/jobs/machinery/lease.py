@@ -38,7 +38,7 @@ class Lease:
         return self._worker_id if self._worker_id is not None and self.holds(self._worker_id) else None
 
     def holds(self, worker_id: UUID) -> bool:
-        """Whether a claim under this id is certainly still this worker's, by its own clock since the last renewal."""
+        """Tells whether a claim under this id is certainly still this worker's, by the worker's own clock."""
         return worker_id == self._worker_id and _now() < self._good_until
 
     async def renew(self) -> None:

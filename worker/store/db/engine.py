@@ -105,7 +105,7 @@ async def _connect(engine: AsyncEngine) -> AsyncConnection[Any]:
 
 
 async def is_pooled(connection: AsyncConnection[Any]) -> bool:
-    """Whether a pooler is in between: it reports a process id that it has made up."""
+    """Tells whether a pooler is in between: it reports a process id that it has made up."""
     row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
     return row is not None and row[0] != connection.info.backend_pid
 

@@ -162,7 +162,7 @@ class Polls:
         self._on_change = on_change
 
     async def any_due(self, panel: str) -> bool:
-        """Whether a claim would find any order."""
+        """Tells whether a claim would find any order."""
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(DUE, {"panel": panel}))
 
@@ -239,7 +239,7 @@ class Polls:
         return _NextPoll(claim, seconds, reading is not None, changed, is_closed, remains)
 
     def _soon(self, claim: PollClaim) -> _NextPoll:
-        """For an order that couldn't be locked. It does nothing where the claim no longer holds."""
+        """Schedules a poll soon of an order that couldn't be locked, if the claim still holds."""
         settling = record_of(claim.known).state.is_final
         return _NextPoll(claim, self._pace.fastest, seen=False, changed=False, settling=settling, remains=None)
 

@@ -153,7 +153,7 @@ class Requests:
         self._on_change = on_change
 
     async def any_due(self, panel: str, state: RefillState | CancelState) -> bool:
-        """Whether a claim would find any request in this state."""
+        """Tells whether a claim would find any request in this state."""
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(due(self._table, state), {"panel": panel}))
 

@@ -176,7 +176,7 @@ class Settlements:
 
 
 def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
-    """Whether an outcome says more than what is on record about its call."""
+    """Tells whether an outcome says more than what is on record about its call."""
     return on_record in (None, LEASE_ENDED) or (on_record == REFUTED and not isinstance(outcome, Unknown))
 
 
