@@ -1,4 +1,4 @@
-"""A word from a producer has a job look at once, and once more for what was inserted meanwhile and not announced."""
+"""A notification wakes a job at once, and once more for rows that were inserted meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def one_word(_: AsyncEngine) -> AsyncIterator[str]:
     await asyncio.Event().wait()
 
 
-async def test_a_job_that_is_woken_looks_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_that_is_woken_runs_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "notifications", one_word)
     works = Woken()
     listening = asyncio.create_task(daemon._listen(cast("Works", works), cast("AsyncEngine", None)))
@@ -38,4 +38,4 @@ async def test_a_job_that_is_woken_looks_once_more(monkeypatch: pytest.MonkeyPat
         (job, at), (again, later) = await works.jobs.get(), await works.jobs.get()
     listening.cancel()
     assert (job, again) == ("submit", "submit")
-    assert later - at >= daemon.LOOK_AGAIN * 0.99  # call_later may be early by the clock's resolution
+    assert later - at >= daemon.WAKE_AGAIN * 0.99  # call_later may be early by the clock's resolution
