@@ -33,7 +33,8 @@ CACHE = ROOT / ".cache/mutants"
 EXPLAINED = Path(__file__).with_name("explained.toml")
 
 ROOMS = ["worker/domain", "worker/panel"]
-TESTS = ["tests/unit/domain", "tests/unit/panel", "tests/unit/jobs"]
+#: The unit tests of these rooms and of the jobs that decide by them. Those of the client need a socket on loopback.
+TESTS = ["tests/unit/domain", "tests/unit/panel", "tests/unit/jobs", "tests/integration/panel"]
 ENOUGH = 0.9
 
 #: Tests that read code without running it.

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence.lookalikes import LONGEST_WAIT, WAIT, keep_apart, lost
+from worker.domain.evidence.lookalikes import LONGEST_WAIT, LOSING, PATIENCE, WAIT, keep_apart, lost
 from worker.domain.orders.add_request import AddRequest, OrderRequest
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.submission import PendingOrder
@@ -43,6 +43,11 @@ def test_orders_without_a_known_charge_are_lookalikes():
 
 def test_no_wait_is_longer_than_the_longest():
     assert max(waits([ONE] * 1000, [])) == LONGEST_WAIT
+
+
+def test_how_long_lookalikes_wait():
+    """What docs/lost-answers.md says: a panel loses replies for a minute, and nobody waits longer than 5 seconds."""
+    assert (LOSING, PATIENCE, WAIT, LONGEST_WAIT) == (60, 5, 0.05, 5)
 
 
 def test_only_an_outcome_that_nobody_knows_is_a_loss():

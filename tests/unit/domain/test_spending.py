@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from worker.domain.money.amounts import total
 from worker.domain.money.movements import Call, Cause, History, Taken, Told, likely_cost, movements_of
-from worker.domain.money.spending import SHORTEST, Spending, hours_left
+from worker.domain.money.spending import RATE_OVER, SHORTEST, Spending, hours_left
 from worker.domain.orders.states import OrderState
 
 GRAIN = Decimal("0.00001")
@@ -31,6 +31,10 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 )
 def test_hours_left(balance, spent, seconds, hours):
     assert hours_left(Spending(Decimal(balance), Decimal(spent), seconds)) == pytest.approx(hours)
+
+
+def test_a_rate_is_that_of_a_day_and_of_no_less_than_ten_minutes():
+    assert (RATE_OVER, SHORTEST) == (24 * 3600, 600)
 
 
 amounts = st.integers(0, 200_000).map(lambda count: count * GRAIN)

@@ -67,9 +67,23 @@ def test_silence_is_an_outage_once_it_lasts(failure, in_a_row, adding):
         assert pause == Pause(PauseScope.ALL, PauseReason.OUTAGE, failure.text, first=5, longest=60)
 
 
+@CALLS
+@pytest.mark.parametrize(
+    ("reason", "first", "longest"),
+    [(Reason.NOT_ENOUGH_FUNDS, 10, 60), (Reason.BAD_KEY, 30, 300), (Reason.RATE_LIMITED, 1, 60)],
+)
+def test_how_long_the_panels_trouble_lasts(reason, first, longest, adding):
+    pause = trouble_of(Refused(reason, "no"), 0, adding=adding)
+    assert (pause.first, pause.longest) == (first, longest)
+
+
+def test_five_calls_without_an_answer_are_an_outage():
+    assert OUTAGE_AFTER == 5
+
+
 def test_a_low_balance_holds_add_back_until_the_balance_says_otherwise():
     pause = low_balance("the balance is 3, below 10")
-    assert (pause.scope, pause.reason, pause.first) == (PauseScope.ADD, PauseReason.LOW_BALANCE, None)
+    assert pause == Pause(PauseScope.ADD, PauseReason.LOW_BALANCE, "the balance is 3, below 10", None, 0)
     assert set(PauseReason) - set(PASSING) == {PauseReason.LOW_BALANCE}
 
 

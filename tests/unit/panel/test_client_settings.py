@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.panel import PanelClient
+from worker.panel import PanelClient, client
 from worker.panel.transport import retry_after
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -52,6 +52,10 @@ def test_limits_that_cannot_be_right_are_refused(options):
 def test_an_empty_key_is_refused():
     with pytest.raises(ValueError, match="key is empty"):
         PanelClient("https://panel.example/", "")
+
+
+def test_a_batch_has_what_panels_take_and_a_reply_what_catalogues_need():
+    assert (client.BATCH, client.REPLY_LIMIT) == (100, 33_554_432)  # 32 MiB
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,8 @@ def test_a_reply_is_read_as_deep_as_it_may_nest_and_no_deeper(opening, closing, 
 
     assert not isinstance(read_document(nested(DEEPEST), Redactor([KEY]).text), Unreadable)
     assert isinstance(read_document(nested(DEEPEST + 1), Redactor([KEY]).text), Unreadable)
+
+
+def test_a_number_is_a_number_up_to_twenty_digits():
+    body = b"[%s, %s]" % (b"9" * 20, b"9" * 21)
+    assert read_document(body, str) == [10**20 - 1, "9" * 21]

@@ -50,6 +50,7 @@ def test_every_shape_of_a_batch_of_statuses(received, body, items):
         {"id": "1"} | PARTIAL,
         {"1": PARTIAL},
         [PARTIAL],
+        [{"1": PARTIAL}],
         [{"order": 1} | PARTIAL],
         [{"order": 9} | PARTIAL, {"order": 1} | PARTIAL],
     ],
