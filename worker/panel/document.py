@@ -74,7 +74,7 @@ def read_document(body: bytes, redact: Redact, charset: str | None = None) -> An
         document = _decoded(text)
     except (ValueError, RecursionError):
         return Unreadable(_instead_of_json(text))
-    return document if _is_clean(text, redact) else _cleaned(document, redact)
+    return document if _is_clean(document, redact) else _cleaned(document, redact)
 
 
 def _decoded(text: str) -> Any:
@@ -150,9 +150,25 @@ def _is_too_deep(document: Any) -> bool:
     return True
 
 
-def _is_clean(text: str, redact: Redact) -> bool:
-    """Says whether no text of the document needs cleaning. Without escapes, each stands in the reply as it is."""
-    return text.isascii() and "\\" not in text and "\0" not in text and redact(text) == text
+def _is_clean(document: Any, redact: Redact) -> bool:
+    """Says whether no text of a document needs cleaning: hardly any reply does, so all are examined at once."""
+    text = "\n".join(_texts(document))
+    return "\0" not in text and text.encode(errors="replace").decode() == text and redact(text) == text
+
+
+def _texts(document: Any) -> list[str]:
+    texts: list[str] = []
+    unread = [document]
+    while unread:
+        value = unread.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            texts.extend(value)
+            unread.extend(value.values())
+        elif isinstance(value, list):
+            unread.extend(value)
+    return texts
 
 
 def _cleaned(value: Any, redact: Redact) -> Any:

@@ -102,15 +102,21 @@ def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
 
     Ids among the keys stay as they are: an id has a digit.
     """
+    names = _plain_keys(tuple(entry))
+    if len(set(names)) == len(names):
+        return dict(zip(names, entry.values(), strict=True))
     found: dict[str, Any] = {}
-    for key, value in entry.items():
-        name = _plain_key(key)
+    for name, value in zip(names, entry.values(), strict=True):
         if found.get(name) is None:
             found[name] = value
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # the entries of a catalogue have the same keys, mostly
+def _plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_plain_key, keys))
+
+
 def _plain_key(key: str) -> str:
     if any(character.isdigit() for character in key):
         return key
