@@ -22,7 +22,7 @@ _LISTS = ("refill", "cancel")
 
 #: The keys that state an error by their presence, and those that explain one.
 _ERRORS = ("error", "errors", "err", "errormessage", "errormsg")
-_MESSAGES = ("message", "msg", *_ERRORS, "text", "description", "detail", "reason", "title")
+_MESSAGES = ("message", "msg", "text", "description", "detail", "reason", "title")
 
 #: The keys by which an envelope says of itself whether the call succeeded. Under the first two it always does; under
 #: the others a failure counts with a message: `{"status": "Error"}` alone is an order in trouble.
@@ -33,7 +33,7 @@ _HTTP_SUCCESS = range(200, 300)
 _HTTP_FAILURE = range(400, 600)
 
 #: The keys of what an envelope says of itself.
-ENVELOPE_KEYS = frozenset((*_VERDICTS, *_MESSAGES))
+ENVELOPE_KEYS = frozenset((*_VERDICTS, *_ERRORS, *_MESSAGES))
 
 _SUCCESS = frozenset({"success", "successful", "succeeded", "ok", "okay", "done"})
 _FAILURE = frozenset({"error", "err", "fail", "failed", "failure", "ko", "nok", "unsuccessful"})
@@ -87,7 +87,8 @@ def unwrap(document: Any) -> Meaning:
     verdicts = [verdict for level in levels for verdict in _verdicts(level)]
     succeeded = all(verdicts) if verdicts else None
     messages = [text for level in levels for text in _messages(level)]
-    texts = [*messages, *(text for level in levels for text in _places(level))]
+    errors = [text for level in levels for text in _errors(level)]
+    texts = [*errors, *messages, *(text for level in levels for text in _places(level))]
     failed = any(_states_an_error(level) for level in levels) or (succeeded is False and bool(texts))
     return Meaning(
         payload,
@@ -184,7 +185,9 @@ def _states_an_error(level: Mapping[str, Any]) -> bool:
 
 
 def _holds_an_error(inner: Any) -> bool:
-    return isinstance(inner, dict) and any(_states_something(inner.get(key)) for key in _ERRORS)
+    return isinstance(inner, dict) and any(
+        _states_something(value) for key, value in plain(inner).items() if key in _ERRORS
+    )
 
 
 def _states_something(value: Any) -> bool:
@@ -193,9 +196,19 @@ def _states_something(value: Any) -> bool:
     return bool(value)
 
 
+def _errors(level: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the words of one level's errors, and of those that lie in the place of an answer."""
+    for key in _ERRORS:
+        if _states_something(value := level.get(key)) and (words := _words(value)):
+            yield words
+    for key in _WRAPPERS:
+        if isinstance(inner := level.get(key), dict) and _holds_an_error(inner):
+            yield from _errors(plain(inner))
+
+
 def _messages(level: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the texts of one level: those of errors, then messages, then a success in words."""
-    for key in (*_ERRORS, *_MESSAGES):
+    """Yields the messages of one level, and a success in words."""
+    for key in _MESSAGES:
         if (value := level.get(key)) and (words := _words(value)):
             yield words
     for key in _PLAIN_VERDICTS:
@@ -206,11 +219,8 @@ def _messages(level: Mapping[str, Any]) -> Iterator[str]:
 def _places(level: Mapping[str, Any]) -> Iterator[str]:
     """Yields the words in the place of an answer. They explain a failure, and are no message otherwise."""
     for key in _WRAPPERS:
-        value = level.get(key)
-        if (words := _free_text(value)) is not None:
+        if (words := _free_text(level.get(key))) is not None:
             yield words
-        elif isinstance(value, dict) and _holds_an_error(value):
-            yield from _messages(value)
 
 
 def _free_text(value: Any) -> str | None:
@@ -230,7 +240,9 @@ def _words(value: Any) -> str | None:
     match value:
         case dict():
             inner = plain(value)
-            message = next((words for key in _MESSAGES if (held := inner.get(key)) and (words := _words(held))), None)
+            message = next(
+                (words for key in (*_MESSAGES, *_ERRORS) if (held := inner.get(key)) and (words := _words(held))), None
+            )
             return message or json.dumps(value, ensure_ascii=False)[:LONGEST_TEXT]
         case list():
             return "; ".join(words for entry in value if (words := _words(entry)))[:LONGEST_TEXT] or None

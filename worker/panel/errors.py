@@ -79,4 +79,4 @@ def _first(table: Iterable[tuple[Reason, re.Pattern[str]]], words: str) -> Reaso
 
 
 def _folded(text: str) -> str:
-    return _SEPARATORS.sub(" ", _without_accents(text.casefold())).strip()
+    return _SEPARATORS.sub(" ", _without_accents(text.casefold())).strip(" !?:;,")
