@@ -121,9 +121,9 @@ TAKEN = (
     r"^(?:success(?:ful(?:ly)?)?|ok|okay|yes|true|done|taken|sent|requested|accepted|queued|submitted|created|received|placed|processed|approved|started|scheduled)$",
     r"\bsuccess",
     r"\b(?:requested|accepted|queued|submitted|created|received|placed|processed|approved|sent|scheduled|initiated)\b",
-    r"\bwill be (?:\w+ )?(?:cancell?ed|refill|refilled|processed|refunded|done)\b",
+    r"\bwill be (?:\w+ )?(?:cancel+ed|refill|refilled|processed|refunded|done)\b",
     r"\b(?:pending|processing|in progress|in queue|asap)\b",
-    r"^(?:order )?(?:cancell?ed|canceling|cancelling|refilled|refilling)$",
+    r"^(?:order )?(?:cancel+ed|canceling|cancelling|refilled|refilling)$",
 )
 NOT = (
     r"\b(?:not|no|never|cannot|can'?t|couldn'?t|unable|already|fail\w*|error|un\w*success\w*|without|denied|refused|rejected|only|must|too|before|wait|isn'?t|wasn'?t|won'?t|don'?t|doesn'?t|didn'?t)\b",
