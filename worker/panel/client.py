@@ -11,7 +11,7 @@ import httpx
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
-from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReport
+from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReport, RefillTaken
 from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
 from worker.panel.document import read_document
@@ -103,12 +103,12 @@ class PanelClient:
     async def statuses(self, order_ids: Sequence[str]) -> Reply[dict[str, OrderReport | ItemError]]:
         return await self._in_batches("status", "orders", order_ids, read_statuses)
 
-    async def refill(self, order_id: str) -> Reply[str | ItemError]:
-        """Asks for a refill. The answer is its id."""
+    async def refill(self, order_id: str) -> Reply[str | RefillTaken | ItemError]:
+        """Asks for a refill. The answer is its id, or `RefillTaken` if the panel told none."""
         reply = await self._call("refill", {"order": order_id}, partial(read_refills, asked=[order_id]))
         return only(reply, order_id)
 
-    async def refills(self, order_ids: Sequence[str]) -> Reply[dict[str, str | ItemError]]:
+    async def refills(self, order_ids: Sequence[str]) -> Reply[dict[str, str | RefillTaken | ItemError]]:
         """Asks for refills. The answer has their ids, by order."""
         return await self._in_batches("refill", "orders", order_ids, read_refills)
 
@@ -165,7 +165,9 @@ class PanelClient:
             if isinstance(reply, NotSent | Unknown):
                 outcome = reply
             else:
-                outcome = read(Received(reply.status, read_document(reply.body, self._redact), reply.retry_after))
+                outcome = read(
+                    Received(reply.status, read_document(reply.body, self._redact, reply.charset), reply.retry_after)
+                )
         finally:
             if self._on_request is not None:
                 self._on_request(action, _name(outcome), time.monotonic() - started)

@@ -4,6 +4,7 @@ Fractions stay texts (`0.90` becomes `"0.90"`), so that no value passes through 
 anyway, and every reader takes both.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Callable
@@ -26,6 +27,29 @@ _BEGINNINGS = ("{", "[", '"')
 _BEHIND_NOTICES = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 
 
+#: Byte-order marks. That of UTF-32 begins with that of UTF-16, so it comes first.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+#: The charsets that we take a reply's word for. Python knows others that cost time or aren't for texts.
+_CHARSETS = re.compile(
+    r"(?:windows|cp|ibm)-?\d{3,4}|iso-?8859-?\d{1,2}|latin-?\d|koi8-[ru]|gbk|gb2312|gb18030|big5|shift[_-]jis|"
+    r"euc-(?:jp|kr)|tis-620|us-ascii|utf-?(?:8|16|32)(?:-?[lb]e)?",
+    re.IGNORECASE,
+)
+
+#: Two ASCII characters, with which JSON begins, in UTF-16 without a mark: big-endian, or little-endian.
+_UTF_16 = re.compile(rb"(\0[\x09-\x7e]\0[\x09-\x7e])|[\x09-\x7e]\0[\x09-\x7e]\0")
+
+#: A word in windows-1251. Western languages have no three accented letters in a row.
+_CYRILLIC = re.compile(rb"[\xc0-\xff\xa8\xb8]{3}")
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A reply without a whole JSON document. `text` says what it holds instead."""
@@ -33,28 +57,62 @@ class Unreadable:
     text: str
 
 
-def read_document(body: bytes, redact: Redact) -> Any | Unreadable:
+def read_document(body: bytes, redact: Redact, charset: str | None = None) -> Any | Unreadable:
     """Returns the JSON document of a reply: dicts, lists, str, int, bool and None.
+
+    `charset` is the one that the reply declares; it counts where the bytes are no UTF-8 and have no byte-order mark. A
+    JSON text that holds JSON is read once more, alone or in an object's value.
 
     It skips a byte-order mark and notices in front of the document. A document that is cut off, garbled, or followed by
     anything, is unreadable: nobody takes a part for the whole. In every text, `redact` takes out the key, NUL goes
     (Postgres refuses it), and unpaired surrogates are replaced.
     """
-    text = body.decode("utf-8-sig", errors="replace").strip().lstrip("\ufeff")
+    text = _text(body, charset).strip().lstrip("\ufeff").strip()
     if not text:
         return Unreadable("an empty reply")
     try:
         document = _decoded(text)
     except (ValueError, RecursionError):
         return Unreadable(_instead_of_json(text))
-    return document if _is_clean(text, redact) else _cleaned(document, redact)
+    return document if _is_clean(document, redact) else _cleaned(document, redact)
 
 
 def _decoded(text: str) -> Any:
-    document = _DECODER.decode(_from_json_on(text))
+    document = _inner(_DECODER.decode(_from_json_on(text)))
+    if isinstance(document, dict):
+        document = {key: _inner(value) for key, value in document.items()}
     if _is_too_deep(document):
         raise ValueError("nested too deep")
     return document
+
+
+def _inner(value: Any) -> Any:
+    """Reads JSON within a text once more; a text that isn't JSON stays what it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return _DECODER.decode(value.strip())
+    except (ValueError, RecursionError):
+        return value
+
+
+def _text(body: bytes, charset: str | None) -> str:
+    """Decodes a body by its byte-order mark, as UTF-8 where it is UTF-8, by its charset, or by what its bytes show."""
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            return body.decode(encoding, errors="replace")
+    if (start := _UTF_16.match(body)) is not None:
+        return body.decode("utf-16-be" if start[1] is not None else "utf-16-le", errors="replace")
+    text = body.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    if broken == 0 or sum(not character.isascii() for character in text) >= 2 * broken:
+        return text  # UTF-8, though a text in it may have been cut within a character
+    if charset is not None and _CHARSETS.fullmatch(charset):
+        try:
+            return body.decode(charset)
+        except (LookupError, UnicodeError):
+            pass
+    return body.decode("windows-1251" if _CYRILLIC.search(body) else "windows-1252", errors="replace")
 
 
 def _from_json_on(text: str) -> str:
@@ -92,9 +150,25 @@ def _is_too_deep(document: Any) -> bool:
     return True
 
 
-def _is_clean(text: str, redact: Redact) -> bool:
-    """Says whether no text of the document needs cleaning. Without escapes, each stands in the reply as it is."""
-    return text.isascii() and "\\" not in text and "\0" not in text and redact(text) == text
+def _is_clean(document: Any, redact: Redact) -> bool:
+    """Says whether no text of a document needs cleaning: hardly any reply does, so all are examined at once."""
+    text = "\n".join(_texts(document))
+    return "\0" not in text and text.encode(errors="replace").decode() == text and redact(text) == text
+
+
+def _texts(document: Any) -> list[str]:
+    texts: list[str] = []
+    unread = [document]
+    while unread:
+        value = unread.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            texts.extend(value)
+            unread.extend(value.values())
+        elif isinstance(value, list):
+            unread.extend(value)
+    return texts
 
 
 def _cleaned(value: Any, redact: Redact) -> Any:

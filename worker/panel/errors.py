@@ -1,73 +1,82 @@
-"""Finds the error that a panel's JSON states, and the reason that its words stand for."""
+"""Finds the reason that a panel's words stand for."""
 
-import json
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
 
 from worker.domain.orders.outcomes import Reason
-from worker.panel.error_texts import ERROR_TEXTS
-from worker.panel.values import LONGEST_TEXT, read_flag, read_text
+from worker.panel.words import CRASHES, KNOWN, NOT, OF_ACCOUNT, TAKEN, VAGUE
 
-#: The keys that state an error, the keys that explain one, and the words of `status` that state one.
-_ERROR_KEYS = ("error", "errors")
-_MESSAGE_KEYS = ("message", "msg", "error", "errors", "error_message", "text", "description")
-_ERROR_WORDS = frozenset({"error", "fail", "failed", "failure"})
-
-#: The text of an error that a panel states and doesn't explain.
-WORDLESS = "an error without words"
-
-_PATTERNS = tuple((reason, re.compile("|".join(patterns))) for reason, patterns in ERROR_TEXTS.items())
 _SEPARATORS = re.compile(r"[\s._\-]+")
+
+#: Letters that Unicode doesn't take apart (Vietnamese, Turkish), and the apostrophe of word processors.
+_PLAIN = str.maketrans({"đ": "d", "\u0131": "i", "\u2019": "'"})
+
+
+def _without_accents(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in apart if unicodedata.category(character) != "Mn").translate(_PLAIN)
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_without_accents, patterns)))
+
+
+def _compiled(table: Mapping[Reason, tuple[str, ...]]) -> tuple[tuple[Reason, re.Pattern[str]], ...]:
+    return tuple((reason, _any_of(patterns)) for reason, patterns in table.items())
+
+
+_KNOWN = _compiled(KNOWN)
+_VAGUE = _compiled(VAGUE)
+_OF_ACCOUNT = _any_of(OF_ACCOUNT)
+_CRASHES = _any_of(CRASHES)
+_TAKEN = _any_of(TAKEN)
+_NOT = _any_of(NOT)
 
 
 @lru_cache(maxsize=1024)  # the words of statuses come here too, and there are few
 def reason_of(text: str) -> Reason:
-    """Returns the reason that a panel's words stand for; `Reason.REFUSED` for unknown words, in any language.
+    """Returns the reason that a panel's words stand for; `Reason.REFUSED` for words that aren't known.
 
-    Case makes no difference, nor whether words are separated by spaces, `.`, `_` or `-`.
+    Case and accents make no difference, nor whether words are separated by spaces, `.`, `_` or `-`.
     """
-    words = _SEPARATORS.sub(" ", text.casefold()).strip()
-    return next((reason for reason, pattern in _PATTERNS if pattern.search(words)), Reason.REFUSED)
+    words = _folded(text)
+    return _first(_KNOWN, words) or _first(_VAGUE, words) or Reason.REFUSED
 
 
-def explicit_error(document: Any) -> str | None:
-    """Returns the text of an error that a JSON object states outright, at most LONGEST_TEXT characters; or None.
-
-    `{"status": "Error"}` alone states none: a panel says so of an order that is in trouble. With a message, it does.
-    """
-    if not isinstance(document, dict):
-        return None
-    for key in _ERROR_KEYS:
-        value = document.get(key)
-        if value and _states_something(value):
-            return _words(value) or _message(document) or WORDLESS
-    if read_flag(document.get("success")) is False:
-        return _message(document) or WORDLESS
-    return _message(document) if says_error(document.get("status")) else None
+@lru_cache(maxsize=1024)
+def proven_reason_of(text: str) -> Reason | None:
+    """Returns the reason that words stand for which only a panel itself writes; None for all other words."""
+    return _first(_KNOWN, _folded(text))
 
 
-def says_error(word: Any) -> bool:
-    """Says whether a word of `status` states an error."""
-    return isinstance(word, str) and word.strip().casefold() in _ERROR_WORDS
+@lru_cache(maxsize=1024)
+def is_crash(text: str) -> bool:
+    """Says whether a text is what a program writes when it fails. It may hold known words by chance."""
+    return _CRASHES.search(_folded(text)) is not None
 
 
-def _states_something(value: Any) -> bool:
-    is_blank = isinstance(value, str) and not value.strip()
-    return not is_blank and read_flag(value) is not False
+def denies_the_account(text: str) -> bool:
+    """Says whether an answer about the account itself says that there is no such account, or that it is closed."""
+    return _OF_ACCOUNT.search(_folded(text)) is not None
 
 
-def _words(value: Any) -> str | None:
-    """Returns the words of an error, which may be a text, an object or a list; None for a flag like `"error": true`."""
-    match value:
-        case dict():
-            return _message(value) or json.dumps(value, ensure_ascii=False)[:LONGEST_TEXT]
-        case list():
-            return "; ".join(words for entry in value if (words := _words(entry)))[:LONGEST_TEXT] or None
-        case _:
-            return read_text(value) if read_flag(value) is None else None
+@lru_cache(maxsize=1024)
+def says_taken(text: str) -> bool:
+    """Says whether words mean that the panel took a cancel or a refill."""
+    return _TAKEN.search(_folded(text)) is not None and not says_no(text)
 
 
-def _message(document: Mapping[str, Any]) -> str | None:
-    return next((words for key in _MESSAGE_KEYS if (value := document.get(key)) and (words := _words(value))), None)
+@lru_cache(maxsize=1024)
+def says_no(text: str) -> bool:
+    """Says whether words turn round what they say otherwise: "not", "cannot", "already"."""
+    return _NOT.search(_folded(text)) is not None
+
+
+def _first(table: Iterable[tuple[Reason, re.Pattern[str]]], words: str) -> Reason | None:
+    return next((reason for reason, pattern in table if pattern.search(words)), None)
+
+
+def _folded(text: str) -> str:
+    return _SEPARATORS.sub(" ", _without_accents(text.casefold())).strip(" !?:;,")

@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,11 +43,12 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A whole reply. `body` is decoded from gzip; `retry_after` is in seconds."""
+    """A whole reply. `body` is decoded from gzip; `retry_after` is in seconds; `charset` is what Content-Type says."""
 
     status: int
     body: bytes
     retry_after: float | None = None
+    charset: str | None = None
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Transport:
                     wire.status = response.status_code
                     body = await self._body(response)
                     wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-                    return HttpReply(response.status_code, body, wait)
+                    return HttpReply(response.status_code, body, wait, response.charset_encoding)
         except Exception as failure:  # noqa: BLE001  # the wire tells what it means, whatever it is
             return self._failed(wire, failure)
         finally:
@@ -163,17 +163,16 @@ class Transport:
             return NotSent(_why_not_sent(failure, self._timeout))
         if wire.withdrawn:
             return NotSent("withdrawn before its first byte")
-        replied = wire.status == HTTPStatus.OK
         match failure:
             case _UnusableReplyError():
-                return Unknown(str(failure), replied)
+                return Unknown(str(failure))
             case TimeoutError():
                 what = "reply" if wire.status is None else "whole reply"
-                return Unknown(f"no {what} within {self._timeout:g} s", replied)
+                return Unknown(f"no {what} within {self._timeout:g} s")
             case _ if wire.status is None:
                 return Unknown("the connection was lost before a reply came")
             case _:
-                return Unknown("the reply broke off", replied)
+                return Unknown("the reply broke off")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import pytest
 from worker.domain.orders.outcomes import Reason, Scope
 from worker.domain.orders.refills_and_cancels import RefillOrCancelChange, cancel_answered, refill_answered, refill_news
 from worker.domain.orders.states import CancelState, RefillState
-from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition
+from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition, RefillTaken
 from worker.domain.polling import Pace
 
 PACE = Pace(fastest=30, slowest=3600)
@@ -17,6 +17,11 @@ FOR_NOW = [reason for reason in Reason if reason.scope is not Scope.ITEM]
 def test_a_refill_that_was_taken_is_followed():
     change = refill_answered(5, "900", HOUR, PACE)
     assert change == RefillOrCancelChange(5, RefillState.SUBMITTED, 30, panel_refill_id="900")
+
+
+def test_a_refill_that_was_taken_without_an_id_is_not_asked_for_again():
+    change = refill_answered(5, RefillTaken(), HOUR, PACE)
+    assert (change.state, change.panel_refill_id) == (RefillState.SUBMITTED, None)
 
 
 @pytest.mark.parametrize("reason", FOR_GOOD)

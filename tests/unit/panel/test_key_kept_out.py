@@ -9,7 +9,7 @@ from worker.domain.orders.outcomes import Answered, Refused
 from worker.domain.redaction import REDACTED
 from worker.panel import PanelClient
 from worker.panel.catalogue import read_services
-from worker.panel.errors import explicit_error
+from worker.panel.envelope import unwrap
 from worker.panel.items import read_refill_statuses, read_statuses
 from worker.panel.replies import read_add
 
@@ -62,4 +62,4 @@ def test_what_was_redacted_is_still_json(received):
 
 
 def test_an_error_that_is_the_key_alone_is_still_an_error(received):
-    assert explicit_error(received({"error": KEY}).document) == REDACTED
+    assert unwrap(received({"error": KEY}).document).error == REDACTED

@@ -1,17 +1,24 @@
 """Nothing that a panel may send makes a reader raise, and none of it becomes an acceptance without an order id."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.domain.orders.outcomes import Accepted, Answered, Refused, Unknown
+from worker.domain.orders.outcomes import Accepted, Answered, Refused, Scope, Unknown
 from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
 from worker.panel.document import DEEPEST, Unreadable, read_document
+from worker.panel.envelope import unwrap
+from worker.panel.errors import proven_reason_of
 from worker.panel.items import read_cancels, read_refill_statuses, read_refills, read_statuses
 from worker.panel.replies import Received, read_add, read_balance
+from worker.panel.values import read_id
 
 KEY = "k3y/secret+0123456789"
 ASKED = ["1", "23501"]
@@ -72,19 +79,107 @@ def test_the_other_readers_give_an_outcome(read, body, status):
     assert isinstance(read(_read(body, status)), Accepted | Answered | Refused | Unknown)
 
 
+def _texts(value: Any) -> set[str]:
+    """Every value of a document, as text; JSON within a text is read, too."""
+    match value:
+        case dict():
+            return set().union(*map(_texts, value.values()))
+        case list():
+            return set().union(*map(_texts, value))
+        case str() if value.strip()[:1] in {"{", "["}:
+            with suppress(ValueError):
+                return _texts(json.loads(value))
+    return {str(value).strip().removesuffix(".0")}
+
+
 @given(bodies, http_statuses)
 def test_acceptance_has_its_order_id_from_the_body(body, status):
-    outcome = read_add(_read(body, status))
+    reply = _read(body, status)
+    outcome = read_add(reply)
 
     if isinstance(outcome, Accepted):
-        document = json.loads(body[body.index(b"{") :])
-        assert outcome.panel_order_id in {str(document["order"]).strip(), str(int(float(document["order"])))}
-        assert not document.get("error")
+        assert outcome.panel_order_id in _texts(reply.document)
+        assert unwrap(reply.document).error is None
 
 
-@given(documents.filter(lambda document: not isinstance(document, dict) or "order" not in document), http_statuses)
-def test_without_an_order_in_the_body_nothing_is_accepted(document, status):
+@given(documents, http_statuses)
+def test_without_an_id_in_the_body_nothing_is_accepted(document, status):
+    assume(all(read_id(text) is None for text in _texts(document)))
     assert not isinstance(read_add(_read(json.dumps(document).encode(), status)), Accepted)
+
+
+@given(documents, st.integers(500, 599))
+def test_unknown_words_at_http_5xx_refuse_nothing(document, status):
+    outcome = read_add(_read(json.dumps(document).encode(), status))
+
+    if isinstance(outcome, Refused):
+        assert proven_reason_of(outcome.text) is outcome.reason
+
+
+@given(st.text(min_size=1), st.sampled_from([200, 400, 401, 402, 403, 404, 407, 429, 500, 503]))
+def test_an_error_in_any_words_is_a_refusal_or_tells_nothing(text, status):
+    outcome = read_add(_read(json.dumps({"error": text}).encode(), status))
+
+    assert isinstance(outcome, Refused | Unknown)
+    if status in {401, 402, 403, 407} and isinstance(outcome, Refused) and proven_reason_of(outcome.text) is None:
+        assert outcome.reason.scope is Scope.PANEL
+
+
+STATUS = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
+DOCUMENTED = [
+    (read_add, {"order": 23501}),
+    (read_add, {"error": "Not enough funds on balance"}),
+    (read_add, {"error": "Jamais"}),
+    (read_balance, {"balance": "100.84292", "currency": "USD"}),
+    (read_balance, {"error": "Invalid API key"}),
+    (
+        read_services,
+        [{"service": 1, "name": "Followers", "type": "Default", "rate": "0.90", "min": "50", "max": "100"}],
+    ),
+    (partial(read_statuses, asked=["1"]), STATUS),
+    (partial(read_statuses, asked=["1"]), {"error": "Incorrect order ID"}),
+    (partial(read_statuses, asked=ASKED), {"1": STATUS, "23501": {"error": "Incorrect order ID"}}),
+    (partial(read_refills, asked=["1"]), {"refill": "7"}),
+    (partial(read_refills, asked=ASKED), [{"order": 1, "refill": 7}, {"order": 23501, "refill": {"error": "No"}}]),
+    (partial(read_refill_statuses, asked=["1"]), {"status": "Completed"}),
+    (partial(read_refill_statuses, asked=ASKED), [{"refill": 1, "status": "Completed"}]),
+    (partial(read_cancels, asked=ASKED), [{"order": 1, "cancel": 1}, {"order": 23501, "cancel": {"error": "No"}}]),
+]
+verdicts = st.sampled_from(
+    [
+        {},
+        {"success": True},
+        {"success": 1},
+        {"status": "success"},
+        {"status": True},
+        {"response": "success"},
+        {"code": 200},
+    ]
+)
+remarks = st.sampled_from([{}, {"message": "OK"}, {"msg": "Request processed"}, {"error": None}, {"errors": []}])
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> Callable[[Any], Any]:
+    """A way to wrap a reply that isn't an error: what it says of itself, and a key for the reply, in any case."""
+    around = draw(verdicts) | draw(remarks)
+    spell = draw(st.sampled_from([str, str.upper, str.capitalize]))
+    key = draw(st.sampled_from(["data", "result", "response", "payload"]))
+
+    def wrap(document: Any) -> Any:
+        outer = {} if "error" in document else around
+        return {spell(name): value for name, value in outer.items() if name != key} | {spell(key): document}
+
+    return wrap
+
+
+@given(envelopes(), st.sampled_from(["once", "twice", "as text"]))
+@pytest.mark.parametrize(("read", "document"), DOCUMENTED, ids=map(str, range(len(DOCUMENTED))))
+def test_an_envelope_changes_nothing(read, document, wrap, how):
+    inner = {"once": document, "twice": wrap(document), "as text": json.dumps(document)}[how]
+
+    bare = read(_read(json.dumps(document).encode()))
+    assert read(_read(json.dumps(wrap(inner)).encode())) == bare
 
 
 @given(bodies)

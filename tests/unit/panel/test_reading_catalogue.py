@@ -32,6 +32,9 @@ SERVICE = Service("1", "Followers", "Default", "First Category", Decimal("0.90")
         {"data": [ENTRY]},
         {"status": "success", "data": [ENTRY]},
         {"data": {"services": [ENTRY]}},
+        {"success": True, "message": "Services retrieved successfully", "services": [ENTRY]},
+        {"response": {"result": [ENTRY]}},
+        {"Data": {"Services": {"1": ENTRY}}},
         {"1": ENTRY},
         {"services": {"1": ENTRY}},
         [{"name": "no id"}, None, "x", [], {"service": 0}, {"service": None}, ENTRY],
@@ -47,6 +50,13 @@ def test_in_a_map_the_key_is_the_id_of_an_entry_without_one(received):
 
     assert isinstance(reply, Answered)
     assert [service.service for service in reply.value] == ["7"]
+
+
+def test_the_id_may_stand_under_id_and_keys_in_any_case(received):
+    reply = read_services(received([{"ID": 1680, "Name": "Views", "Rate": "$18.66", "Min": 100}]))
+
+    assert isinstance(reply, Answered)
+    assert [(s.service, s.name, s.rate, s.min) for s in reply.value] == [("1680", "Views", Decimal("18.66"), 100)]
 
 
 @pytest.mark.parametrize("body", [[], {}, {"services": []}])
@@ -83,6 +93,10 @@ def test_a_list_that_cannot_be_read_is_unknown(received, body):
         ({"balance": 0, "currency": ""}, Balance(Decimal(0), None)),
         ({"balance": "-1.5", "currency": "EUR"}, Balance(Decimal("-1.5"), "EUR")),
         ({"balance": "1,234.50", "error": None}, Balance(Decimal("1234.50"), None)),
+        ({"balance": "$12.50", "currency": "USD"}, Balance(Decimal("12.50"), "USD")),
+        ({"balance": "12.50 EUR"}, Balance(Decimal("12.50"), "EUR")),
+        ({"success": True, "data": {"balance": 12.5, "currency": "RUB"}}, Balance(Decimal("12.5"), "RUB")),
+        ({"status": "success", "funds": "5"}, Balance(Decimal(5), None)),
     ],
 )
 def test_balances(received, body, balance):
@@ -102,3 +116,9 @@ def test_an_error_is_refusal(received, read, extra):
     body = extra | {"error": "Invalid API key"}
 
     assert read(received(body)) == Refused(Reason.BAD_KEY, "Invalid API key")
+
+
+@pytest.mark.parametrize("text", ["The account does not exists", "User is not active", "User not found"])
+@pytest.mark.parametrize("read", [read_services, read_balance])
+def test_the_account_is_ours_where_no_order_is_meant(received, read, text):
+    assert read(received({"error": text})) == Refused(Reason.BAD_KEY, text)

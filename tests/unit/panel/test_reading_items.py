@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from worker.domain.orders.outcomes import Answered, Reason, Refused, Unknown
-from worker.domain.orders.statuses import ItemError, OrderReport
+from worker.domain.orders.statuses import ItemError, OrderReport, RefillTaken
 from worker.panel.items import CancelTaken, only, read_cancels, read_refill_statuses, read_refills, read_statuses
 
 PARTIAL = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
@@ -128,6 +128,16 @@ class TestWholeReplies:
     def test_an_error_of_the_panel_is_refusal(self, received, read, status, asked, body):
         assert read(received(body, status), asked) == Refused(Reason.BAD_KEY, "Invalid API key")
 
+    @pytest.mark.parametrize("asked", [["1"], ["1", "2"]])
+    @pytest.mark.parametrize("status", [500, 503])
+    def test_a_failing_server_is_no_news(self, received, read, status, asked):
+        assert isinstance(read(received({"error": "Internal server error"}, status), asked), Unknown)
+        assert read(received({"1": {"error": "Oops"}}, status), asked) == Answered({})
+
+    @pytest.mark.parametrize("asked", [["1"], ["1", "2"]])
+    def test_http_403_speaks_of_the_panel(self, received, read, asked):
+        assert read(received({"error": "Nope"}, 403), asked) == Refused(Reason.REFUSING, "Nope")
+
     def test_an_error_about_several_ids_is_refusal(self, received, read):
         assert read(received({"error": "Nope"}), ["1", "2"]) == Refused(Reason.REFUSED, "Nope")
 
@@ -187,7 +197,7 @@ def test_one_refill(received, body, answer):
     assert only(read_refills(received(body), ["1"]), "1") == Answered(answer)
 
 
-@pytest.mark.parametrize("body", [{"refill": 0}, {"refill": ""}, {"refill": True}, {"refill": []}])
+@pytest.mark.parametrize("body", [{"refill": 0}, {"refill": ""}, {"refill": None}, {"refill": []}])
 def test_a_refill_without_an_id_is_unknown(received, body):
     assert isinstance(only(read_refills(received(body), ["1"]), "1"), Unknown)
 
@@ -259,3 +269,93 @@ def test_cancels(received, body, items):
 
 def test_a_bare_cancel_answers_for_one_id(received):
     assert read_cancels(received({"cancel": 1}), ["2"]) == Answered({"2": CancelTaken()})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": "Your order will be cancelled asap"},
+        {"success": True},
+        {"success": True, "data": []},
+        {"status": 1},
+        {"status": "success", "message": "Cancel request sent"},
+        {"message": "Your request has been received"},
+        {"result": "ok"},
+        {"cancel": "requested"},
+        {"cancel": 1},
+        "ok",
+        {"2": "success", "9": {"cancel": "requested"}},
+        {"2": {"status": "success"}, "9": {"cancel": {"success": True}}},
+        {"status": "success", "cancel": [{"order": 2, "cancel": "pending"}, {"order": 9, "cancel": True}]},
+    ],
+)
+def test_cancels_that_are_taken_in_words(received, body):
+    assert read_cancels(received(body), ["2", "9"]) == Answered({"2": CancelTaken(), "9": CancelTaken()})
+
+
+def test_words_that_say_no_take_no_cancel(received):
+    body = {"2": "Cannot cancel", "9": {"status": "error", "message": "Not accepted"}}
+
+    reply = read_cancels(received(body), ["2", "9"])
+
+    assert reply == Answered(
+        {"2": ItemError(Reason.REFUSED, "Cannot cancel"), "9": ItemError(Reason.REFUSED, "Not accepted")}
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"refill": "1"}, {"refill": True}, {"refill": "success"}, {"status": 1}, {"success": "Will be refilled asap"}],
+)
+def test_one_yes_to_several_refills_takes_them_all(received, body):
+    assert read_refills(received(body), ["1", "3"]) == Answered({"1": RefillTaken(), "3": RefillTaken()})
+
+
+@pytest.mark.parametrize("body", [{"refill": True}, {"status": "success"}, {"message": "Refill requested"}])
+def test_a_refill_may_be_taken_without_an_id(received, body):
+    assert only(read_refills(received(body), ["1"]), "1") == Answered(RefillTaken())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": True, "data": {"refill": 77}},
+        {"status": "success", "refill_id": "77"},
+        {"1": {"refill": {"id": 77, "status": "Pending"}}},
+        {"refills": [{"order": 1, "refill": 77}]},
+    ],
+)
+def test_a_refills_id_is_found_in_every_envelope(received, body):
+    assert only(read_refills(received(body), ["1"]), "1") == Answered("77")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "success", "orders": {"1": PARTIAL}},
+        {"status": "success", "orders": [{"order_id": 1} | PARTIAL]},
+        {"success": True, "data": {"1": PARTIAL}},
+        {"success": True, "data": {"order": 1} | PARTIAL},
+        {"success": True, "order": {"id": 1} | PARTIAL},
+        {"status": "success", "1": PARTIAL},
+        {"status": "success", "order": 1, "order_status": "Partial"}
+        | {k: v for k, v in PARTIAL.items() if k != "status"},
+        {"Orders": {"1": {key.title(): value for key, value in PARTIAL.items()}}},
+    ],
+)
+def test_a_status_is_found_in_every_envelope(received, body):
+    assert only(read_statuses(received(body), ["1"]), "1") == Answered(PARTIAL_READ)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "success"},
+        {"success": True, "message": "ok"},
+        {"status": 1},
+        {"status": "success", "3": PARTIAL},
+        {"status": "success", "orders": []},
+    ],
+)
+def test_what_an_envelope_says_of_itself_is_no_status(received, body):
+    assert isinstance(only(read_statuses(received(body), ["1"]), "1"), Unknown)

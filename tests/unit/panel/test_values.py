@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.panel.values import read_flag, read_id, read_money, read_text, read_whole
+from worker.panel.values import read_currency, read_flag, read_id, read_money, read_rate, read_text, read_whole
 
 NOTHINGS = [None, True, False, [], {}, [1], {"a": 1}, "", " ", "word", "NaN", "Infinity", "-", ".", "٣"]
 
@@ -59,9 +59,28 @@ def test_whole_numbers(value, number):
         ("0,234.50", None),
         ("12,34.50", None),
         ("1.234,50", None),
-        ("1 234.50", None),
+        ("1 234.50", "1234.50"),
+        ("1\u00a0234\u202f567", "1234567"),
+        ("1'234.50", "1234.50"),
+        ("12 34.50", None),
+        ("$12.50", "12.50"),
+        ("-$12.50", "-12.50"),
+        ("$ -12.50", "-12.50"),
+        ("US$1,234.50", "1234.50"),
+        ("12.50 USD", "12.50"),
+        ("USD 12.50", "12.50"),
+        ("12.50\u20ac", "12.50"),
+        ("\u20bd 1 234.50", "1234.50"),
+        ("100 \u0440\u0443\u0431.", "100"),
+        ("Rp 15000", "15000"),
+        ("15000 TL", "15000"),
+        ("12.50 apples", None),
+        ("USD", None),
+        ("$", None),
+        ("$1,234", None),
+        ("-$-5", None),
+        ("$" * 400, None),
         ("0,25", None),
-        ("$5", None),
         ("1e99", None),
         ("1e999999999", None),
         ("1e-999999999", None),
@@ -72,6 +91,20 @@ def test_whole_numbers(value, number):
 )
 def test_money_is_exact_or_none(value, amount):
     assert read_money(value) == (None if amount is None else Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"), [("1000000000000.00", "1000000000000.00"), ("$1.20", "1.20"), (5, "5"), ("free", None)]
+)
+def test_a_rate_has_any_size(value, rate):
+    assert read_rate(value) == (None if rate is None else Decimal(rate))
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("12.50 USD", "USD"), ("EUR 5", "EUR"), ("$5", None), (5, None), (None, None)]
+)
+def test_the_currency_of_an_amount(value, code):
+    assert read_currency(value) == code
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ class Reason(StrEnum):
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"
     RATE_LIMITED = "rate_limited"
+    REFUSING = "refusing"  #: the panel takes nothing from us: maintenance, a blocked address, HTTP 403
     LINK_BUSY = "link_busy"
+    BUSY = "busy"  #: the panel, or its supplier, can't take this order at the moment
     SERVICE_NOT_FOUND = "service_not_found"
     QUANTITY_REFUSED = "quantity_refused"
     LINK_REFUSED = "link_refused"
@@ -36,9 +38,9 @@ class Reason(StrEnum):
     @property
     def scope(self) -> Scope:
         match self:
-            case Reason.NOT_ENOUGH_FUNDS | Reason.BAD_KEY | Reason.RATE_LIMITED:
+            case Reason.NOT_ENOUGH_FUNDS | Reason.BAD_KEY | Reason.RATE_LIMITED | Reason.REFUSING:
                 return Scope.PANEL
-            case Reason.LINK_BUSY:
+            case Reason.LINK_BUSY | Reason.BUSY:
                 return Scope.LATER
             case _:
                 return Scope.ITEM
@@ -60,7 +62,7 @@ class Answered(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The panel refused, in JSON or with HTTP 429: nothing was bought.
+    """The panel refused: nothing was bought. It said so in JSON at an HTTP status below 500, in known words, or by 429.
 
     `retry_after` is the number of seconds that the panel asked us to wait, if it did.
     """
@@ -81,12 +83,15 @@ class NotSent:
 class Unknown:
     """The request may have reached the panel, and no usable answer says what became of it.
 
-    `replied`: the panel itself replied (HTTP 200), though unreadably. It has done by now whatever it did; without a
-    reply, it may still do it.
+    `replied`: the panel itself replied, with HTTP 200 and a whole body of JSON, though not with a usable answer. It has
+    done by now whatever it did; without such a reply, it may still do it.
+
+    `reason`: the reply has an order id and an error, and the error's words stand for this reason.
     """
 
     text: str
     replied: bool = False
+    reason: Reason | None = None
 
 
 AddOutcome: TypeAlias = Accepted | Refused | NotSent | Unknown

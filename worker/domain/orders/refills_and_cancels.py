@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worker.domain.orders.outcomes import Reason, Scope
 from worker.domain.orders.states import CancelState, RefillState
-from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition, read_refill_status
+from worker.domain.orders.statuses import CancelTaken, ItemError, Recognition, RefillTaken, read_refill_status
 from worker.domain.polling import Pace
 
 #: The code and the text for a refill or cancel of an order that never reached the panel.
@@ -32,14 +32,18 @@ class RefillOrCancelChange:
     recognition: Recognition = Recognition.KNOWN  #: of `panel_status`
 
 
-def refill_answered(request_id: int, answer: str | ItemError | None, waited: float, pace: Pace) -> RefillOrCancelChange:
+def refill_answered(
+    request_id: int, answer: str | RefillTaken | ItemError | None, waited: float, pace: Pace
+) -> RefillOrCancelChange:
     """Decides what the answer to `refill` makes of a refill that was asked for `waited` seconds ago.
 
-    `answer` is the panel's refill id; None where the reply left it out.
+    `answer` is the panel's refill id, or `RefillTaken` without one; None where the reply left it out.
     """
     match answer:
         case str():
             return RefillOrCancelChange(request_id, RefillState.SUBMITTED, pace.fastest, panel_refill_id=answer)
+        case RefillTaken():
+            return RefillOrCancelChange(request_id, RefillState.SUBMITTED, pace.slowest)
         case ItemError(reason, text) if reason.scope is Scope.ITEM:
             return RefillOrCancelChange(request_id, RefillState.REJECTED, 0, error_code=reason, error=text)
         case ItemError(reason, text):

@@ -34,7 +34,12 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class CancelTaken:
-    """A panel's `1` to a cancel: it took the request. Whether it cancels the order shows in the order's status."""
+    """A panel's `1` or kind words to a cancel: it took the request. The order's status shows whether it cancels it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefillTaken:
+    """A panel's answer to a refill that it took without telling the refill's id. Nobody can ask for its status."""
 
 
 @dataclass(frozen=True, slots=True)

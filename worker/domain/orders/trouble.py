@@ -27,12 +27,19 @@ class PauseReason(StrEnum):
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"
     RATE_LIMITED = "rate_limited"
+    REFUSING = "refusing"
     OUTAGE = "outage"
     LOW_BALANCE = "low_balance"
 
 
 #: The trouble that an answered call can prove to be over. A low balance is over when the balance says so.
-PASSING = (PauseReason.NOT_ENOUGH_FUNDS, PauseReason.BAD_KEY, PauseReason.RATE_LIMITED, PauseReason.OUTAGE)
+PASSING = (
+    PauseReason.NOT_ENOUGH_FUNDS,
+    PauseReason.BAD_KEY,
+    PauseReason.RATE_LIMITED,
+    PauseReason.REFUSING,
+    PauseReason.OUTAGE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ _RULES: Mapping[PauseReason, _Rule] = {
     PauseReason.BAD_KEY: _Rule(PauseScope.ALL, first=30, longest=300),
     # A limit that an `add` met may hold for `add` alone.
     PauseReason.RATE_LIMITED: _Rule(PauseScope.ALL, first=1, longest=60, adding=PauseScope.ADD),
+    PauseReason.REFUSING: _Rule(PauseScope.ADD, first=60, longest=900),
     PauseReason.OUTAGE: _Rule(PauseScope.ALL, first=5, longest=60),
 }
 
@@ -100,10 +108,10 @@ def proven_over(outcome: Accepted | Answered[Any] | Failure) -> tuple[PauseReaso
     match outcome:
         case Accepted() | Answered():
             return PASSING
-        case Refused(Reason.BAD_KEY | Reason.RATE_LIMITED):
+        case Refused(Reason.BAD_KEY | Reason.RATE_LIMITED | Reason.REFUSING):
             return (PauseReason.OUTAGE,)
         case Refused():
-            return (PauseReason.BAD_KEY, PauseReason.RATE_LIMITED, PauseReason.OUTAGE)
+            return (PauseReason.BAD_KEY, PauseReason.RATE_LIMITED, PauseReason.REFUSING, PauseReason.OUTAGE)
         case NotSent() | Unknown():
             return ()
 

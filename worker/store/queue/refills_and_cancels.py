@@ -45,6 +45,11 @@ class EndedHere:
     panel: str
 
 
+def _followable(state: str) -> str:
+    """Leaves out refills that the panel took without telling an id: nobody can ask for their status."""
+    return "AND r.panel_refill_id IS NOT NULL" if state == RefillState.SUBMITTED else ""
+
+
 @cache
 def due(table: RequestTable, state: str) -> TextClause:
     """Builds the question whether any request in this state is due, for a panel."""
@@ -52,6 +57,7 @@ def due(table: RequestTable, state: str) -> TextClause:
         SELECT EXISTS (
             SELECT FROM {table} r JOIN orders o ON o.id = r.order_id
             WHERE r.state = '{state}' AND r.due_at <= now() AND o.panel = :panel AND o.panel_order_id IS NOT NULL
+            {_followable(state)}
         )
     """)  # noqa: S608 - names of ours
 
@@ -68,6 +74,7 @@ def claim(table: RequestTable, state: str) -> TextClause:
             SELECT r.id, o.panel_order_id
             FROM {table} r JOIN orders o ON o.id = r.order_id
             WHERE r.state = '{state}' AND r.due_at <= now() AND o.panel = :panel AND o.panel_order_id IS NOT NULL
+            {_followable(state)}
             ORDER BY r.due_at
             LIMIT :at_most
             FOR UPDATE OF r SKIP LOCKED

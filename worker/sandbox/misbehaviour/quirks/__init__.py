@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.sandbox.misbehaviour.quirks import batches, errors, ids, services, values, words
+from worker.sandbox.misbehaviour.quirks import batches, envelopes, errors, ids, services, values, words
 from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
 from worker.sandbox.switches import Switches
 
@@ -15,8 +15,10 @@ ALL: Mapping[str, Quirk] = {
     **values.QUIRKS,
     "ids_not_numeric": ids.ids_not_numeric,
     **services.QUIRKS,
+    **envelopes.OF_REQUESTS,
     **batches.QUIRKS,
     **errors.QUIRKS,
+    **envelopes.AROUND,
 }
 
 

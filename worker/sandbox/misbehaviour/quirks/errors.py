@@ -12,6 +12,13 @@ _LOCALISED: Mapping[str, str] = {
     "Incorrect order ID": "ID de pedido incorrecto",
     "Refill not found": "Reposición no encontrada",
 }
+_RUSSIAN: Mapping[str, str] = {
+    "Not enough funds on balance": "Недостаточно средств на балансе",
+    "Invalid API key": "Неверный API ключ",
+    "Incorrect request": "Неверный запрос",
+    "Incorrect service ID": "Неверный ID услуги",
+    "Incorrect order ID": "Неверный ID заказа",
+}
 _NOTICE = b"<br />\n<b>Notice</b>:  Undefined index: HTTP_REFERER in <b>/www/api/v2.php</b> on line <b>42</b><br />\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -20,6 +27,13 @@ def error_localised(reply: Reply, _call: Call) -> None:
     """Errors are in another language."""
     if reply.error is not None:
         reply.body = {"error": _LOCALISED.get(reply.error, f"Error: {reply.error}")}
+
+
+def error_windows_1251(reply: Reply, _call: Call) -> None:
+    """Errors are in Russian, in windows-1251."""
+    if reply.error is not None:
+        reply.body = {"error": _RUSSIAN.get(reply.error, f"Ошибка: {reply.error}")}
+        reply.charset = "windows-1251"
 
 
 def error_echoes_key(reply: Reply, call: Call) -> None:
@@ -65,6 +79,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "error_http_422": _with_status(422),
     "error_http_500": _with_status(500),
     "error_localised": error_localised,
+    "error_windows_1251": error_windows_1251,
     "error_echoes_key": error_echoes_key,
     "error_plural": error_plural,
     "error_status_msg": error_status_msg,

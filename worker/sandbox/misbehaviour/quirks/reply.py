@@ -11,14 +11,15 @@ from worker.sandbox.panel.validate import ParsedRequest
 
 @dataclass(slots=True)
 class Reply:
-    """A reply before it is sent: `prefix`, then `body` as JSON."""
+    """A reply before it is sent: `prefix`, then `body` as JSON in its `charset`."""
 
     body: Any
     status: int = 200
     prefix: bytes = b""
+    charset: str = "utf-8"
 
     def encode(self) -> bytes:
-        return self.prefix + json.dumps(self.body, ensure_ascii=False).encode()
+        return self.prefix + json.dumps(self.body, ensure_ascii=False).encode(self.charset, errors="replace")
 
     @property
     def error(self) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
@@ -79,6 +80,22 @@ def charge_kept(reply: Reply, call: Call) -> None:
             item["charge"] = str(order.price)
 
 
+def money_with_signs(reply: Reply, call: Call) -> None:
+    """Balance, charges and rates arrive with a sign and separators of thousands: "$1,234.50"."""
+
+    def signed(item: dict[str, Any], name: str) -> None:
+        if name in item:
+            item[name] = f"${Decimal(str(item[name])):,f}"
+
+    if call.action == "balance" and reply.error is None:
+        signed(reply.body, "balance")
+    elif call.action == "services" and reply.error is None:
+        for entry in reply.body:
+            signed(entry, "rate")
+    for _, item in statuses(reply, call):
+        signed(item, "charge")
+
+
 QUIRKS: Mapping[str, Quirk] = {
     "charge_kept": charge_kept,
     "dripfeed_flag": dripfeed_flag,
@@ -93,6 +110,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "flags_absent": flags_absent,
     "flags_as_numbers": flags_as_numbers,
     "flags_as_text": flags_as_text,
+    "money_with_signs": money_with_signs,
     "numbers_as_text": numbers_as_text,
     "text_as_numbers": text_as_numbers,
 }
