@@ -6,7 +6,7 @@ Every `add` ends in one of `Accepted`, `Refused`, `NotSent` and `Unknown`. The o
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NOT_ENOUGH_FUNDS = "not_enough_funds"
     BAD_KEY = "bad_key"
     RATE_LIMITED = "rate_limited"
+    REFUSING = "refusing"  #: the panel takes nothing from us: maintenance, a blocked address, HTTP 403
     LINK_BUSY = "link_busy"
     SERVICE_NOT_FOUND = "service_not_found"
     QUANTITY_REFUSED = "quantity_refused"
@@ -36,7 +37,7 @@ class Reason(StrEnum):
     @property
     def scope(self) -> Scope:
         match self:
-            case Reason.NOT_ENOUGH_FUNDS | Reason.BAD_KEY | Reason.RATE_LIMITED:
+            case Reason.NOT_ENOUGH_FUNDS | Reason.BAD_KEY | Reason.RATE_LIMITED | Reason.REFUSING:
                 return Scope.PANEL
             case Reason.LINK_BUSY:
                 return Scope.LATER
@@ -91,4 +92,5 @@ class Unknown:
 
 AddOutcome: TypeAlias = Accepted | Refused | NotSent | Unknown
 Failure: TypeAlias = Refused | NotSent | Unknown
+Outcome: TypeAlias = Accepted | Answered[Any] | Failure
 Reply: TypeAlias = Answered[T] | Refused | NotSent | Unknown
