@@ -63,12 +63,18 @@ class Answered(Generic[T]):
 class Refused:
     """The panel refused, in JSON or with HTTP 429: nothing was bought.
 
-    `retry_after` is the number of seconds that the panel asked us to wait, if it did.
+    `retry_after` is the number of seconds that the panel asked us to wait, if it did. `alone`: the words speak of the
+    whole panel, and other calls have refuted them.
     """
 
     reason: Reason
     text: str
     retry_after: float | None = None
+    alone: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return Scope.LATER if self.alone else self.reason.scope
 
 
 @dataclass(frozen=True, slots=True)
