@@ -10,6 +10,7 @@ import structlog
 from worker.domain.evidence import lookalikes
 from worker.domain.orders.add_request import OrderRequest, check
 from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
+from worker.domain.orders.refusals import subject_of
 from worker.domain.orders.services import Service
 from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery.freshness import Freshness
@@ -76,7 +77,7 @@ class Submit:
             if worker_id is None or self._upstream.gate.closed:
                 return 0
             self._doubtful = worker_id
-            claim = await self._claim(worker_id, len(permits))
+            claim = await self._claim(worker_id, len(permits), probe=permits[0].probe)
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
@@ -96,7 +97,7 @@ class Submit:
             return 0
         return len(claim.sendable) + len(claim.refused) + claim.postponed + claim.lookalikes
 
-    async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
+    async def _claim(self, worker_id: UUID, at_most: int, *, probe: bool) -> Claim:
         """Claims orders, and writes the outcomes that wait in the same commit; or before it, if they need more care."""
         claim = partial(
             self._claims.claim,
@@ -104,7 +105,8 @@ class Submit:
             worker_id,
             at_most,
             self._decide,
-            read_at_least=MOST_CLAIMED if self._queue_behind else 0,
+            read_at_least=MOST_CLAIMED if self._queue_behind or probe else 0,
+            probe=probe,
         )
         try:
             async with self._recorder.group() as group:
@@ -125,11 +127,13 @@ class Submit:
         trouble = None
         async with permit:
             began = clock()
-            outcome = await self._outcome(claimed, worker_id)
+            subject = subject_of(claimed.request)
+            outcome = self._upstream.gate.breaker.judge(subject, await self._outcome(claimed, worker_id))
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
             written = self._recorder.put(result)  # first of all: from here on, the outcome can't get lost unseen
             try:
-                await permit.report(outcome)  # before the place is free: a pause holds back whoever takes it
+                # Before the place is free: a pause holds back whoever takes it.
+                await permit.report(outcome, subject)
             except Exception as error:  # noqa: BLE001 - raised below
                 trouble = error
         await written
