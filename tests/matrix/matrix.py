@@ -8,6 +8,7 @@ import argparse
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ def main() -> None:
     parser.add_argument("--tests", nargs="+", default=STORE, help="what runs on each pair [tests/integration/store]")
     chosen = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
+    # As Ctrl-C: the servers go down with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     missing: dict[str, str] = {}
     passed = True

@@ -1,6 +1,7 @@
-"""What holds for every commit and release: the length of a subject, and one version everywhere."""
+"""Tests the tools of this repository: hooks for commits, the changelog, and the explained mutants."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,13 @@ def test_the_changelog_ends_at_this_version() -> None:
     assert headings[0] == ("Unreleased", "")
     assert headings[1][0] == worker.__version__
     assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in headings[1:])
+
+
+EQUIVALENT = tomllib.loads((ROOT / "tests/mutants/explained.toml").read_text(encoding="utf-8"))["equivalent"]
+
+
+@pytest.mark.parametrize("change", EQUIVALENT, ids=lambda change: change["after"])
+def test_an_explained_mutant_is_of_a_line_that_is_there(change: dict[str, str]) -> None:
+    lines = (ROOT / change["module"]).read_text(encoding="utf-8").splitlines()
+    assert change["before"] in {line.strip() for line in lines}
+    assert change["why"]

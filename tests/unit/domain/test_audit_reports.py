@@ -99,6 +99,22 @@ def test_what_was_still_on_its_way_at_an_end_counts_within_bounds():
     assert audit(readings("10.00", "10.00"), [after]).charges == exactly(0)
 
 
+def test_more_could_be_missing_than_the_readings_show():
+    """0.50 is gone for certain. Had the panel taken the order before the opening, 0.90 more would be."""
+    around_opening = History(7, (Call(at(-5), at(5), Taken.YES, PRICE, 1000),))
+    report = audit(readings("10.00", "10.00", "9.50", "9.50"), [around_opening])
+    assert (report.unexplained, report.slack) == (exactly("-0.50"), PRICE)
+
+
+def test_falls_together_are_known_better_than_each_alone():
+    """Each fall is known within the rounding of two readings, and all of them within that of the first and the last."""
+    told = Told(at(-80), None, OrderState.COMPLETED, Decimal("0.904"), 0)
+    fine = History(7, (Call(at(-100), at(-99), Taken.YES, Decimal("0.904"), 1000),), (told,))
+    report = audit(readings("10.00", "9.50", "9.50", "9.00"), [fine])
+    assert [fall.amount for fall in report.falls] == [Amount(Decimal("-0.52"), Decimal("-0.48"))] * 2
+    assert report.unexplained == Amount(Decimal("-1.02"), Decimal("-0.98"))
+
+
 def test_orders_in_doubt_are_named_and_may_have_come_back():
     doubt = History(7, (Call(at(100), at(150), Taken.MAYBE, PRICE, 1000),))
     report = audit(readings("10.00", "9.10"), [doubt])

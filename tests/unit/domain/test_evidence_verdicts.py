@@ -48,6 +48,12 @@ def test_money_that_is_gone_is_no_absence(gone, verdict):
     assert decide([suspect(1, "1.205")], findings({}, unexplained=unexplained)) == {1: verdict}
 
 
+@pytest.mark.parametrize("charge", ["0.01", "1.00"])
+def test_the_money_of_a_cheap_order_counts_too(charge):
+    paid = findings({}, unexplained={1: Decimal(charge)})
+    assert decide([suspect(1, charge)], paid) == {1: Undecided(Doubt.MONEY_IS_GONE)}
+
+
 @pytest.mark.parametrize("charge", ["0", None])
 def test_of_what_costs_nothing_or_nobody_knows_what_the_money_says_nothing(charge):
     free = replace(suspect(1), expected_charge=None if charge is None else Decimal(charge))

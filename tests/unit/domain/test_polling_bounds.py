@@ -57,6 +57,13 @@ def test_few_closes_are_averaged_with_a_usual_spread(count, variance):
     assert outlook.passed == 120
 
 
+def test_older_closes_fade_by_a_fiftieth_with_each_newer_one():
+    known = Closes(100, 500.0, 2600.0).followed_by(Closes(2, 12.0, 72.0))
+    assert (known.count, known.log_sum, known.log_squares) == pytest.approx(
+        (98.04, 492.2, 2569.04)  # 0.98 x 0.98 = 0.9604 of what was known, and the two newer ones in full
+    )
+
+
 def test_a_service_is_known_after_three_closes():
     assert service(2.99).outlook(0) is None
     assert service(3).outlook(0) is not None

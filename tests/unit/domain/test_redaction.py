@@ -42,6 +42,19 @@ def test_a_secret_goes_in_every_spelling(spelt: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "spelt",
+    [SECRET, quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET), html.escape(SECRET), json.dumps(SECRET)[1:-1]],
+)
+def test_a_spelling_leaves_nothing_of_itself(spelt: str) -> None:
+    assert Redactor([SECRET]).text(f"<{spelt}>") == f"<{REDACTED}>"
+
+
+def test_what_repr_escapes_leaves_nothing_of_itself() -> None:
+    secret = "pass\tword\\'\""
+    assert Redactor([secret]).text(repr([secret])) == f"['{REDACTED}']"
+
+
+@pytest.mark.parametrize(
     "spelt", [KEY, KEY.upper(), quote(KEY), quote(KEY, safe=""), quote_plus(KEY), quote(KEY, safe="").lower()]
 )
 def test_a_secret_of_ascii_goes_in_every_spelling_and_leaves_nothing(spelt: str) -> None:
