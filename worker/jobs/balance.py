@@ -11,7 +11,7 @@ import structlog
 
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.statuses import Balance
-from worker.domain.orders.trouble import WATCH_MONEY_EVERY, PauseReason, PauseScope, low_balance
+from worker.domain.orders.trouble import WATCH_EVERY, PauseReason, PauseScope, low_balance
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.due_call import call_when_due
 from worker.jobs.machinery.upstream import Upstream
@@ -72,9 +72,11 @@ class ReadBalance:
         for pause, lasts in await self._breaker.standing():
             if pause.scope == PauseScope.ALL and lasts <= 0:
                 await self._job.hasten(0)
+            if (pause.scope, pause.reason) == (PauseScope.ADD, PauseReason.OUTAGE):
+                await self._job.hasten(WATCH_EVERY)
             if pause.reason == PauseReason.NOT_ENOUGH_FUNDS:
                 spent = await self._balances.lowest_since(pause.since)
-                await self._job.hasten(0 if spent is None else WATCH_MONEY_EVERY)
+                await self._job.hasten(0 if spent is None else WATCH_EVERY)
         return spent
 
     async def _compare(self, balance: Balance) -> None:

@@ -10,6 +10,7 @@ import structlog
 from worker.domain.evidence import lookalikes
 from worker.domain.orders.add_request import OrderRequest, check
 from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
+from worker.domain.orders.refusals import subject_of
 from worker.domain.orders.services import Service
 from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery.freshness import Freshness
@@ -129,7 +130,8 @@ class Submit:
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
             written = self._recorder.put(result)  # first of all: from here on, the outcome can't get lost unseen
             try:
-                await permit.report(outcome)  # before the place is free: a pause holds back whoever takes it
+                # Before the place is free: a pause holds back whoever takes it.
+                await permit.report(outcome, subject_of(claimed.request))
             except Exception as error:  # noqa: BLE001 - raised below
                 trouble = error
         await written

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from worker.domain.orders.refusals import TRIES
 from worker.settings.sources import PANELS, PREFIX, Given, Known, SettingsError, collect, split_panel
 from worker.settings.values import (
     Address,
@@ -48,6 +49,7 @@ __all__ = [
     "ScheduleSettings",
     "Settings",
     "SettingsError",
+    "SubmitSettings",
     "Tracing",
     "load",
 ]
@@ -107,6 +109,12 @@ class ReconcileSettings(Frozen):
     max_ids: Count = 2000
 
 
+class SubmitSettings(Frozen):
+    """`tries`: how often an order is tried that the panel refuses in unknown words."""
+
+    tries: Count = TRIES
+
+
 class AuditSettings(Frozen):
     """`threshold`: smallest missing amount that raises a warning, in the account's currency."""
 
@@ -132,6 +140,7 @@ class Settings(Frozen):
     schedule: ScheduleSettings = ScheduleSettings()
     polling: PollingSettings = PollingSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    submit: SubmitSettings = SubmitSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     drain: Seconds = 25

@@ -28,6 +28,8 @@ def _expected(outcome):
     match outcome:
         case Accepted():
             return OrderState.SUBMITTED, EventKind.SUBMITTED, None
+        case Refused(Reason.REFUSED as reason):
+            return OrderState.PENDING, EventKind.REQUEUED, reason
         case Refused(reason) if reason.scope is Scope.ITEM:
             return OrderState.REJECTED, EventKind.REJECTED, reason
         case Refused(reason):
@@ -69,6 +71,7 @@ def test_only_what_is_tried_again_has_a_wait(outcome):
         (Refused(Reason.NOT_ENOUGH_FUNDS, ""), [1, 2, 4, 60]),
         (Refused(Reason.BAD_KEY, ""), [1, 2, 4, 60]),
         (Refused(Reason.RATE_LIMITED, ""), [1, 2, 4, 60]),
+        (Refused(Reason.REFUSING, ""), [10, 20, 40, 600]),
         (NotSent(""), [2, 4, 8, 60]),
     ],
     ids=lambda value: getattr(value, "reason", None) or ("not_sent" if isinstance(value, NotSent) else None),
@@ -76,6 +79,26 @@ def test_only_what_is_tried_again_has_a_wait(outcome):
 def test_the_wait_grows_with_the_attempts(outcome, waits):
     before = OrderRecord(OrderState.SUBMITTING)
     assert [settled(7, attempt, outcome, before).retry_in for attempt in (1, 2, 3, 500)] == waits
+
+
+@pytest.mark.parametrize("state", AWAITED)
+@pytest.mark.parametrize(
+    ("tries", "waits"), [(3, [600, 2400, None]), (1, [None]), (2, [600, None]), (5, [600, 2400, 2400, 2400, None])]
+)
+def test_unknown_words_reject_an_order_after_some_tries(state, tries, waits):
+    before = OrderRecord(state)
+    for refused_before, wait in enumerate(waits):
+        outcome = Refused(Reason.REFUSED, "nein")
+        change = settled(7, 50, outcome, before, refused_before=refused_before, tries=tries)
+        expected = OrderState.REJECTED if wait is None else OrderState.PENDING
+        assert (change.after.state, change.after.error_code, change.after.error) == (expected, "refused", "nein")
+        assert change.retry_in == wait
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is not Scope.ITEM])
+def test_no_trouble_of_the_panel_rejects_an_order_however_often_it_comes(reason):
+    change = settled(7, 500, Refused(reason, "no"), OrderRecord(OrderState.SUBMITTING), refused_before=500, tries=1)
+    assert change.after.state is OrderState.PENDING
 
 
 outcomes = st.one_of(

@@ -103,6 +103,7 @@ class TestValues:
             ("SCHEDULE__BALANCE", "1", "schedule.balance", 1),
             ("SCHEDULE__RECONCILE", "1", "schedule.reconcile", 1),
             ("SCHEDULE__AUDIT", "1", "schedule.audit", 1),
+            ("SUBMIT__TRIES", "5", "submit.tries", 5),
             ("AUDIT__THRESHOLD", "2.5", "audit.threshold", Decimal("2.5")),
             ("POLLING__FASTEST", "5", "polling.fastest", 5),
             ("POLLING__SLOWEST", "60", "polling.slowest", 60),
@@ -148,7 +149,7 @@ class TestValues:
         assert repr(value) in said
 
     @pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "²", "1e3"])
-    @pytest.mark.parametrize("name", ["PANELS__DEFAULT__CONCURRENCY", "RECONCILE__MAX_IDS"])
+    @pytest.mark.parametrize("name", ["PANELS__DEFAULT__CONCURRENCY", "RECONCILE__MAX_IDS", "SUBMIT__TRIES"])
     def test_a_count_is_whole_and_positive(self, name: str, value: str) -> None:
         assert problem(with_(**{name: value})).startswith(f"ORDER_SYNC_{name}: must be a whole number above 0")
 

@@ -6,7 +6,7 @@ Every `add` ends in one of `Accepted`, `Refused`, `NotSent` and `Unknown`. The o
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -96,4 +96,5 @@ class Unknown:
 
 AddOutcome: TypeAlias = Accepted | Refused | NotSent | Unknown
 Failure: TypeAlias = Refused | NotSent | Unknown
+Outcome: TypeAlias = Accepted | Answered[Any] | Failure
 Reply: TypeAlias = Answered[T] | Refused | NotSent | Unknown

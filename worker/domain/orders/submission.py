@@ -5,7 +5,8 @@ from typing import Any
 
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
-from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Refused, Scope, Unknown
+from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.orders.refusals import TRIES, wait_after
 from worker.domain.orders.states import AWAITED, OrderState
 from worker.domain.polling import back_off
 
@@ -47,9 +48,18 @@ class Claimed:
     request: AddRequest
 
 
-def settled(order_id: int, attempt: int, outcome: AddOutcome, before: OrderRecord) -> Change:
+def settled(
+    order_id: int,
+    attempt: int,
+    outcome: AddOutcome,
+    before: OrderRecord,
+    *,
+    refused_before: int = 0,
+    tries: int = TRIES,
+) -> Change:
     """Decides what the outcome of an `add` makes of its order.
 
+    `refused_before`: how often the panel has refused the order in unknown words so far, and `tries`: how often it may.
     The order is `submitting`, or `unconfirmed` if its lease ended before the outcome came. Raises ValueError for an
     order in any other state: use `too_late` there.
     """
@@ -60,18 +70,33 @@ def settled(order_id: int, attempt: int, outcome: AddOutcome, before: OrderRecor
             after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
             return Change(order_id, EventKind.SUBMITTED, before, after)
         case Refused(reason, text):
-            match reason.scope:
-                case Scope.ITEM:
-                    after = OrderRecord(OrderState.REJECTED, error_code=reason, error=text)
-                    return Change(order_id, EventKind.REJECTED, before, after)
-                case Scope.LATER:
-                    return _requeued(order_id, before, reason, text, back_off(attempt, first=60, longest=3600))
-                case Scope.PANEL:
-                    return _requeued(order_id, before, reason, text, back_off(attempt, first=1, longest=60))
+            retry_in = _wait_after(reason, attempt, refused_before + 1, tries)
+            if retry_in is not None:
+                return _requeued(order_id, before, reason, text, retry_in)
+            after = OrderRecord(OrderState.REJECTED, error_code=reason, error=text)
+            return Change(order_id, EventKind.REJECTED, before, after)
         case NotSent(text):
             return _requeued(order_id, before, "not_sent", text, back_off(attempt, first=2, longest=60))
         case Unknown(text):
             return unconfirmed(order_id, before, "no_answer", text)
+
+
+def _wait_after(reason: Reason, attempt: int, refusals: int, tries: int) -> float | None:
+    """Returns the seconds until the next try of a refused order; None if it is rejected.
+
+    `refusals` counts those in unknown words.
+    """
+    if reason is Reason.REFUSED:
+        return wait_after(refusals) if refusals < tries else None
+    if reason is Reason.REFUSING:
+        return back_off(attempt, first=10, longest=600)
+    match reason.scope:
+        case Scope.ITEM:
+            return None
+        case Scope.LATER:
+            return back_off(attempt, first=60, longest=3600)
+        case Scope.PANEL:
+            return back_off(attempt, first=1, longest=60)
 
 
 def unconfirmed(order_id: int, before: OrderRecord, code: str, text: str) -> Change:

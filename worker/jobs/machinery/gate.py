@@ -8,7 +8,9 @@ from typing import Self
 
 import structlog
 
-from worker.jobs.machinery.breaker import Breaker, Outcome, held_back_by
+from worker.domain.orders.outcomes import Outcome
+from worker.domain.orders.refusals import Subject
+from worker.jobs.machinery.breaker import Breaker, held_back_by
 from worker.observe.liveness import at_rest
 from worker.store.shared.budget import Budget, Slots, Wait
 from worker.store.shared.pauses import Paused
@@ -77,11 +79,11 @@ class Permit:
     ) -> None:
         _release(1, self.places)
 
-    async def report(self, outcome: Outcome) -> None:
-        """Tells the gate how long the call took, and the breaker its outcome."""
+    async def report(self, outcome: Outcome, subject: Subject | None = None) -> None:
+        """Tells the gate how long the call took, and the breaker its outcome. `subject`: what an `add` was for."""
         if self.adding:
             self._gate.add_took = asyncio.get_running_loop().time() - self._began_at
-        await self._gate.breaker.report(outcome, adding=self.adding, probe=self.probe)
+        await self._gate.breaker.report(outcome, adding=self.adding, probe=self.probe, subject=subject)
 
 
 class Gate:

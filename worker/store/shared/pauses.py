@@ -35,18 +35,25 @@ _PROBE = text("""
     WHERE panel = :panel AND scope = ANY(:scopes)
 """)
 
+#: Each failed probe doubles the wait.
+_LONGER = """
+    failures = pauses.failures + 1,
+    until = clock_timestamp()
+        + make_interval(secs => least(:first * power(2.0, least(pauses.failures, 60)), greatest(:first, :longest)))
+"""
+
 #: Calls that were in flight when the pause began fail too, and prove nothing more: only a probe prolongs a pause.
-_BEGIN = text("""
+_BEGIN = text(f"""
     INSERT INTO pauses (panel, scope, reason, detail, until)
     VALUES (:panel, :scope, :reason, :detail, clock_timestamp() + make_interval(secs => :first))
-    ON CONFLICT (panel, scope, reason) DO UPDATE SET
-        detail = excluded.detail,
-        failures = pauses.failures + 1,
-        until = clock_timestamp()
-            + make_interval(secs => least(:first * power(2.0, least(pauses.failures, 60)), greatest(:first, :longest)))
+    ON CONFLICT (panel, scope, reason) DO UPDATE SET detail = excluded.detail, {_LONGER}
     WHERE :probe
     RETURNING failures
-""")
+""")  # noqa: S608 - no value is put into the text
+
+_PROLONG = text(f"""
+    UPDATE pauses SET detail = :detail, {_LONGER} WHERE panel = :panel AND scope = :scope AND reason = :reason
+""")  # noqa: S608 - no value is put into the text
 
 #: Leaves alone the pauses that last until a worker lifts them.
 _GIVE_BACK_PROBE = text("""
@@ -139,23 +146,29 @@ class Pauses:
 
         `probe`: a probe met the trouble, so the next wait is twice as long.
         """
-        about = {
-            "panel": self._panel,
-            "scope": pause.scope,
-            "reason": pause.reason,
-            "detail": pause.detail,
-            "first": _FOR_EVER if pause.first is None else pause.first,
-            "longest": pause.longest,
-            "probe": probe,
-        }
         async with self._engine.connect() as connection:
-            return bool(await connection.scalar(_BEGIN, about) == 1)
+            return bool(await connection.scalar(_BEGIN, self._about(pause) | {"probe": probe}) == 1)
+
+    async def prolong(self, pause: Pause) -> bool:
+        """Makes the next wait of a pause twice as long, if the pause stands; returns whether it does."""
+        async with self._engine.connect() as connection:
+            return (await connection.execute(_PROLONG, self._about(pause))).rowcount == 1
 
     async def end(self, scope: PauseScope, reasons: tuple[PauseReason, ...]) -> list[Resumed]:
         """Lifts the pauses of this scope that have one of these reasons; returns those that stood."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(_END, {"panel": self._panel, "scope": scope, "reasons": list(reasons)})
             return [Resumed(row.reason, row.lasted) for row in rows]
+
+    def _about(self, pause: Pause) -> dict[str, Any]:
+        return {
+            "panel": self._panel,
+            "scope": pause.scope,
+            "reason": pause.reason,
+            "detail": pause.detail,
+            "first": _FOR_EVER if pause.first is None else pause.first,
+            "longest": pause.longest,
+        }
 
 
 def standing_pause(row: Row[Any]) -> StandingPause:
