@@ -44,6 +44,7 @@ from worker.store.queue.claim import Claims
 from worker.store.queue.pending import panels_waiting
 from worker.store.queue.polls import Polls
 from worker.store.queue.refills_and_cancels import Requests
+from worker.store.queue.refusals import excuse
 from worker.store.queue.settle import Settlements
 from worker.store.queue.take_over import take_over
 from worker.store.records.archive import Archive
@@ -151,7 +152,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
-        breaker = Breaker(name, budget.pauses)
+        breaker = Breaker(name, budget.pauses, partial(excuse, work, name))
         upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
         _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)
@@ -214,13 +215,16 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
     lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
-    settlements = Settlements(work, first_poll=polling.fastest, on_change=on_change)
+    tries = settings.submit.tries
+    settlements = Settlements(work, first_poll=polling.fastest, tries=tries, on_change=on_change)
     recorder = Recorder(name, settlements, works.metrics, works.tracer)
     works.recorders.append(recorder)
     works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
-        claims=Claims(work, first_poll=polling.fastest, settle=settings.reconcile.settle, on_change=on_change),
+        claims=Claims(
+            work, first_poll=polling.fastest, settle=settings.reconcile.settle, tries=tries, on_change=on_change
+        ),
         lease=works.lease,
         recorder=recorder,
         freshness=Freshness(

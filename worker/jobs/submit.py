@@ -77,7 +77,7 @@ class Submit:
             if worker_id is None or self._upstream.gate.closed:
                 return 0
             self._doubtful = worker_id
-            claim = await self._claim(worker_id, len(permits))
+            claim = await self._claim(worker_id, len(permits), probe=permits[0].probe)
             self._doubtful = None
             for claimed in claim.sendable:
                 self._sending.add(claimed.token)
@@ -97,7 +97,7 @@ class Submit:
             return 0
         return len(claim.sendable) + len(claim.refused) + claim.postponed + claim.lookalikes
 
-    async def _claim(self, worker_id: UUID, at_most: int) -> Claim:
+    async def _claim(self, worker_id: UUID, at_most: int, *, probe: bool) -> Claim:
         """Claims orders, and writes the outcomes that wait in the same commit; or before it, if they need more care."""
         claim = partial(
             self._claims.claim,
@@ -105,7 +105,8 @@ class Submit:
             worker_id,
             at_most,
             self._decide,
-            read_at_least=MOST_CLAIMED if self._queue_behind else 0,
+            read_at_least=MOST_CLAIMED if self._queue_behind or probe else 0,
+            probe=probe,
         )
         try:
             async with self._recorder.group() as group:

@@ -18,7 +18,7 @@ from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.states import AWAITED, ON_PANEL, OrderState, may_follow
 from worker.domain.orders.statuses import OrderReport
-from worker.domain.orders.submission import PendingOrder, canceled_here, settled, too_late, unconfirmed
+from worker.domain.orders.submission import Claimed, PendingOrder, canceled_here, settled, too_late, unconfirmed
 
 REQUEST = AddRequest("1", {"link": "https://example.com/p"}, Decimal("0.9"), 100)
 
@@ -130,7 +130,7 @@ class OrdersAndTheirPanel(RuleBasedStateMachine):
         if call is not row.calls[-1] or row.state not in AWAITED:
             row.write(too_late(row.order_id, outcome, row.record))
         elif row.state is OrderState.SUBMITTING or not isinstance(outcome, Unknown):
-            row.write(settled(row.order_id, call.attempt, outcome, row.record))
+            row.write(settled(Claimed(row.order_id, 1, call.attempt, REQUEST), outcome, row.record))
 
     @rule(row=rows)
     def a_lease_ends(self, row):

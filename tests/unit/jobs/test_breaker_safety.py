@@ -8,11 +8,12 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.changes import OrderRecord
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.refusals import ANY_WORDS, SAME_WORDS, TRIES, blamed_on_panel
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.submission import settled
+from worker.domain.orders.submission import Claimed, settled
 from worker.domain.orders.trouble import ADD_OUTAGE_AFTER, Pause, PauseReason, PauseScope
 from worker.jobs.machinery.breaker import Breaker
 from worker.store.shared.pauses import Resumed
@@ -57,14 +58,8 @@ class World:
         await self.breaker.report(outcome, adding=True, probe=probe, subject=("1", str(number)))
         self.attempts[number] += 1
         judged = blamed_on_panel(outcome) if REFUSING in self.standing else outcome
-        change = settled(
-            number,
-            self.attempts[number],
-            judged,
-            OrderRecord(OrderState.SUBMITTING),
-            refused_before=self.counted[number],
-            tries=TRIES,
-        )
+        claimed = Claimed(number, 1, self.attempts[number], AddRequest("1"), self.counted[number])
+        change = settled(claimed, judged, OrderRecord(OrderState.SUBMITTING), tries=TRIES)
         if change.after.error_code == Reason.REFUSED:
             self.counted[number] += 1
         self.states[number] = change.after.state

@@ -47,7 +47,15 @@ class Queue:
         return min(self.left, at_most)
 
     async def claim(
-        self, _panel: str, _worker: UUID, at_most: int, _decide: object, *, read_at_least: int, outcomes: Outcomes = ()
+        self,
+        _panel: str,
+        _worker: UUID,
+        at_most: int,
+        _decide: object,
+        *,
+        read_at_least: int,
+        probe: bool,
+        outcomes: Outcomes = (),
     ) -> Claim:
         if outcomes and not self.as_claimed:
             raise SettleApartError
@@ -69,7 +77,7 @@ class Queue:
 
 def _changes(outcomes: Outcomes) -> list[Change]:
     record = OrderRecord(OrderState.SUBMITTING)
-    return [settled(claimed.order_id, claimed.attempt, outcome, record) for claimed, outcome in outcomes]
+    return [settled(claimed, outcome, record) for claimed, outcome in outcomes]
 
 
 class Panel:

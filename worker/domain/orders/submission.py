@@ -1,5 +1,7 @@
 """Decides what becomes of an order from its row to the panel: refused by us, intended, sent, and what followed."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,29 +42,38 @@ class PendingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An order whose intent is committed. Only the holder of its claim's `token` may write the outcome."""
+    """An order whose intent is committed. Only the holder of its claim's `token` may write the outcome.
+
+    `refused_before` counts the panel's refusals in unknown words; who writes the outcome of another such refusal fills
+    it in.
+    """
 
     order_id: int
     token: int
     attempt: int
     request: AddRequest
+    refused_before: int = 0
 
 
-def settled(
-    order_id: int,
-    attempt: int,
-    outcome: AddOutcome,
-    before: OrderRecord,
-    *,
-    refused_before: int = 0,
-    tries: int = TRIES,
-) -> Change:
+def best_probes(intents: Sequence[tuple[PendingOrder, AddRequest]]) -> list[tuple[PendingOrder, AddRequest]]:
+    """Sorts orders by what they can show about a panel's trouble.
+
+    First come those whose service and who themselves were tried least in vain: trouble that meets no order of another
+    service isn't the panel's.
+    """
+    tries: Counter[str] = Counter()
+    for order, request in intents:
+        tries[request.service] += order.attempts
+    return sorted(intents, key=lambda intent: (tries[intent[1].service], intent[0].attempts))
+
+
+def settled(claimed: Claimed, outcome: AddOutcome, before: OrderRecord, *, tries: int = TRIES) -> Change:
     """Decides what the outcome of an `add` makes of its order.
 
-    `refused_before`: how often the panel has refused the order in unknown words so far, and `tries`: how often it may.
-    The order is `submitting`, or `unconfirmed` if its lease ended before the outcome came. Raises ValueError for an
-    order in any other state: use `too_late` there.
+    `tries`: how often the panel may refuse the order in unknown words. The order is `submitting`, or `unconfirmed` if
+    its lease ended before the outcome came. Raises ValueError for an order in any other state: use `too_late` there.
     """
+    order_id = claimed.order_id
     if before.state not in AWAITED:
         raise ValueError(f"order {order_id}: a call came back for an order that is {before.state}")
     match outcome:
@@ -70,26 +81,23 @@ def settled(
             after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
             return Change(order_id, EventKind.SUBMITTED, before, after)
         case Refused(reason, text):
-            retry_in = _wait_after(reason, attempt, refused_before + 1, tries)
+            retry_in = _wait_after(reason, claimed, tries)
             if retry_in is not None:
                 return _requeued(order_id, before, reason, text, retry_in)
             after = OrderRecord(OrderState.REJECTED, error_code=reason, error=text)
             return Change(order_id, EventKind.REJECTED, before, after)
         case NotSent(text):
-            return _requeued(order_id, before, "not_sent", text, back_off(attempt, first=2, longest=60))
+            return _requeued(order_id, before, "not_sent", text, back_off(claimed.attempt, first=2, longest=60))
         case Unknown(text):
             return unconfirmed(order_id, before, "no_answer", text)
 
 
-def _wait_after(reason: Reason, attempt: int, refusals: int, tries: int) -> float | None:
-    """Returns the seconds until the next try of a refused order; None if it is rejected.
-
-    `refusals` counts those in unknown words.
-    """
+def _wait_after(reason: Reason, claimed: Claimed, tries: int) -> float | None:
+    """Returns the seconds until the next try of an order that was just refused; None if it is rejected."""
+    attempt = claimed.attempt
     if reason is Reason.REFUSED:
+        refusals = claimed.refused_before + 1
         return wait_after(refusals) if refusals < tries else None
-    if reason is Reason.REFUSING:
-        return back_off(attempt, first=10, longest=600)
     match reason.scope:
         case Scope.ITEM:
             return None

@@ -17,8 +17,9 @@ from worker.domain.evidence import lookalikes
 from worker.domain.evidence.lookalikes import Intent
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
 from worker.domain.orders.changes import Change
+from worker.domain.orders.refusals import TRIES
 from worker.domain.orders.services import Service
-from worker.domain.orders.submission import Claimed, PendingOrder
+from worker.domain.orders.submission import Claimed, PendingOrder, best_probes
 from worker.store.db.arrays import literal
 from worker.store.db.errors import ConflictError, UnstorableError
 from worker.store.db.pipeline import Rows
@@ -131,16 +132,24 @@ class Claims:
     """Claims orders."""
 
     def __init__(
-        self, engine: AsyncEngine, *, first_poll: float, settle: float, on_change: OnChange | None = None
+        self,
+        engine: AsyncEngine,
+        *,
+        first_poll: float,
+        settle: float,
+        tries: int = TRIES,
+        on_change: OnChange | None = None,
     ) -> None:
         """`first_poll`: seconds from an order's acceptance to its first status check.
 
-        `settle`: seconds for which a panel may still take a request that it left unanswered.
+        `settle`: seconds for which a panel may still take a request that it left unanswered. `tries`: how often it may
+        refuse an order in unknown words before the order is rejected.
         """
         self._engine = engine
         self._transactions = Transactions(engine)
         self._first_poll = first_poll
         self._settle = settle
+        self._tries = tries
         self._on_change = on_change
 
     async def runnable(self, panel: str, at_most: int) -> int:
@@ -155,11 +164,13 @@ class Claims:
         decide: Decide,
         *,
         read_at_least: int = 0,
+        probe: bool = False,
         outcomes: Outcomes = (),
     ) -> Claim:
         """Claims up to `at_most` orders to send, and writes the outcomes of earlier calls, in one commit.
 
         `read_at_least`: how many orders to decide about, where some that have to wait stand before those that needn't.
+        `probe`: the order is to show whether a pause is over, so it is one that the trouble has spared so far.
         A worker whose lease has ended claims nothing. Raises SettleApartError, which only outcomes can cause.
         """
         try:
@@ -167,8 +178,10 @@ class Claims:
                 settlement = await settle_with_claim(transaction, outcomes)
                 about = {"panel": panel, "worker_id": worker_id, "at_most": max(at_most, read_at_least)}
                 rows = await transaction.fetch(CLAIM, about | {"losing": lookalikes.LOSING})
-                settled = await settlement.write(self._first_poll)
+                settled = await settlement.write(first_poll=self._first_poll, tries=self._tries)
                 decided = _decide_each(rows, decide)
+                if probe:
+                    decided = replace(decided, intents=best_probes(decided.intents))
                 lost = lookalikes.lost((claimed.request, outcome) for claimed, outcome in outcomes)
                 if decided.intents and (lost or rows[0].losing_replies):
                     decided = await self._keep_apart(transaction, panel, decided, lost)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import AddOutcome, Unknown
+from worker.domain.orders.refusals import TRIES
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import Claimed, settled, too_late
 from worker.store.db.arrays import literal
@@ -20,6 +21,7 @@ from worker.store.db.pipeline import Rows
 from worker.store.db.transactions import Transaction, Transactions
 from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
 from worker.store.queue.polls import watch
+from worker.store.queue.refusals import judge
 from worker.store.queue.submissions import LEASE_ENDED, REFUTED, close, word_of
 
 #: What calls came to.
@@ -83,7 +85,7 @@ class SettlementWithClaim:
         self._outcomes = outcomes
         self._locked = locked
 
-    async def write(self, first_poll: float) -> list[Change]:
+    async def write(self, *, first_poll: float, tries: int) -> list[Change]:
         """Writes the outcomes, and returns the changes of orders, which the transaction still has to write.
 
         The answer to the lock has arrived with the rows of the claim, so this waits for nothing. Raises
@@ -95,9 +97,7 @@ class SettlementWithClaim:
         if orders < len(self._outcomes):
             raise SettleApartError
         submitting = OrderRecord(OrderState.SUBMITTING)
-        changes = [
-            settled(claimed.order_id, claimed.attempt, outcome, submitting) for claimed, outcome in self._outcomes
-        ]
+        changes = [settled(claimed, outcome, submitting, tries=tries) for claimed, outcome in self._outcomes]
         words = {
             claimed.token: (outcome, word_of(outcome, change))
             for (claimed, outcome), change in zip(self._outcomes, changes, strict=True)
@@ -109,6 +109,7 @@ class SettlementWithClaim:
 
 async def settle_with_claim(transaction: Transaction, outcomes: Outcomes) -> SettlementWithClaim:
     """Sends the lock of the orders, before the claim sends its own."""
+    outcomes = await judge(transaction, outcomes)
     tokens = {"token": literal(claimed.token for claimed, _ in outcomes)}
     return SettlementWithClaim(
         transaction, outcomes, await transaction.execute(AS_CLAIMED, tokens) if outcomes else None
@@ -118,10 +119,16 @@ async def settle_with_claim(transaction: Transaction, outcomes: Outcomes) -> Set
 class Settlements:
     """Writes outcomes that no claim takes along."""
 
-    def __init__(self, engine: AsyncEngine, *, first_poll: float, on_change: OnChange | None = None) -> None:
-        """`first_poll`: seconds from an order's acceptance to its first status check."""
+    def __init__(
+        self, engine: AsyncEngine, *, first_poll: float, tries: int = TRIES, on_change: OnChange | None = None
+    ) -> None:
+        """`first_poll`: seconds from an order's acceptance to its first status check.
+
+        `tries`: how often a panel may refuse an order in unknown words before the order is rejected.
+        """
         self._transactions = Transactions(engine)
         self._first_poll = first_poll
+        self._tries = tries
         self._on_change = on_change
 
     async def settle(self, outcomes: Outcomes) -> list[Change]:
@@ -154,16 +161,16 @@ class Settlements:
             return await self._settle_together([(claimed, Unknown(refused))])
 
     async def _settle_together(self, outcomes: Outcomes) -> tuple[list[Change], set[int]]:
-        by_token = {claimed.token: (claimed, outcome) for claimed, outcome in outcomes}
-        tokens = {"token": literal(by_token)}
         async with self._transactions.begin() as transaction:
+            by_token = {claimed.token: (claimed, outcome) for claimed, outcome in await judge(transaction, outcomes)}
+            tokens = {"token": literal(by_token)}
             locked = await transaction.execute(SUBMISSIONS, tokens)
             every = await transaction.execute(ALL_SUBMISSIONS, tokens)
             rows = await locked.fetchall()
             ours = {row.token for row in rows}
             left = [row for row in await every.fetchall() if row.token not in ours]
             news = {
-                row.token: _change(row, *by_token[row.token])
+                row.token: _change(row, *by_token[row.token], tries=self._tries)
                 for row in (*rows, *(row for row in left if row.deleted))
                 if _is_news(by_token[row.token][1], row.outcome)
             }
@@ -180,14 +187,14 @@ def _is_news(outcome: AddOutcome, on_record: str | None) -> bool:
     return on_record in (None, LEASE_ENDED) or (on_record == REFUTED and not isinstance(outcome, Unknown))
 
 
-def _change(row: Any, claimed: Claimed, outcome: AddOutcome) -> Change | None:
+def _change(row: Any, claimed: Claimed, outcome: AddOutcome, *, tries: int) -> Change | None:
     if row.deleted:
         return too_late(claimed.order_id, outcome, OrderRecord(OrderState.SUBMITTING))
     record = record_of(row)
     match record.state:
         case OrderState.SUBMITTING if row.newest:
-            return settled(claimed.order_id, claimed.attempt, outcome, record)
+            return settled(claimed, outcome, record, tries=tries)
         case OrderState.UNCONFIRMED if row.newest:
-            return None if isinstance(outcome, Unknown) else settled(claimed.order_id, claimed.attempt, outcome, record)
+            return None if isinstance(outcome, Unknown) else settled(claimed, outcome, record, tries=tries)
         case _:
             return too_late(claimed.order_id, outcome, record)

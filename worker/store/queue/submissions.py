@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import text
 
 from worker.domain.orders.changes import Change
-from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Refused, Unknown
+from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Unknown
 from worker.store.db.arrays import literal
 from worker.store.db.transactions import Transaction
 
@@ -21,6 +21,9 @@ REFUTED = "refuted"
 
 #: The panel took the order after the row had gone on without it: the panel's id belongs to no row.
 ACCEPTED_LATE = "accepted_late"
+
+#: The panel refused it in unknown words, which counts as a try of its order.
+UNKNOWN_WORDS = "unknown_words"
 
 CLOSE = text("""
     UPDATE submissions s SET
@@ -70,6 +73,8 @@ def word_of(outcome: AddOutcome, change: Change | None) -> str:
             return ACCEPTED_LATE
         case Accepted():
             return "accepted"
+        case Refused(Reason.REFUSED):
+            return UNKNOWN_WORDS
         case Refused():
             return "refused"
         case NotSent():

@@ -126,7 +126,7 @@ class Audits:
     def _call(self, row: Row[Any]) -> Call | None:
         """Reads one call; None for a call that certainly bought nothing, and never seemed to have."""
         match row.outcome:
-            case "refused" | "not_sent":
+            case "refused" | "unknown_words" | "not_sent":
                 return None
             case "accepted":
                 taken, own = Taken.YES, row.panel_order_id == row.known_as
