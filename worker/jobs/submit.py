@@ -127,12 +127,13 @@ class Submit:
         trouble = None
         async with permit:
             began = clock()
-            outcome = await self._outcome(claimed, worker_id)
+            subject = subject_of(claimed.request)
+            outcome = self._upstream.gate.breaker.judge(subject, await self._outcome(claimed, worker_id))
             result = Result(self._upstream.name, claimed, outcome, clock() - began)
             written = self._recorder.put(result)  # first of all: from here on, the outcome can't get lost unseen
             try:
                 # Before the place is free: a pause holds back whoever takes it.
-                await permit.report(outcome, subject_of(claimed.request))
+                await permit.report(outcome, subject)
             except Exception as error:  # noqa: BLE001 - raised below
                 trouble = error
         await written

@@ -8,8 +8,10 @@ from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.refusals import (
     ANY_WORDS,
+    MOST_BLAMED,
     SAME_WORDS,
     WAITS,
+    Blame,
     RefusedInARow,
     blamed_on_panel,
     subject_of,
@@ -107,3 +109,76 @@ def test_only_unknown_words_are_blamed_on_a_panel_that_refuses(outcome):
         assert blamed.reason.scope is Scope.PANEL
     else:
         assert blamed == outcome
+
+
+ONE, OTHER = ("1", "one"), ("1", "other")
+TAKEN = Accepted("1")
+
+
+def alone(blame, reason, subject=ONE):
+    return blame.judge(subject, Refused(reason, "no")).alone
+
+
+ABOUT_ONE_ORDER = [Reason.NOT_ENOUGH_FUNDS, Reason.BAD_KEY, Reason.REFUSING]
+
+
+@pytest.mark.parametrize("reason", ABOUT_ONE_ORDER)
+def test_words_about_the_panel_are_an_orders_own_once_another_order_was_taken(reason):
+    blame = Blame()
+    blame.judge(OTHER, TAKEN)
+    assert not alone(blame, reason)
+    assert not alone(blame, reason)
+    blame.judge(OTHER, TAKEN)
+    assert alone(blame, reason)
+    assert alone(blame, reason), "what was learned is kept"
+    assert not alone(blame, reason, OTHER)
+
+
+def test_a_limit_has_to_be_refuted_twice():
+    """A panel that is asked too often takes some orders all the same."""
+    blame = Blame()
+    assert not alone(blame, Reason.RATE_LIMITED)
+    blame.judge(OTHER, TAKEN)
+    assert not alone(blame, Reason.RATE_LIMITED)
+    assert not alone(blame, Reason.RATE_LIMITED)
+    blame.judge(OTHER, TAKEN)
+    assert alone(blame, Reason.RATE_LIMITED)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is Scope.PANEL])
+def test_an_answer_to_another_call_refutes_nothing_but_a_wrong_key(reason):
+    blame = Blame()
+    alone(blame, reason)
+    blame.answered()
+    assert alone(blame, reason) is (reason is Reason.BAD_KEY)
+
+
+def test_a_wait_that_the_panel_asks_for_is_always_the_panels():
+    blame = Blame()
+    for _ in range(5):
+        assert not blame.judge(ONE, Refused(Reason.RATE_LIMITED, "no", retry_after=5)).alone
+        blame.judge(OTHER, TAKEN)
+
+
+def test_an_order_that_was_taken_begins_anew():
+    blame = Blame()
+    alone(blame, Reason.BAD_KEY)
+    blame.judge(ONE, TAKEN)
+    assert not alone(blame, Reason.BAD_KEY)
+
+
+@pytest.mark.parametrize("outcome", [TAKEN, refused("nein"), Refused(Reason.LINK_REFUSED, "no"), NotSent("no route")])
+def test_all_other_outcomes_are_taken_as_they_are(outcome):
+    blame = Blame()
+    for _ in range(3):
+        assert blame.judge(ONE, outcome) == outcome
+        blame.judge(OTHER, TAKEN)
+
+
+def test_what_a_worker_remembers_has_a_bound():
+    blame = Blame()
+    for number in range(MOST_BLAMED + 1):
+        alone(blame, Reason.BAD_KEY, ("1", str(number)))
+    blame.judge(OTHER, TAKEN)
+    assert not alone(blame, Reason.BAD_KEY, ("1", "0"))
+    assert alone(blame, Reason.BAD_KEY, ("1", str(MOST_BLAMED)))

@@ -78,6 +78,8 @@ def test_only_what_is_tried_again_has_a_wait(outcome):
         (Refused(Reason.BAD_KEY, ""), [1, 2, 4, 60]),
         (Refused(Reason.RATE_LIMITED, ""), [1, 2, 4, 60]),
         (Refused(Reason.REFUSING, ""), [1, 2, 4, 60]),
+        (Refused(Reason.BAD_KEY, "", alone=True), [60, 120, 240, 3600]),
+        (Refused(Reason.NOT_ENOUGH_FUNDS, "", alone=True), [60, 120, 240, 600]),
         (NotSent(""), [2, 4, 8, 60]),
     ],
     ids=lambda value: getattr(value, "reason", None) or ("not_sent" if isinstance(value, NotSent) else None),

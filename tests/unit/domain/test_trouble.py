@@ -63,6 +63,11 @@ def test_a_rate_limit_lasts_as_long_as_the_panel_asks(adding):
     assert (pause.first, pause.longest) == (17.5, 17.5)
 
 
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.scope is Scope.PANEL])
+def test_words_about_the_panel_that_are_refuted_pause_nothing(reason):
+    assert trouble_of(Refused(reason, "no", alone=True), NONE, adding=True) is None
+
+
 def test_a_panel_that_refuses_orders_is_asked_with_orders_alone():
     """A panel that forbids `status` may well take orders."""
     assert trouble_of(Refused(Reason.REFUSING, "no"), NONE, adding=False) is None

@@ -64,12 +64,18 @@ class Answered(Generic[T]):
 class Refused:
     """The panel refused: nothing was bought. It said so in JSON at an HTTP status below 500, in known words, or by 429.
 
-    `retry_after` is the number of seconds that the panel asked us to wait, if it did.
+    `retry_after` is the number of seconds that the panel asked us to wait, if it did. `alone`: the words speak of the
+    whole panel, and other calls have refuted them.
     """
 
     reason: Reason
     text: str
     retry_after: float | None = None
+    alone: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return Scope.LATER if self.alone else self.reason.scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def settled(claimed: Claimed, outcome: AddOutcome, before: OrderRecord, *, tries
             after = OrderRecord(OrderState.SUBMITTED, panel_order_id=panel_order_id)
             return Change(order_id, EventKind.SUBMITTED, before, after)
         case Refused(reason, text):
-            retry_in = _wait_after(reason, claimed, tries)
+            retry_in = _wait_after(outcome, claimed, tries)
             if retry_in is not None:
                 return _requeued(order_id, before, reason, text, retry_in)
             after = OrderRecord(OrderState.REJECTED, error_code=reason, error=text)
@@ -92,15 +92,17 @@ def settled(claimed: Claimed, outcome: AddOutcome, before: OrderRecord, *, tries
             return unconfirmed(order_id, before, "no_answer", text)
 
 
-def _wait_after(reason: Reason, claimed: Claimed, tries: int) -> float | None:
+def _wait_after(refused: Refused, claimed: Claimed, tries: int) -> float | None:
     """Returns the seconds until the next try of an order that was just refused; None if it is rejected."""
     attempt = claimed.attempt
-    if reason is Reason.REFUSED:
+    if refused.reason is Reason.REFUSED:
         refusals = claimed.refused_before + 1
         return wait_after(refusals) if refusals < tries else None
-    match reason.scope:
+    match refused.scope:
         case Scope.ITEM:
             return None
+        case Scope.LATER if refused.reason is Reason.NOT_ENOUGH_FUNDS:
+            return back_off(attempt, first=60, longest=600)  # whoever tops up shouldn't have to wait for long
         case Scope.LATER:
             return back_off(attempt, first=60, longest=3600)
         case Scope.PANEL:

@@ -118,7 +118,7 @@ def trouble_of(failure: Failure, unanswered: Unanswered, *, adding: bool, probe:
         case Refused(Reason.REFUSING) if not adding:
             return None  # whether the panel takes orders, only an `add` can tell
         case Refused(reason, text, retry_after):
-            if reason.scope is not Scope.PANEL:
+            if failure.scope is not Scope.PANEL:
                 return None
             return _pause(PauseReason(reason), text, adding=adding, asked_for=retry_after)
         case Unknown(text) if adding:

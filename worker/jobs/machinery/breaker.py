@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from worker.domain.orders.outcomes import Accepted, Answered, Outcome, Reason, Refused
-from worker.domain.orders.refusals import RefusedInARow, Subject
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, Outcome, Reason, Refused
+from worker.domain.orders.refusals import Blame, RefusedInARow, Subject
 from worker.domain.orders.trouble import (
     Pause,
     PauseReason,
@@ -34,6 +34,11 @@ class Breaker:
         self._excuse = excuse
         self._unanswered = Unanswered()
         self._refused = RefusedInARow()
+        self._blame = Blame()
+
+    def judge(self, subject: Subject, outcome: AddOutcome) -> AddOutcome:
+        """Returns the outcome of an `add` as it is to be taken: words about the panel may be refuted."""
+        return self._blame.judge(subject, outcome)
 
     async def report(self, outcome: Outcome, *, adding: bool, probe: bool, subject: Subject | None = None) -> None:
         """Pauses the panel if the outcome of a call is trouble of the whole panel; resumes it if a probe was answered.
@@ -77,7 +82,10 @@ class Breaker:
         if subject is not None:
             self._refused = self._refused.after(subject, outcome)
         match outcome:
-            case Accepted() | Answered():
+            case Answered():
+                self._blame.answered()
+                return None
+            case Accepted():
                 return None
             case Refused(Reason.REFUSED, text) if self._refused.is_the_panels:
                 self._refused = RefusedInARow()
