@@ -29,10 +29,10 @@ def server(major: str) -> Iterator[str]:
         owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         os.chown(folder, owner.pw_uid, owner.pw_gid)
 
-        def run(program: str, *arguments: str) -> None:
+        def run(program: str, *arguments: str, check: bool = True) -> None:
             command = [binaries / program, "--pgdata=data", *arguments]
             identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": [0]} if os.geteuid() == 0 else {}
-            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, **identity)
+            subprocess.run(command, check=check, cwd=folder, stdout=subprocess.DEVNULL, **identity)
 
         run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
         settings = f"-k {folder} -c listen_addresses= -c max_connections=200 -c fsync=off -c full_page_writes=off"
@@ -40,7 +40,7 @@ def server(major: str) -> Iterator[str]:
         try:
             yield f"postgresql://postgres@/postgres?host={quote(folder, safe='')}"
         finally:
-            run("pg_ctl", "stop", "--mode=fast")
+            run("pg_ctl", "stop", "--mode=fast", check=False)
 
 
 def full_version(url: str) -> str:
