@@ -35,6 +35,9 @@ _HTTP_FAILURE = range(400, 600)
 #: The keys of what an envelope says of itself.
 ENVELOPE_KEYS = frozenset((*_VERDICTS, *_ERRORS, *_MESSAGES))
 
+#: The keys that an object without an envelope doesn't have.
+_OF_ENVELOPES = (ENVELOPE_KEYS - {"status"}).union(_WRAPPERS, _LISTS)
+
 _SUCCESS = frozenset({"success", "successful", "succeeded", "ok", "okay", "done"})
 _FAILURE = frozenset({"error", "err", "fail", "failed", "failure", "ko", "nok", "unsuccessful"})
 _NO_ERROR = frozenset({"none", "null", "no error", "no errors"})
@@ -70,13 +73,18 @@ class Meaning:
         """Returns the payload's value under the first of `keys` that has one."""
         if not isinstance(self.payload, dict):
             return None
-        return next((value for key in keys if (value := self.payload.get(key)) is not None), None)
+        for key in keys:
+            if (value := self.payload.get(key)) is not None:
+                return value
+        return None
 
 
 def unwrap(document: Any) -> Meaning:
     """Returns what a JSON document means. Takes anything."""
+    payload = plain(document) if isinstance(document, dict) else document
+    if isinstance(payload, dict) and _is_bare(tuple(payload)) and not is_verdict(payload.get("status")):
+        return Meaning(payload)
     levels: list[dict[str, Any]] = []
-    payload = document
     while isinstance(payload, dict):
         payload = plain(payload)
         levels.append(payload)
@@ -96,6 +104,15 @@ def unwrap(document: Any) -> Meaning:
         error=_telling(texts) if failed else None,
         remark=messages[0] if messages and not failed else None,
     )
+
+
+@lru_cache(maxsize=256)  # the items of a batch have the same keys, mostly
+def _is_bare(keys: tuple[str, ...]) -> bool:
+    """Tells whether an object with these plain keys has no envelope, unless its `status` is a verdict.
+
+    Nearly every item of a batch is like that, so it costs no more than this.
+    """
+    return _OF_ENVELOPES.isdisjoint(keys)
 
 
 def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
