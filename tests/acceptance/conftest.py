@@ -27,7 +27,7 @@ class Tables:
     def value(self, query: str, *values: Any) -> Any:
         return next(iter(self.rows(query, *values)[0].values()))
 
-    async def until(self, query: str, seconds: float = 60) -> None:
+    async def until(self, query: str, seconds: float = 120) -> None:
         """Return once the query's one value is true."""
         try:
             async with asyncio.timeout(seconds):

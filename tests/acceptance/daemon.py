@@ -50,7 +50,7 @@ class Daemon:
         lines = [json.loads(line) for line in self.text.splitlines() if line.endswith("}")]
         return [line for line in lines if not names or line["event"] in names]
 
-    async def said(self, event: str, seconds: float = 20) -> dict[str, Any]:
+    async def said(self, event: str, seconds: float = 60) -> dict[str, Any]:
         """The first line of this event, as soon as there is one."""
         async with asyncio.timeout(seconds):
             while not (found := self.events(event)):

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 
 from worker.domain.orders.outcomes import Reason
 from worker.panel.words import CRASHES, KNOWN, NOT, OF_ACCOUNT, TAKEN, VAGUE
@@ -19,20 +19,9 @@ def _without_accents(text: str) -> str:
     return "".join(character for character in apart if unicodedata.category(character) != "Mn").translate(_PLAIN)
 
 
-def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+@cache  # compiled with the first error: nine languages would slow the start of every command
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_without_accents, patterns)))
-
-
-def _compiled(table: Mapping[Reason, tuple[str, ...]]) -> tuple[tuple[Reason, re.Pattern[str]], ...]:
-    return tuple((reason, _any_of(patterns)) for reason, patterns in table.items())
-
-
-_KNOWN = _compiled(KNOWN)
-_VAGUE = _compiled(VAGUE)
-_OF_ACCOUNT = _any_of(OF_ACCOUNT)
-_CRASHES = _any_of(CRASHES)
-_TAKEN = _any_of(TAKEN)
-_NOT = _any_of(NOT)
 
 
 @lru_cache(maxsize=1024)  # the words of statuses come here too, and there are few
@@ -42,40 +31,40 @@ def reason_of(text: str) -> Reason:
     Case and accents make no difference, nor whether words are separated by spaces, `.`, `_` or `-`.
     """
     words = _folded(text)
-    return _first(_KNOWN, words) or _first(_VAGUE, words) or Reason.REFUSED
+    return _first(KNOWN, words) or _first(VAGUE, words) or Reason.REFUSED
 
 
 @lru_cache(maxsize=1024)
 def proven_reason_of(text: str) -> Reason | None:
     """Returns the reason that words stand for which only a panel itself writes; None for all other words."""
-    return _first(_KNOWN, _folded(text))
+    return _first(KNOWN, _folded(text))
 
 
 @lru_cache(maxsize=1024)
 def is_crash(text: str) -> bool:
     """Says whether a text is what a program writes when it fails. It may hold known words by chance."""
-    return _CRASHES.search(_folded(text)) is not None
+    return _any_of(CRASHES).search(_folded(text)) is not None
 
 
 def denies_the_account(text: str) -> bool:
     """Says whether an answer about the account itself says that there is no such account, or that it is closed."""
-    return _OF_ACCOUNT.search(_folded(text)) is not None
+    return _any_of(OF_ACCOUNT).search(_folded(text)) is not None
 
 
 @lru_cache(maxsize=1024)
 def says_taken(text: str) -> bool:
     """Says whether words mean that the panel took a cancel or a refill."""
-    return _TAKEN.search(_folded(text)) is not None and not says_no(text)
+    return _any_of(TAKEN).search(_folded(text)) is not None and not says_no(text)
 
 
 @lru_cache(maxsize=1024)
 def says_no(text: str) -> bool:
     """Says whether words turn round what they say otherwise: "not", "cannot", "already"."""
-    return _NOT.search(_folded(text)) is not None
+    return _any_of(NOT).search(_folded(text)) is not None
 
 
-def _first(table: Iterable[tuple[Reason, re.Pattern[str]]], words: str) -> Reason | None:
-    return next((reason for reason, pattern in table if pattern.search(words)), None)
+def _first(table: Mapping[Reason, tuple[str, ...]], words: str) -> Reason | None:
+    return next((reason for reason, patterns in table.items() if _any_of(patterns).search(words)), None)
 
 
 def _folded(text: str) -> str:
