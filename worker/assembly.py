@@ -11,6 +11,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker import __version__
+from worker.domain.evidence.planning import Allowance
+from worker.domain.orders.changes import Change
+from worker.domain.orders.states import OrderState
 from worker.domain.polling import Pace
 from worker.jobs.audit import Audit
 from worker.jobs.balance import ReadBalance
@@ -27,7 +30,7 @@ from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.runner import Runner, Work
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.readiness import AskSchema
-from worker.jobs.reconcile import Reconcile, Rules
+from worker.jobs.reconcile import OnDemand, Reconcile, Records
 from worker.jobs.refills import Refills
 from worker.jobs.services import Services
 from worker.jobs.snapshot import TakeSnapshot
@@ -40,6 +43,12 @@ from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
 from worker.settings.model import PanelSettings, ReconcileMode, Settings
 from worker.store.db.engine import connections_in_use, most_connections
+from worker.store.evidence.asking import Asking
+from worker.store.evidence.guards import Guards
+from worker.store.evidence.money import Money
+from worker.store.evidence.prices import Prices
+from worker.store.evidence.reading import Reading
+from worker.store.evidence.settling import Settling
 from worker.store.queue.claim import Claims
 from worker.store.queue.pending import panels_waiting
 from worker.store.queue.polls import Polls
@@ -51,7 +60,6 @@ from worker.store.records.archive import Archive
 from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
 from worker.store.records.catalogue import Catalogue
-from worker.store.records.evidence import Evidence
 from worker.store.schema.revision import head, schema_of
 from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
@@ -122,6 +130,12 @@ class Works:
         """The results of calls that aren't written yet."""
         return [result for recorder in self.recorders for result in recorder.unwritten]
 
+    def changed(self, panel: str, change: Change) -> None:
+        """Counts a change of an order, and has it examined if it is in doubt now."""
+        self.metrics.change(panel, change)
+        if change.changes_state and change.after.state is OrderState.UNCONFIRMED:
+            self.wake("reconcile")
+
     def wake(self, job: str) -> None:
         """Wakes the runners of a job, or all of them if `job` is empty."""
         for runner in self.runners:
@@ -147,7 +161,7 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     read = partial(overview, work, settings.panels.keys())
     works.add(SNAPSHOT_EVERY, "snapshot", TakeSnapshot(read, metrics, works.supervisor.status).run)
     works.add(SWEEP_EVERY, "blocking_sessions", EndBlockingSessions(partial(end_blocking_sessions, vital)).run)
-    sweep = Sweep(partial(take_over, work, metrics.change), partial(panels_waiting, work), settings.panels.keys())
+    sweep = Sweep(partial(take_over, work, works.changed), partial(panels_waiting, work), settings.panels.keys())
     works.add(SWEEP_EVERY, "sweep", sweep.run)
     _add_housekeeping(works, work, settings)
     for name, panel in settings.panels.items():
@@ -214,8 +228,8 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
     name, schedule, polling = upstream.name, settings.schedule, settings.polling
     pace = Pace(polling.fastest, polling.slowest, polling.settlement)
     timeout = settings.panels[name].timeout
-    lease, on_change = timeout + LEASE_MARGIN, works.metrics.change
-    tries = settings.submit.tries
+    lease, on_change = timeout + LEASE_MARGIN, works.changed
+    tries, late = settings.submit.tries, settings.reconcile.premises().late
     settlements = Settlements(work, first_poll=polling.fastest, tries=tries, on_change=on_change)
     recorder = Recorder(name, settlements, works.metrics, works.tracer)
     works.recorders.append(recorder)
@@ -223,7 +237,11 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
     submit = Submit(
         upstream,
         claims=Claims(
-            work, first_poll=polling.fastest, settle=settings.reconcile.settle, tries=tries, on_change=on_change
+            work,
+            first_poll=polling.fastest,
+            settle=settings.reconcile.premises().late,
+            tries=tries,
+            on_change=on_change,
         ),
         lease=works.lease,
         recorder=recorder,
@@ -264,7 +282,7 @@ def _add_shared_jobs(works: Works, upstream: Upstream, breaker: Breaker, work: A
     works.metrics.threshold(settings.audit.threshold)
     audit = Audit(
         name,
-        audits=Audits(work, name, settle=settings.reconcile.settle),
+        audits=Audits(work, name, settle=settings.reconcile.premises().late),
         job=PeriodicWork(work, name, "audit", schedule.audit),
         threshold=settings.audit.threshold,
         lag=settings.polling.slowest,
@@ -282,21 +300,31 @@ def _add_housekeeping(works: Works, work: AsyncEngine, settings: Settings) -> No
 
 
 def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Settings) -> Reconcile:
-    rules = Rules(
-        settings.reconcile.settle,
-        settings.reconcile.max_ids,
-        suggest_only=settings.reconcile.mode is ReconcileMode.SUGGEST,
-    )
+    name, schedule = upstream.name, settings.schedule
+    panel, premises = settings.panels[name], settings.reconcile.premises()
+
+    async def hasten(job: str, every: float) -> None:
+        await PeriodicWork(work, name, job, every).hasten(0)
+        works.wake(job)
+
     return Reconcile(
         upstream,
-        Evidence(
-            work,
-            upstream.name,
-            first_poll=settings.polling.fastest,
-            examine_again=settings.schedule.reconcile,
-            longest_call=settings.panels[upstream.name].timeout + LEASE_MARGIN,
-            on_change=works.metrics.change,
+        Records(
+            Reading(work, name, premises),
+            Prices(work, name),
+            Asking(work, name),
+            Settling(work, first_poll=settings.polling.fastest, on_change=works.changed),
+            Money(work, name, longest_call=panel.timeout + LEASE_MARGIN),
+            Guards(work, name),
         ),
-        PeriodicWork(work, upstream.name, "reconcile", settings.schedule.reconcile),
-        rules,
+        works.lease,
+        premises,
+        OnDemand(
+            partial(works.wake, "reconcile"),
+            partial(hasten, "services", schedule.services),
+            partial(hasten, "balance", schedule.balance),
+        ),
+        allowance=Allowance(panel.requests_per_second),
+        timeout=panel.timeout,
+        suggest_only=settings.reconcile.mode is ReconcileMode.SUGGEST,
     )

@@ -1,233 +1,306 @@
-"""Settles unconfirmed orders by evidence: asks the panel about the ids around each, and weighs all of them together."""
+"""Settles unconfirmed orders by evidence, in rounds: asks the panel about ids, reads what is known, and weighs it all.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+One worker examines each panel. It begins a second after a loss, and goes on, ever more slowly, until nothing is in
+doubt. All that it learns is in the database, so another worker goes on where it ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
-from worker.domain.evidence.bounds import number_of
-from worker.domain.evidence.settlement import verdict_detail
-from worker.domain.evidence.suspects import OpenQuestion, Suspect, suspect_of, weighed_together
-from worker.domain.evidence.verdicts import Absent, Doubt, Findings, Undecided, Verdict, decide, unread_above
-from worker.domain.orders.changes import Change
-from worker.domain.orders.outcomes import Reason
-from worker.domain.orders.statuses import ItemError, OrderReport
-from worker.jobs.machinery.batches import BATCH, ask
+from worker.domain.evidence.landmarks import Landmarks, ids_increase
+from worker.domain.evidence.owners import Suspect, suspects_of
+from worker.domain.evidence.planning import FIRST, Allowance, next_round, parents_to_read, search, wanted_chunks
+from worker.domain.evidence.prices import GRAIN, PriceBook, Rates
+from worker.domain.evidence.questions import Premises
+from worker.domain.evidence.settlement import progress, verdict_detail
+from worker.domain.evidence.sightings import CHUNK, Asked, chunk_of
+from worker.domain.evidence.verdicts import Absent, Doubt, Knowledge, KnownParent, Undecided, Weighing, weigh
+from worker.jobs.machinery.inquiry import Answers, Inquiry
+from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.upstream import Upstream
-from worker.store.records.evidence import Evidence
-from worker.store.shared.periodic_work import PeriodicWork
+from worker.store.evidence.asking import Asking
+from worker.store.evidence.guards import Guard, Guards
+from worker.store.evidence.money import Money
+from worker.store.evidence.prices import Prices
+from worker.store.evidence.reading import Reading, Snapshot
+from worker.store.evidence.settling import Settling
 
 _log = structlog.get_logger()
 
-#: Most orders that are examined together, those that wait longest first.
-MOST = 100
+T = TypeVar("T")
+
+#: Most calls of one round: what was found is weighed soon.
+MOST_CALLS = 8
+
+#: Seconds for which a worker examines unless it says that it goes on, beyond the time of a call.
+EXAMINES = 20.0
+
+#: Seconds until a worker that doesn't examine sees whether it has to.
+STAND_BY = 5.0
+
+#: Open questions beyond which the weighing is done in a thread: it must not hold up the event loop.
+MANY = 200
+
+#: Seconds between two searches for orders that are nobody's; and between two readings on demand, of the catalogue and
+#: of how the panel answers for parents.
+SEARCH_EVERY = 86_400.0
+CATALOGUE_EVERY = 60.0
+SHAPES_EVERY = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The bounds of an examination.
+class Records:
+    """Where evidence about one panel is kept."""
 
-    `settle`: seconds before an order is examined. A panel may take as long for a request that it left unanswered, and
-    until an order shows up. `max_ids`: most ids that are asked about for one gap. `suggest_only`: verdicts are recorded
-    and not acted upon.
-    """
-
-    settle: float
-    max_ids: int
-    suggest_only: bool = False
+    reading: Reading
+    prices: Prices
+    asking: Asking
+    settling: Settling
+    money: Money
+    guards: Guards
 
 
-#: Identifies an open question: the token of its call, and when the call ended.
-_Key = tuple[int, float | None]
+@dataclass(frozen=True, slots=True)
+class OnDemand:
+    """What evidence has others do: `wake` runs this job again, the others read the catalogue and the balance."""
 
-
-def _key(question: OpenQuestion) -> _Key:
-    return question.token, question.ended_at
-
-
-@dataclass(slots=True)
-class _Inquiry:
-    """The calls of one examination. `cut_short`: the gate closed, or the panel was paused, before all were made."""
-
-    upstream: Upstream
-    cut_short: bool = False
-
-    async def statuses(self, numbers: list[str]) -> dict[str, OrderReport | ItemError]:
-        """Returns the panel's answer for each id, as far as it answered."""
-        answers: dict[str, OrderReport | ItemError] = {}
-        for start in range(0, len(numbers), BATCH):
-            permits = await self.upstream.gate.enter()
-            if not isinstance(permits, list):
-                self.cut_short = True
-                break
-            batch = numbers[start : start + BATCH]
-            answers |= await ask(self.upstream.gate, permits[0], batch, self.upstream.client.statuses)
-        return answers
+    wake: Callable[[], None]
+    catalogue: Callable[[], Awaitable[None]]
+    balance: Callable[[], Awaitable[None]]
 
 
 class Reconcile:
-    """Examines the unconfirmed orders of one panel that are due, one worker for all."""
+    """Examines the unconfirmed orders of one panel, one worker for all."""
 
-    def __init__(self, upstream: Upstream, evidence: Evidence, job: PeriodicWork, rules: Rules) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        records: Records,
+        lease: Lease,
+        premises: Premises,
+        on_demand: OnDemand,
+        *,
+        allowance: Allowance,
+        timeout: float,
+        suggest_only: bool = False,
+    ) -> None:
+        """`timeout`: seconds that a call may take. `suggest_only`: verdicts are noted and not acted upon."""
         self._upstream = upstream
-        self._evidence = evidence
-        self._job = job
-        self._rules = rules
+        self._records = records
+        self._lease = lease
+        self._premises = premises
+        self._on_demand = on_demand
+        self._inquiry = Inquiry(upstream, allowance)
+        self._examines = timeout + EXAMINES
+        self._suggest_only = suggest_only
+        self._mark: object = None  #: changes whenever an order comes into doubt
+        self._next_at = 0.0  #: when the next round is due, by the event loop's clock
+        self._search_at = 0.0  #: when to see whether a search is due
+        self._search: list[int] | None = None  #: the chunks that a search still has to ask about
+        self._parents_read: dict[int, float] = {}
+        self._catalogue_at = 0.0
+        self._shapes = 0.0, False
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        if not await self._job.claim():
+        """Does one round if it is due, and has itself woken for the next one."""
+        number, mark = await self._records.reading.in_doubt()
+        now = _clock()
+        if not number:
+            self._mark = None
+            if now < self._search_at:
+                return
+        elif mark != self._mark:  # some order has just come into doubt
+            first = now + FIRST
+            self._next_at = first if self._mark is None else min(self._next_at, first)
+            self._mark = mark
+        if number and now < self._next_at:
+            self._wake_in(self._next_at - now)
             return
-        seen: set[int] = set()
-        while examined := await self._examine(seen):
-            seen |= examined
+        worker_id = self._lease.current()
+        guard = None if worker_id is None else await self._records.guards.take(worker_id, self._examines)
+        if worker_id is None or guard is None:
+            self._search_at = now + SEARCH_EVERY / 24
+            if number:
+                self._wake_in(STAND_BY)
+            return
+        delay = await self._round(guard)
+        if delay is not None:
+            self._next_at = _clock() + delay
+            self._wake_in(delay)
 
-    async def _examine(self, seen: Collection[int]) -> set[int]:
-        """Examines the orders that are due and not in `seen`, and others with them. Returns the ids of all."""
-        questions = await self._evidence.questions()
-        settle = self._rules.settle
-        due = [one.order_id for one in questions if one.due and one.is_settled(settle, one.now)]
-        due = [order_id for order_id in due if order_id not in seen][:MOST]
-        if not due:
-            return set()
-        asked_at = min(question.now for question in questions)
-        suspects = await self._suspects(questions, asked_at)
-        asked = weighed_together(suspects.values(), due)
-        inquiry = _Inquiry(self._upstream)
-        findings = await self._ask(inquiry, asked)
-        # A call that was in flight while we asked may have ended, and may have placed an order that we found.
-        examined = {suspect.order_id for suspect in asked}
-        questions = await self._evidence.questions()
-        suspects = await self._suspects(questions, asked_at, suspects)
-        if findings.found:
-            since = min(suspect.since for suspect in asked)
-            findings = await self._without_children(inquiry, findings, [*suspects.values()], since=since)
-            findings = await self._without_known(findings)
-        questions = [question for question in questions if question.order_id in examined]
-        verdicts = await self._verdicts([*suspects.values()], findings, questions)
-        for question in questions:
-            if question.order_id in verdicts:
-                verdict = self._widened(verdicts[question.order_id], suspects[_key(question)])
-                # Cut short, an examination counts for proof alone. Doubts stay as the last whole one left them.
-                if not (inquiry.cut_short and isinstance(verdict, Undecided)):
-                    await self._settle(question, verdict)
-        return examined | set(due)
+    def _wake_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._on_demand.wake)
 
-    async def _suspects(
-        self, questions: Iterable[OpenQuestion], asked_at: float, known: Mapping[_Key, Suspect] = MappingProxyType({})
-    ) -> dict[_Key, Suspect]:
-        """Returns the suspect of each question.
-
-        Those that are `known` stay as they are: orders that were sent since could only narrow their gaps.
-        """
-        settle = self._rules.settle
-        new = [question for question in questions if _key(question) not in known]
-        neighbours = await self._evidence.neighbours([(one.began_at, one.last_at(settle)) for one in new])
-        found = {
-            _key(question): suspect_of(question, around, settle=settle, asked_at=asked_at)
-            for question, around in zip(new, neighbours, strict=True)
-        }
-        return {_key(one): known[_key(one)] if _key(one) in known else found[_key(one)] for one in questions}
-
-    def _numbers(self, suspects: Iterable[Suspect]) -> set[int]:
-        return {number for suspect in suspects for number in suspect.numbers(self._rules.max_ids)}
-
-    async def _ask(self, inquiry: _Inquiry, suspects: Sequence[Suspect]) -> Findings:
-        """Asks the panel about the ids at which these orders can lie.
-
-        It asks about their bounds too, which are orders of ours: a panel that doesn't know them proves nothing.
-        """
-        numbers = self._numbers(suspects)
-        landmarks = frozenset[int]().union(*(suspect.bounds for suspect in suspects))
-        known = frozenset(map(int, await self._evidence.known(_texts(numbers))))
-        answers = await inquiry.statuses(_texts(numbers - known | landmarks))
-        said = _sorted_out(answers)
-        return Findings(
-            {number: reading for number, reading in said.found.items() if number not in landmarks},
-            said.absent - landmarks,
-            known,
-            recognized=landmarks & said.found.keys(),
-            unanswered=landmarks - set(map(int, answers)),
+    async def _round(self, guard: Guard) -> float | None:
+        """Asks, reads, weighs and settles once. Returns the seconds until the next round; None if none is needed."""
+        known = await self._records.reading.snapshot()
+        landmarks = Landmarks(known.landmarks)
+        suspects = suspects_of(known.questions, landmarks, self._premises)
+        asked_before = Asked(known.asked)
+        wanted = await _off_the_loop(
+            suspects, partial(wanted_chunks, suspects, landmarks, asked_before, self._premises, known.now)
         )
+        is_ordered = known.are_numbers and ids_increase(known.landmarks)
+        wanted = [*self._to_search(guard, landmarks, known), *wanted] if is_ordered else []
+        asked = await self._ask(wanted, known, landmarks)
+        if asked:
+            known = await self._records.reading.snapshot()
+            landmarks = Landmarks(known.landmarks)
+            suspects = suspects_of(known.questions, landmarks, self._premises)
+        if self._search == []:
+            await self._records.guards.searched()
+            self._search, self._search_at = None, _clock() + SEARCH_EVERY
+            guard = replace(guard, searched_at=known.now)
+        if guard.searched_at is not None or not is_ordered:
+            await self._weigh(known, landmarks, suspects, guard, is_ordered=is_ordered)
+        lost = [suspect for suspect in suspects if suspect.question.is_lost]
+        if not lost and self._search is None:
+            return None
+        return next_round(lost, known.now, waiting=len(wanted) > asked)
 
-    async def _without_children(
-        self, inquiry: _Inquiry, findings: Findings, suspects: Sequence[Suspect], since: float
-    ) -> Findings:
-        """Returns the findings without child orders, which drip-feeds and subscriptions placed.
+    def _to_search(self, guard: Guard, landmarks: Landmarks, known: Snapshot) -> list[int]:
+        """Returns the newest chunks, as far as a search for orders that are nobody's still has to ask about them."""
+        if self._search is None:
+            if guard.searched_at is not None and known.now < guard.searched_at + SEARCH_EVERY:
+                self._search_at = _clock() + guard.searched_at + SEARCH_EVERY - known.now
+                return []
+            if landmarks.newest is None:
+                self._search_at = _clock() + STAND_BY
+                return []
+            self._search = search(landmarks)
+        return self._search
 
-        Reads the parents after the findings, so that they know of all children found. Parents among the suspects are
-        read at each id at which they can lie.
-        """
-        parents = await self._evidence.parents(since)
-        listed = await inquiry.statuses(parents)
-        maybe = self._numbers(suspect for suspect in suspects if suspect.is_parent)
-        said = _sorted_out(await inquiry.statuses(_texts(maybe)))
-        read = [answer for answer in listed.values() if isinstance(answer, OrderReport)]
-        spawned = {number for reading in [*read, *said.found.values()] for number in reading.spawned}
-        unread = [number_of(parent) or 0 for parent in parents if not isinstance(listed.get(parent), OrderReport)]
-        return replace(_with_known(findings, spawned), unread_above=unread_above(suspects, said, unread))
+    async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks) -> int:
+        """Asks about the first of these chunks, as far as it may now. Returns about how many."""
+        ours = {landmark.number for landmark in known.landmarks} - {sighting.number for sighting in known.sightings}
+        some = list(dict.fromkeys(wanted))[: min(self._inquiry.calls, MOST_CALLS)]
+        answers = Answers()
+        for chunk in some:
+            canary = landmarks.nearest(chunk * CHUNK)
+            if canary is None:
+                break
+            await self._inquiry.chunk(chunk, ours, canary, answers)
+            if self._inquiry.is_closed:
+                break
+        if answers.chunks or answers.seen:
+            seen = answers.seen.keys() - await self._records.asking.known(answers.seen.keys())
+            denied = {number: known.asked[chunk_of(number)] for number in seen if chunk_of(number) in known.asked}
+            reports = {number: answers.seen[number] for number in seen}
+            await self._records.asking.note(answers.chunks, reports, denied, sent_at=known.now)
+            if self._search is not None:
+                self._search = [chunk for chunk in self._search if chunk not in answers.chunks]
+        return len(some)
 
-    async def _without_known(self, findings: Findings) -> Findings:
-        """Returns the findings without orders that rows have got meanwhile."""
-        return _with_known(findings, await self._evidence.known(_texts(findings.found)))
-
-    async def _verdicts(
-        self, suspects: Sequence[Suspect], findings: Findings, questions: Sequence[OpenQuestion]
-    ) -> dict[int, Verdict]:
-        """Returns the verdict on each order. Where the ids say that nothing was bought, the balance has to agree."""
-        verdicts = decide(suspects, findings)
-        unexplained = {}
-        for question in questions:
-            if verdicts.get(question.order_id) == Absent():
-                last_at = question.last_at(self._rules.settle)
-                unexplained[question.order_id] = await self._evidence.unexplained(question, last_at)
-        return decide(suspects, replace(findings, unexplained=unexplained)) if unexplained else verdicts
-
-    def _widened(self, verdict: Verdict, suspect: Suspect) -> Verdict:
-        """Names the doubt GAP_TOO_WIDE if the gap has more ids than may be asked about."""
-        if verdict != Undecided(Doubt.NOT_ALL_ANSWERED):
-            return verdict
-        return (
-            Undecided(Doubt.GAP_TOO_WIDE)
-            if len(suspect.numbers(self._rules.max_ids + 1)) > self._rules.max_ids
-            else verdict
+    async def _weigh(
+        self, known: Snapshot, landmarks: Landmarks, suspects: Sequence[Suspect], guard: Guard, *, is_ordered: bool
+    ) -> None:
+        known, parents = await self._without_children(known)
+        weighed = Knowledge(
+            known.now,
+            suspects,
+            landmarks,
+            known.sightings,
+            Asked(known.asked),
+            await self._prices(known, suspects, parents),
+            parents,
+            shapes_tell=await self._shapes_tell(),
+            is_ordered=is_ordered,
+            is_shared=guard.is_shared,
         )
+        weighing = await _off_the_loop(suspects, partial(weigh, weighed, self._premises))
+        if weighing.nobodys and not guard.is_shared:
+            await self._records.guards.shared()
+            _log.error("shared_account", panel=self._upstream.name, panel_order_ids=list(map(str, weighing.nobodys)))
+        if absent := [one for one in suspects if weighing.verdicts.get(one.question.order_id) == Absent()]:
+            unexplained = await self._unexplained(absent)
+            weighed = replace(weighed, unexplained=unexplained)
+            weighing = await _off_the_loop(suspects, partial(weigh, weighed, self._premises))
+        await self._settle(weighing, weighed)
+        await self._read_on_demand(weighing, weighed)
 
-    async def _settle(self, question: OpenQuestion, verdict: Verdict) -> None:
-        change = await self._evidence.settle(question, verdict, suggest_only=self._rules.suggest_only)
-        if change is not None:
-            self._log_verdict(change, verdict)
+    async def _without_children(self, known: Snapshot) -> tuple[Snapshot, list[KnownParent]]:
+        """Returns the knowledge without child orders that their parents list, and the parents with when they did."""
+        parents = [replace(one, read_at=self._parents_read.get(one.number, one.read_at)) for one in known.parents]
+        unread = parents_to_read(parents, known.sightings, self._premises, known.now)
+        own = [sighting.number for sighting in known.sightings if sighting.is_parent]
+        if not unread and not (own and len(own) < len(known.sightings)):
+            return known, parents
+        sent_at = await self._records.reading.now()
+        answers = await self._inquiry.parents([*(parent.number for parent in unread), *own])
+        self._parents_read |= dict.fromkeys(answers, sent_at)
+        listed = {int(child) for report in answers.values() for child in report.spawned if child.isdigit()}
+        if spawned := {sighting.number for sighting in known.sightings} & listed:
+            await self._records.asking.spawned(spawned)
+        left = [sighting for sighting in known.sightings if sighting.number not in spawned]
+        parents = [replace(one, read_at=self._parents_read.get(one.number, one.read_at)) for one in known.parents]
+        return replace(known, sightings=left), parents
 
-    def _log_verdict(self, change: Change, verdict: Verdict) -> None:
-        about = {
-            "order_id": change.order_id,
-            "panel": self._upstream.name,
-            "state": change.after.state,
-            **verdict_detail(verdict),
+    async def _prices(self, known: Snapshot, suspects: Sequence[Suspect], parents: Sequence[KnownParent]) -> PriceBook:
+        if not known.sightings:
+            return PriceBook((), Rates(), GRAIN)
+        services = {suspect.question.service for suspect in suspects} | {parent.service for parent in parents}
+        since = min((suspect.question.began_at for suspect in suspects), default=known.now)
+        seen_at = min(sighting.seen_at for sighting in known.sightings)
+        return await self._records.prices.book(services, since, seen_at)
+
+    async def _shapes_tell(self) -> bool:
+        until, tell = self._shapes
+        if _clock() >= until:
+            tell = await self._records.reading.shapes_tell()
+            self._shapes = _clock() + SHAPES_EVERY, tell
+        return tell
+
+    async def _unexplained(self, absent: Sequence[Suspect]) -> Mapping[int, Decimal | None]:
+        return {one.question.order_id: await self._records.money.unexplained(one) for one in absent}
+
+    async def _settle(self, weighing: Weighing, known: Knowledge) -> None:
+        by_order = {suspect.question.order_id: suspect for suspect in known.suspects}
+        verdicts = [(by_order[order_id].question, verdict) for order_id, verdict in weighing.verdicts.items()]
+        shown = {
+            order_id: progress(by_order[order_id], known, self._premises)
+            for order_id, verdict in weighing.verdicts.items()
+            if isinstance(verdict, Undecided) or self._suggest_only
         }
-        if change.changes_state:
-            _log.info("order_reconciled", **about)
-        else:
-            _log.warning("order_undecided", **about)
+        changes = await self._records.settling.settle(verdicts, shown, suggest_only=self._suggest_only)
+        for change, verdict in changes:
+            about = {
+                "order_id": change.order_id,
+                "panel": self._upstream.name,
+                "state": change.after.state,
+                **verdict_detail(verdict),
+            }
+            if change.changes_state:
+                _log.info("order_reconciled", **about)
+            else:
+                _log.warning("order_undecided", **about)
+
+    async def _read_on_demand(self, weighing: Weighing, known: Knowledge) -> None:
+        """Has the catalogue or the balance read, where that would tell more about an order."""
+        loosely = any(
+            isinstance(verdict, Undecided) and verdict.doubt is Doubt.FITS_LOOSELY
+            for verdict in weighing.verdicts.values()
+        )
+        if (loosely or known.prices.wants_reading) and _clock() >= self._catalogue_at:
+            self._catalogue_at = _clock() + CATALOGUE_EVERY
+            await self._on_demand.catalogue()
+        alone = [one.last_at for one in known.suspects if one.high is None and one.last_at + 1 <= known.now]
+        if alone and await self._records.money.read_at() < max(alone):
+            await self._on_demand.balance()
 
 
-def _sorted_out(answers: Mapping[str, OrderReport | ItemError]) -> Findings:
-    """Sorts answers into orders and denials. Only the error "not found" denies an order: no other error proves it."""
-    return Findings(
-        {int(number): answer for number, answer in answers.items() if isinstance(answer, OrderReport)},
-        frozenset(
-            int(number)
-            for number, answer in answers.items()
-            if isinstance(answer, ItemError) and answer.reason is Reason.NOT_FOUND
-        ),
-    )
+async def _off_the_loop(suspects: Sequence[Suspect], call: Callable[[], T]) -> T:
+    """Calls a function that may take long for many suspects."""
+    return await asyncio.to_thread(call) if len(suspects) > MANY else call()
 
 
-def _with_known(findings: Findings, numbers: Collection[str]) -> Findings:
-    known = frozenset(int(number) for number in findings.found if str(number) in numbers)
-    found = {number: reading for number, reading in findings.found.items() if number not in known}
-    return replace(findings, found=found, known=findings.known | known)
-
-
-def _texts(numbers: Iterable[int]) -> list[str]:
-    return [str(number) for number in sorted(numbers)]
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,10 +1,11 @@
 """Mirrors a panel's catalogue on a schedule, one worker for all."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
-from worker.domain.orders.outcomes import Answered, NotSent, Refused, Unknown
+from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service, ServiceChange
 from worker.jobs.machinery.due_call import RETRY, call_when_due
 from worker.jobs.machinery.upstream import Upstream
@@ -32,17 +33,26 @@ class Services:
         self._mirrored = mirrored
 
     async def run(self) -> None:
-        match await call_when_due(self._job, self._upstream.gate, self._upstream.client.services):
-            case Answered(listed):
-                await self._mirror(listed)
+        match await call_when_due(self._job, self._upstream.gate, self._ask):
+            case Answered((asked_at, listed)):
+                await self._mirror(listed, asked_at)
             case Refused(_, text) | NotSent(text) | Unknown(text):
                 _log.warning("services_not_read", panel=self._upstream.name, error=text)
             case None:
                 pass
 
-    async def _mirror(self, listed: list[Service]) -> None:
+    async def _ask(self) -> Reply[tuple[datetime, list[Service]]]:
+        """Returns the catalogue, and the time at which the worker asked for it."""
+        asked_at = await self._catalogue.now()
+        match await self._upstream.client.services():
+            case Answered(listed):
+                return Answered((asked_at, listed))
+            case failure:
+                return failure
+
+    async def _mirror(self, listed: list[Service], asked_at: datetime) -> None:
         try:
-            changes = await self._catalogue.mirror(listed)
+            changes = await self._catalogue.mirror(listed, asked_at)
         except ImplausibleListError as error:
             _log.warning("services_ignored", panel=self._upstream.name, listed=error.listed, known=error.known)
             await self._job.hasten(RETRY)

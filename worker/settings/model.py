@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from worker.domain.evidence.questions import Premises
 from worker.domain.orders.refusals import TRIES
 from worker.settings.sources import PANELS, PREFIX, Given, Known, SettingsError, collect, split_panel
 from worker.settings.values import (
@@ -102,11 +103,22 @@ class PollingSettings(Frozen):
 
 
 class ReconcileSettings(Frozen):
-    """`settle`: seconds before an unconfirmed order is examined. `max_ids`: most ids asked about for one gap."""
+    """`late`: seconds after the end of a call within which a panel may still take its request.
+
+    `hidden`: seconds within which an order that was taken comes to light. `settle` is the value of both, where they
+    aren't set.
+    """
 
     mode: ReconcileModeWord = ReconcileMode.AUTO
     settle: Seconds = 300
-    max_ids: Count = 2000
+    late: Seconds | None = None
+    hidden: Seconds | None = None
+
+    def premises(self) -> Premises:
+        """Returns what evidence takes for granted about a panel."""
+        return Premises(
+            self.settle if self.late is None else self.late, self.settle if self.hidden is None else self.hidden
+        )
 
 
 class SubmitSettings(Frozen):

@@ -13,15 +13,16 @@ from worker.store.views.order_history import MOST_EVENTS, OrderHistory
 from worker.store.views.order_search import Columns, Page
 
 _DOUBTS: Mapping[str, str] = {
-    Doubt.TOO_YOUNG: "No panel order fits yet, but it may still appear; the worker searches again.",
-    Doubt.NO_BOUNDS: "No panel order fits, and no known orders before and after it bound its id.",
-    Doubt.GAP_TOO_WIDE: "Its id may be one of more ids than ORDER_SYNC_RECONCILE__MAX_IDS allows.",
-    Doubt.NOT_ALL_ANSWERED: "The panel didn't answer about all ids that it may have, or about known orders around it.",
-    Doubt.AMBIGUOUS: "The panel orders that fit it also fit other orders.",
-    Doubt.FITS_LOOSELY: "A panel order may be this one, but its charge differs from the expected charge.",
-    Doubt.MONEY_IS_GONE: "No panel order fits, but the account lost more money than all other orders can have cost.",
-    Doubt.MAYBE_SPAWNED: "A panel order that fits may be a child order of a drip-feed or subscription.",
-    Doubt.NOT_RECOGNIZED: "The panel also denies known orders around it.",
+    Doubt.TOO_YOUNG: "Nothing that answered can be this order, but it may still appear; the worker asks again.",
+    Doubt.NO_BOUNDS: "Nothing that answered can be this order, and no known order before or after it bounds its id.",
+    Doubt.NOT_COVERED: "Nothing that answered can be this order so far; the worker still asks about other ids.",
+    Doubt.QUIET: "Nothing that answered can be this order, no later order is known, and the balance is no proof yet.",
+    Doubt.AMBIGUOUS: "The panel orders that can be this one can also be other orders.",
+    Doubt.BOUGHT: "The panel took it for certain, but nothing says which of these panel orders it is. Never retry it.",
+    Doubt.FITS_LOOSELY: "A panel order can only be this one, but nothing explains its charge yet.",
+    Doubt.MONEY_IS_GONE: "Nothing answered, but the account lost more money than all other orders can have cost.",
+    Doubt.MAYBE_SPAWNED: "A panel order that can be this one may be a child order of a drip-feed or subscription.",
+    Doubt.SHARED_ACCOUNT: "Panel orders answer that are nobody's: somebody else orders on this account.",
     Doubt.IDS_NOT_INCREASING: "This panel's ids don't increase with time, so they prove nothing about this order.",
 }
 

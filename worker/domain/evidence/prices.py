@@ -25,6 +25,9 @@ _MOST_WITNESSES = 60
 _GRAINS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(2, 6))
 _TELLING = 20
 
+#: The step that is taken for granted as long as there are too few charges to tell.
+GRAIN = _GRAINS[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -112,7 +115,7 @@ def grain_of(charges: Sequence[Decimal]) -> Decimal:
     """
     newest = charges[-_TELLING:]
     if len(newest) < _TELLING:
-        return _GRAINS[0]
+        return GRAIN
     return next((grain for grain in _GRAINS if all(charge % grain == 0 for charge in newest)), _GRAINS[-1])
 
 
@@ -156,14 +159,15 @@ class PriceBook:
             )
         return self._known[known]
 
-    def is_plausible(
-        self, service: str, units: int, expected: Decimal | None, began_at: float, seen_at: float, charge: Decimal
+    def explains(
+        self, charge: Decimal, service: str, units: int, during: tuple[float, float], expected: Decimal | None
     ) -> bool:
-        """Says whether this is a charge that the order can have had, by what the catalogue showed or by rule D.
+        """Says whether this is a charge that an order can have had, by what the catalogue showed or by rule D.
 
-        A rate of the catalogue counts as it is, and times what the nearest known orders paid of theirs. `expected`: the
-        charge by the catalogue when the order was sent.
+        A rate of the catalogue counts as it is, and times what the nearest known orders paid of theirs. `during`: from
+        when the order began until it was seen. `expected`: the charge by the catalogue when it was sent.
         """
+        began_at, seen_at = during
         known = self.charge(service, units, began_at, seen_at)
         if known is not None and charge in known:
             return True

@@ -271,9 +271,7 @@ def _is_plausible(suspect: Suspect, sighting: Sighting, prices: PriceBook) -> bo
         return True
     if charge is None:
         return sighting.charge is None or expected is None or sighting.charge <= 2 * expected + prices.grain
-    return prices.is_plausible(
-        question.service, billed(question), expected, question.began_at, sighting.seen_at, charge
-    )
+    return prices.explains(charge, question.service, billed(question), (question.began_at, sighting.seen_at), expected)
 
 
 def _doubt_about(candidates: Iterable[int], found: _Found, is_bought: bool) -> Doubt:

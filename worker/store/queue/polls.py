@@ -26,6 +26,7 @@ from worker.store.db.arrays import literal
 from worker.store.db.transactions import Transaction, Transactions
 from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
 from worker.store.queue.paces import Close, learn
+from worker.store.queue.prices import learn_prices
 
 #: One in so many polls of a claim is for closed orders, if as many are due, and all others are for open orders first:
 #: a backlog of one kind never keeps the other waiting.
@@ -190,6 +191,7 @@ class Polls:
                     next_polls.append(self._next_poll(claim, claim.known, reading, record))
         found: dict[PollClaim, News] = {}
         closes: list[Close] = []
+        told: list[tuple[Change, OrderReport]] = []
         async with self._transactions.begin() as transaction:
             locked = await transaction.fetch(LOCK, _tokens(claim for claim, _ in readings.values())) if readings else ()
             for row in locked:
@@ -199,10 +201,12 @@ class Polls:
                 next_polls.append(self._next_poll(claim, row, reading, record, news.change))
                 if news.change is not None:
                     found[claim] = news
+                    told.append((news.change, reading))
                     closes += self._closed(row, news.change)
             next_polls += [self._soon(claim) for claim, _ in readings.values()]
             await self._reschedule(transaction, next_polls)
             await learn(transaction, closes)
+            await learn_prices(transaction, told)
             changes = [news.change for news in found.values() if news.change is not None]
             await write_changes(transaction, changes, self._on_change)
         return found

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders.states import OrderState
+from worker.store.evidence.reading import NEEDED, NEIGHBOURS
 from worker.store.queue.submissions import ACCEPTED_LATE, LEASE_ENDED
-from worker.store.records.evidence import NEEDED, NEIGHBOURS
 
 #: The number of events that one step reads, in some hundredths of a second.
 SLICE = 2_000

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.orders.services import Service, ServiceChange, changes_between, is_plausible
+from worker.store.db.clock import now_of
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('order_sync services ' || :panel))")
 
@@ -55,6 +57,9 @@ _CHANGES = text("""
 """)
 
 
+_READ = text("INSERT INTO catalogue_readings (panel, asked_at) VALUES (:panel, :asked_at)")
+
+
 class ImplausibleListError(Exception):
     """Raised when a panel's list is empty, or much shorter than the mirror, which then stays as it is."""
 
@@ -83,8 +88,16 @@ class Catalogue:
         async with self._engine.connect() as connection:
             return bool(await connection.scalar(_ANY, {"panel": self._panel}))
 
-    async def mirror(self, listed: Sequence[Service]) -> list[ServiceChange]:
-        """Makes the mirror equal to the panel's list; returns what changed. Raises ImplausibleListError."""
+    async def now(self) -> datetime:
+        """Returns the time by the database's clock."""
+        async with self._engine.connect() as connection:
+            return await now_of(connection)
+
+    async def mirror(self, listed: Sequence[Service], asked_at: datetime) -> list[ServiceChange]:
+        """Makes the mirror equal to the panel's list; returns what changed. Raises ImplausibleListError.
+
+        `asked_at`: the time of `now` before the worker asked the panel.
+        """
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK, {"panel": self._panel})
             rows = (await connection.execute(_KNOWN, {"panel": self._panel})).all()
@@ -94,6 +107,7 @@ class Catalogue:
                 raise ImplausibleListError(present, len(listed))
             changes = changes_between(known, listed)
             await self._write(connection, listed, changes)
+            await connection.execute(_READ, {"panel": self._panel, "asked_at": asked_at})
         return changes
 
     async def _write(

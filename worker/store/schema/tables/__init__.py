@@ -4,10 +4,10 @@ the two.
 
 from collections.abc import Mapping
 
-from worker.store.schema.tables import archive, queue, records, shared
+from worker.store.schema.tables import archive, evidence, queue, records, shared
 from worker.store.schema.tables.columns import metadata
 
-__all__ = ["STORAGE", "archive", "metadata", "queue", "records", "shared"]
+__all__ = ["STORAGE", "archive", "evidence", "metadata", "queue", "records", "shared"]
 
 #: Storage parameters of the tables whose rows change most. With a quarter of each page free, an update that changes no
 #: state stays on the row's own page and touches no index. Autovacuum runs after a fixed number of changes instead of a

@@ -158,10 +158,10 @@ submissions = Table(
     Index("submissions_order_id_idx", "order_id", "id"),
     Index("submissions_accepted_idx", "panel", "began_at", postgresql_where=text("outcome = 'accepted'")),
     Index(
-        "submissions_accepted_late_idx",
+        "submissions_known_idx",
         "panel",
         "panel_order_id",
-        postgresql_where=text("outcome = 'accepted_late'"),
+        postgresql_where=text("outcome IN ('accepted', 'accepted_late')"),
     ),
     Index("submissions_lost_idx", "panel", "ended_at", postgresql_where=text("outcome IN ('unknown', 'refuted')")),
     Index("submissions_parents_idx", "panel", postgresql_where=text("is_parent")),

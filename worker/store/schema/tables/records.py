@@ -1,14 +1,12 @@
-"""Declares the tables of records: catalogues, balances, events, examinations and audits."""
+"""Declares the tables of records: catalogues, balances, events and audits."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     DateTime,
-    ForeignKey,
     Identity,
     Index,
-    Integer,
     Numeric,
     Table,
     Text,
@@ -84,15 +82,6 @@ order_events = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("order_events_order_id_idx", "order_id", "id"),
     Index("order_events_at_idx", "at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
-)
-
-examinations = Table(
-    "examinations",
-    metadata,
-    Column("order_id", BigInteger, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("times", Integer, nullable=False, server_default="1"),
-    Column("verdict", JSONB, comment="the latest, so that a worker reports only a different one"),
 )
 
 audits = Table(

@@ -1,0 +1,69 @@
+"""Asks a panel about ids around lost orders, a chunk at a time, within evidence's share of the panel's requests."""
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from worker.domain.evidence.planning import Allowance
+from worker.domain.evidence.sightings import numbers_of
+from worker.domain.orders.outcomes import Reason
+from worker.domain.orders.statuses import ItemError, OrderReport
+from worker.jobs.machinery.batches import BATCH, ask
+from worker.jobs.machinery.upstream import Upstream
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a panel answered. `chunks` are those of which it answered for every id, `seen` the ids that are ours."""
+
+    chunks: list[int] = field(default_factory=list)
+    seen: dict[int, OrderReport] = field(default_factory=dict)
+
+
+class Inquiry:
+    """Calls of `status` about ids. `is_closed`: the gate let no call through at the last try."""
+
+    def __init__(self, upstream: Upstream, allowance: Allowance) -> None:
+        self._upstream = upstream
+        self._allowance = allowance
+        self.is_closed = False
+
+    @property
+    def calls(self) -> int:
+        """Returns how many calls may be made now."""
+        return self._allowance.calls(asyncio.get_running_loop().time())
+
+    async def chunk(self, chunk: int, known: Collection[int], canary: int, into: Answers) -> None:
+        """Asks about a chunk's ids, without the `known` ones, and notes the answers.
+
+        The canary is an order of ours: a panel that has no status for it answers for nobody.
+        """
+        numbers = [number for number in numbers_of(chunk) if number not in known]
+        answers = await self._ask([*map(str, numbers), str(canary)])
+        reports = {number: one for number in numbers if isinstance(one := answers.get(str(number)), OrderReport)}
+        into.seen |= reports
+        if isinstance(answers.get(str(canary)), OrderReport) and all(
+            number in reports or _is_denied(answers.get(str(number))) for number in numbers
+        ):
+            into.chunks.append(chunk)
+
+    async def parents(self, numbers: Iterable[int]) -> dict[int, OrderReport]:
+        """Returns what the panel says of these orders."""
+        wanted, found = [str(number) for number in numbers], dict[int, OrderReport]()
+        for start in range(0, len(wanted), BATCH):
+            answers = await self._ask(wanted[start : start + BATCH])
+            found |= {int(number): one for number, one in answers.items() if isinstance(one, OrderReport)}
+        return found
+
+    async def _ask(self, ids: list[str]) -> dict[str, OrderReport | ItemError]:
+        permits = await self._upstream.gate.enter()
+        self.is_closed = not isinstance(permits, list)
+        if not isinstance(permits, list):
+            return {}
+        self._allowance.spend(1)
+        return await ask(self._upstream.gate, permits[0], ids, self._upstream.client.statuses)
+
+
+def _is_denied(answer: OrderReport | ItemError | None) -> bool:
+    """Says whether an answer denies an id. No other error than "not found" does."""
+    return isinstance(answer, ItemError) and answer.reason is Reason.NOT_FOUND

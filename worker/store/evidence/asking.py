@@ -1,0 +1,120 @@
+"""Writes what a panel answered when it was asked about ids."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.evidence.sightings import CHUNK, Sighting
+from worker.domain.orders.statuses import OrderReport
+from worker.store.db.arrays import literal
+from worker.store.db.transactions import Transactions
+
+#: The ids that no `add` ever told, of those that answered.
+KNOWN = text("""
+    SELECT panel_order_id FROM orders
+    WHERE panel = ANY(CAST(:names AS text[])) AND panel_order_id = ANY(CAST(:numbers AS text[]))
+    UNION
+    SELECT panel_order_id FROM submissions
+    WHERE panel = ANY(CAST(:names AS text[])) AND panel_order_id = ANY(CAST(:numbers AS text[]))
+        AND outcome IN ('accepted', 'accepted_late')
+""")
+
+#: A later sight of an id adds to the first one. Its time is that of the first.
+SEEN = text("""
+    INSERT INTO sightings AS t
+        (panel, number, seen_at, denied_at, charge, uncut_charge, most_remains, is_parent, has_spawned)
+    SELECT :panel, c.number, clock_timestamp(), to_timestamp(c.denied_at), c.charge, c.uncut_charge, c.most_remains,
+        c.is_parent, c.has_spawned
+    FROM unnest(
+        CAST(:number AS bigint[]), CAST(:denied_at AS float8[]), CAST(:charge AS numeric[]),
+        CAST(:uncut_charge AS numeric[]), CAST(:most_remains AS bigint[]), CAST(:is_parent AS bool[]),
+        CAST(:has_spawned AS bool[])
+    ) AS c(number, denied_at, charge, uncut_charge, most_remains, is_parent, has_spawned)
+    ORDER BY c.number
+    ON CONFLICT (panel, number) DO UPDATE SET
+        charge = excluded.charge,
+        uncut_charge = coalesce(t.uncut_charge, excluded.uncut_charge),
+        most_remains = greatest(t.most_remains, excluded.most_remains),
+        is_parent = excluded.is_parent,
+        has_spawned = t.has_spawned OR excluded.has_spawned
+""")
+
+ASKED = text("""
+    INSERT INTO asked_ids AS a (panel, chunk, sent_at)
+    SELECT :panel, c.chunk, to_timestamp(:sent_at) FROM unnest(CAST(:chunk AS bigint[])) AS c(chunk)
+    ORDER BY c.chunk
+    ON CONFLICT (panel, chunk) DO UPDATE SET sent_at = greatest(a.sent_at, excluded.sent_at)
+""")
+
+EXPLAIN = text("""
+    UPDATE sightings SET explained = :how
+    WHERE panel = :panel AND number = ANY(CAST(:number AS bigint[])) AND explained IS NULL AND order_id IS NULL
+""")
+
+#: What was asked about ids below every open question is of no use any more.
+FORGET = text("DELETE FROM asked_ids WHERE panel = :panel AND chunk < :chunk")
+
+#: Seconds for which an id that is explained stays on record.
+_WEEK = 7 * 86_400.0
+FORGET_SIGHTINGS = text(f"""
+    DELETE FROM sightings
+    WHERE panel = :panel AND (explained IS NOT NULL OR order_id IS NOT NULL)
+        AND seen_at < clock_timestamp() - make_interval(secs => {_WEEK}) AND number < :number
+""")  # noqa: S608 - a number of ours
+
+
+class Asking:
+    """Writes the answers about the ids of one account, of which the panel is one name."""
+
+    def __init__(self, engine: AsyncEngine, panel: str) -> None:
+        self._engine = engine
+        self._transactions = Transactions(engine)
+        self._panel = panel
+        self._names = [panel]
+
+    async def known(self, numbers: Collection[int]) -> set[int]:
+        """Returns those of these ids that some `add` told."""
+        async with self._engine.connect() as connection:
+            about = {"names": self._names, "numbers": [str(number) for number in numbers]}
+            return {int(number) for number in (await connection.execute(KNOWN, about)).scalars()}
+
+    async def note(
+        self, answered: Iterable[int], reports: Mapping[int, OrderReport], denied: Mapping[int, float], sent_at: float
+    ) -> None:
+        """Writes which chunks were answered for, by calls that were sent at `sent_at` or later, and the ids seen.
+
+        `denied` has, for each id seen, when the last call before was sent that denied it.
+        """
+        seen = [Sighting(number, sent_at, denied.get(number)).told(report) for number, report in reports.items()]
+        async with self._transactions.begin() as transaction:
+            await transaction.execute(ASKED, {"panel": self._panel, "sent_at": sent_at, "chunk": literal(answered)})
+            if seen:
+                await transaction.execute(
+                    SEEN,
+                    {
+                        "panel": self._panel,
+                        "number": literal(one.number for one in seen),
+                        "denied_at": literal(one.denied_at for one in seen),
+                        "charge": literal(one.charge for one in seen),
+                        "uncut_charge": literal(one.uncut_charge for one in seen),
+                        "most_remains": literal(one.most_remains for one in seen),
+                        "is_parent": literal(one.is_parent for one in seen),
+                        "has_spawned": literal(one.has_spawned for one in seen),
+                    },
+                )
+
+    async def spawned(self, numbers: Collection[int]) -> None:
+        """Notes that these ids are child orders."""
+        await self._explain(numbers, "spawned")
+
+    async def _explain(self, numbers: Collection[int], how: str) -> None:
+        async with self._transactions.begin() as transaction:
+            await transaction.execute(EXPLAIN, {"panel": self._panel, "number": literal(numbers), "how": how})
+
+    async def forget_below(self, chunk: int) -> None:
+        """Forgets what was asked about lower chunks, and old sightings there that are explained."""
+        about = {"panel": self._panel, "chunk": chunk, "number": chunk * CHUNK}
+        async with self._transactions.begin() as transaction:
+            await transaction.execute(FORGET, about)
+            await transaction.execute(FORGET_SIGHTINGS, about)

@@ -1,0 +1,109 @@
+"""Reads what a panel charged around the open questions, and what its catalogue showed meanwhile."""
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.evidence.prices import Price, PriceBook, RateChange, Rates, Reading, grain_of
+from worker.store.db.transactions import Transactions
+
+_SECONDS = "extract(epoch FROM {})::float8"
+_PRICE = f"""
+    p.service, {_SECONDS.format("p.began_at")} AS began_at, {_SECONDS.format("p.ended_at")} AS ended_at,
+    p.units, p.charge
+"""
+
+#: A price is known between two orders that are at most a day apart. So many of each service tell enough.
+_DAY = 86_400.0
+_BEFORE, _MEANWHILE, _AFTER, _NEWEST = 30, 300, 300, 20
+
+#: The prices of the services in question, and of the services whose next orders came after the ids were seen: these
+#: may witness that the account still pays what it paid.
+PRICES = text(f"""
+    WITH after AS (
+        SELECT p.* FROM prices p
+        WHERE p.panel = :panel AND p.began_at > to_timestamp(:seen_at) ORDER BY p.began_at LIMIT {_AFTER}
+    ), of AS (
+        SELECT unnest(CAST(:services AS text[])) AS service UNION SELECT service FROM after
+    )
+    SELECT {_PRICE} FROM after p
+    UNION
+    SELECT p.* FROM of CROSS JOIN LATERAL (
+        (
+            SELECT {_PRICE} FROM prices p
+            WHERE p.panel = :panel AND p.service = of.service
+                AND p.began_at BETWEEN to_timestamp(:since) - make_interval(secs => {_DAY}) AND to_timestamp(:since)
+            ORDER BY p.began_at DESC LIMIT {_BEFORE}
+        )
+        UNION ALL
+        (
+            SELECT {_PRICE} FROM prices p
+            WHERE p.panel = :panel AND p.service = of.service AND p.began_at > to_timestamp(:since)
+            ORDER BY p.began_at LIMIT {_MEANWHILE}
+        )
+    ) p
+""")  # noqa: S608 - columns and numbers of ours
+
+CHARGES = text(f"SELECT charge FROM prices WHERE panel = :panel ORDER BY began_at DESC LIMIT {_NEWEST}")  # noqa: S608 - a number of ours
+
+READINGS = text(f"""
+    SELECT {_SECONDS.format("r.asked_at")} AS asked_at, {_SECONDS.format("r.read_at")} AS read_at
+    FROM catalogue_readings r
+    WHERE r.panel = :panel AND r.read_at > to_timestamp(:since) - make_interval(secs => {_DAY + 7200})
+    ORDER BY r.read_at
+""")  # noqa: S608 - columns of ours
+
+CHANGES = text(f"""
+    SELECT c.service, {_SECONDS.format("c.at")} AS at, c.kind, c.value_before, c.value_after
+    FROM service_changes c
+    WHERE c.panel = :panel AND c.kind IN ('rate', 'removed', 'returned')
+        AND c.at > to_timestamp(:since) - make_interval(secs => {_DAY + 7200})
+    ORDER BY c.id
+""")  # noqa: S608 - columns of ours
+
+RATES = text("SELECT service, rate FROM services WHERE panel = :panel AND service = ANY(CAST(:services AS text[]))")
+
+
+class Prices:
+    """Reads the prices of one panel."""
+
+    def __init__(self, engine: AsyncEngine, panel: str) -> None:
+        self._transactions = Transactions(engine)
+        self._panel = panel
+
+    async def book(self, services: Collection[str], since: float, seen_at: float) -> PriceBook:
+        """Returns what is known of these services' prices.
+
+        `since`: when the first of the calls in question began. `seen_at`: when the first of the ids was seen.
+        """
+        about = {"panel": self._panel, "services": list(services), "since": since, "seen_at": seen_at}
+        async with self._transactions.begin() as transaction:
+            charges = await transaction.execute(CHARGES, about)
+            readings = await transaction.execute(READINGS, about)
+            changes = await transaction.execute(CHANGES, about)
+            prices = [Price(*row) for row in await transaction.fetch(PRICES, about)]
+            named = {"panel": self._panel, "services": [*{*services, *(price.service for price in prices)}]}
+            rates = await transaction.execute(RATES, named)
+            changed: dict[str, list[RateChange]] = {}
+            for row in await changes.fetchall():
+                changed.setdefault(row.service, []).append(_change(row))
+            known = Rates(
+                [Reading(row.asked_at, row.read_at) for row in await readings.fetchall()],
+                changed,
+                {row.service: row.rate for row in await rates.fetchall()},
+            )
+            newest = [row.charge for row in await charges.fetchall()]
+        return PriceBook(prices, known, grain_of(newest[::-1]))
+
+
+def _change(row: Any) -> RateChange:
+    if row.kind == "rate":
+        return RateChange(row.at, _rate(row.value_before), _rate(row.value_after))
+    return RateChange(row.at, None, None)
+
+
+def _rate(text_: str | None) -> Decimal | None:
+    return None if text_ is None else Decimal(text_)
