@@ -236,13 +236,7 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
     works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
-        claims=Claims(
-            work,
-            first_poll=polling.fastest,
-            settle=settings.reconcile.premises().late,
-            tries=tries,
-            on_change=on_change,
-        ),
+        claims=Claims(work, first_poll=polling.fastest, settle=late, tries=tries, on_change=on_change),
         lease=works.lease,
         recorder=recorder,
         freshness=Freshness(

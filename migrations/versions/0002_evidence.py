@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -121,11 +122,19 @@ def upgrade() -> None:
         "examinations",
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
     )
-    op.add_column("examinations", sa.Column("progress", sa.dialects.postgresql.JSONB(), nullable=True))
+    op.add_column(
+        "examinations",
+        sa.Column(
+            "progress",
+            postgresql.JSONB(),
+            nullable=True,
+            comment="what was asked about so far, and what the worker waits for",
+        ),
+    )
     op.alter_column(
         "examinations",
         "verdict",
-        existing_type=sa.dialects.postgresql.JSONB(),
+        existing_type=postgresql.JSONB(),
         existing_nullable=True,
         comment="the latest, so that a worker reports only a different one",
     )

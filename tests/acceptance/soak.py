@@ -20,7 +20,7 @@ from tests.acceptance.conftest import Tables
 from tests.acceptance.season import DRIP_FEEDS, SUBSCRIPTIONS, TOP_UP, Plan, Played, Season, play, what_for
 from tests.plans import plan_of_options
 from worker import cli
-from worker.domain.money.amounts import NOTHING, Amount
+from worker.domain.amounts import NOTHING, Amount
 from worker.store.schema.embedded import embedded_postgres
 from worker.store.schema.migrate import migrate
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.acceptance.season import Plan
 from tests.acceptance.soak import GRAIN, run
-from worker.domain.money.amounts import NOTHING
+from worker.domain.amounts import NOTHING
 
 
 def test_over_clean_seasons_all_is_explained_and_what_was_spent_is_what_the_ledger_took(

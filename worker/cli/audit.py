@@ -11,7 +11,7 @@ from worker.cli.draw.progress import show_progress
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import SINCE, json_option, nonblank, when
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 from worker.domain.money.audit import Difference, Report
 from worker.domain.money.audit import audit as compare
 from worker.domain.money.causes import PossibleCause

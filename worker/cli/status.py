@@ -30,7 +30,7 @@ MOST_SHOWN = 5
     "last_minute: {sent, finished, rejected, unconfirmed}, last_hour: {...}, "
     "balance: {amount, currency, at, hours_left}, audit: {currency, opened_at, closed_at, missing}, "
     "pauses: [{scope, reason, detail, since, until}]}], "
-    "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, next_look}], "
+    "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, known_from}], "
     "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}."
 )
 def status(*, as_json: bool) -> None:

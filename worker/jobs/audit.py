@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import structlog
 
-from worker.domain.money.amounts import NOTHING, total
+from worker.domain.amounts import NOTHING, total
 from worker.domain.money.audit import Report, audit
 from worker.store.records.audit import Audits
 from worker.store.shared.periodic_work import PeriodicWork

@@ -116,7 +116,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     assert (third["panel"], third["pending"], third["balance"]["amount"]) == ("third", 0, "1")
     (unconfirmed,) = shown["unconfirmed"]
     assert unconfirmed.pop("age_seconds") >= 600
-    assert (unconfirmed.pop("since"), unconfirmed.pop("next_look")) > ("2026", "2026")
+    assert (unconfirmed.pop("since"), unconfirmed.pop("known_from")) > ("2026", "2026")
     assert unconfirmed == {"order_id": 10, "panel": "default", "verdict": "undecided", "doubt": "ambiguous"}
     (error,) = shown["errors"]
     assert error.pop("at") > "2026"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tests.tables_of import Page
 from worker.cli.audit import _lines
-from worker.domain.money.amounts import NOTHING, ZERO, Amount
+from worker.domain.amounts import NOTHING, ZERO, Amount
 from worker.domain.money.audit import BalanceReading, Cause, Difference, PossibleCause, Report
 from worker.settings.model import Settings
 

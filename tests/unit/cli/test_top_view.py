@@ -137,8 +137,8 @@ def test_the_key_for_sorting_goes_round() -> None:
 def test_what_an_unconfirmed_order_waits_for(
     verdict: str | None, doubt: str | None, due: float | None, *, mode: ReconcileMode, said: str
 ) -> None:
-    next_look = None if due is None else NOW + timedelta(seconds=due)
-    order = UnconfirmedOrder(42, "p", NOW, 0.0, verdict, doubt, next_look)
+    known_from = None if due is None else NOW + timedelta(seconds=due)
+    order = UnconfirmedOrder(42, "p", NOW, 0.0, verdict, doubt, known_from)
     stands = Overview(NOW, (PanelStands("p", configured=True),), (order,), (), ())
     text = "\n".join(drawn(stands, Chosen(), (120, 24), ReconcileSettings(mode=mode)))
     assert f"42 (p) for 0 s: {said}" in text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.money.amounts import ZERO, Amount, total
+from worker.domain.amounts import ZERO, Amount, total
 
 NUMBERS = st.integers(-50, 50).map(Decimal)
 

@@ -19,7 +19,7 @@ from tests.unit.domain.money_world import (
     looks,
     orders,
 )
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 from worker.domain.money.audit import BalanceReading, audit
 from worker.domain.money.movements import Call, Cause, History, Taken, Told
 from worker.domain.orders.states import OrderState

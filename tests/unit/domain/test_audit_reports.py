@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.domain.money_world import at
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 from worker.domain.money.audit import BalanceReading, Report, audit
 from worker.domain.money.causes import MOST_CAUSES, PossibleCause, possible_causes
 from worker.domain.money.movements import Call, Cause, History, Movement, Taken, Told

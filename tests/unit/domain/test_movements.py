@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 from worker.domain.money.movements import (
     UNLIMITED,
     Call,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.money.amounts import total
+from worker.domain.amounts import total
 from worker.domain.money.movements import Call, Cause, History, Taken, Told, likely_cost, movements_of
 from worker.domain.money.spending import RATE_OVER, SHORTEST, Spending, hours_left
 from worker.domain.orders.states import OrderState

@@ -1,7 +1,7 @@
 """Texts that both `status` and `top` show."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from worker.cli.draw.output import compact, harmless, money, span
 from worker.settings.model import ReconcileMode, ReconcileSettings
@@ -41,7 +41,7 @@ def audited(latest: LatestAudit, at: datetime) -> str:
 
 
 def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -> str:
-    """Returns what an unconfirmed order waits for, as of `at`: the next examination of the evidence, or a person."""
+    """Returns what an unconfirmed order waits for, as of `at`: more evidence, or a person."""
     if rules.mode is ReconcileMode.OFF:
         return "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"
     match order.verdict:
@@ -50,9 +50,11 @@ def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -
         case "absent":
             return "waits for you: by the evidence, the panel didn't take it"
         case None:
-            return f"examined {_in(order.next_look or order.since + timedelta(seconds=rules.settle), at)}"
+            return "examined soon"
+        case _ if order.known_from is not None and order.known_from > at:
+            return f"{harmless(order.doubt or 'in doubt')}; known {_in(order.known_from, at)} at the earliest"
         case _:
-            return f"{harmless(order.doubt or 'in doubt')}; examined again {_in(order.next_look or at, at)}"
+            return f"{harmless(order.doubt or 'in doubt')}; examined again and again"
 
 
 def _in(when: datetime, at: datetime) -> str:

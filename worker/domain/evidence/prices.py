@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 
 #: An order older than this tells nothing about a price, in seconds.
 _OLDEST = 86_400.0

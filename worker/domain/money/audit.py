@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
-from worker.domain.money.amounts import NOTHING, ZERO, Amount, total
+from worker.domain.amounts import NOTHING, ZERO, Amount, total
 from worker.domain.money.causes import MOST_CAUSES, PossibleCause, possible_causes
 from worker.domain.money.movements import Cause, History, Movement, movements_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
-from worker.domain.money.amounts import Amount
+from worker.domain.amounts import Amount
 from worker.domain.money.movements import Cause, Movement
 
 #: The most possible causes that a report names.

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-from worker.domain.money.amounts import NOTHING, ZERO, Amount
+from worker.domain.amounts import NOTHING, ZERO, Amount
 from worker.domain.orders.states import OrderState
 
 #: The upper bound of amounts that no panel reports.

@@ -47,7 +47,16 @@ PRICES = text(f"""
     ) p
 """)  # noqa: S608 - columns and numbers of ours
 
-CHARGES = text(f"SELECT charge FROM prices WHERE panel = :panel ORDER BY began_at DESC LIMIT {_NEWEST}")  # noqa: S608 - a number of ours
+#: The newest charges as the panel told them, of orders that it had no reason to rewrite them for.
+CHARGES = text(f"""
+    SELECT o.charge
+    FROM (
+        SELECT order_id, began_at FROM submissions
+        WHERE panel = :panel AND outcome = 'accepted' ORDER BY began_at DESC LIMIT {10 * _NEWEST}
+    ) k JOIN orders o ON o.id = k.order_id
+    WHERE o.charge > 0 AND o.state IN ('submitted', 'completed')
+    ORDER BY k.began_at DESC LIMIT {_NEWEST}
+""")  # noqa: S608 - numbers of ours
 
 READINGS = text(f"""
     SELECT {_SECONDS.format("r.asked_at")} AS asked_at, {_SECONDS.format("r.read_at")} AS read_at

@@ -1,4 +1,7 @@
-"""Keeps what orders cost at first, for the evidence about lost answers (`worker.domain.evidence.prices`)."""
+"""Keeps what orders cost at first, for the evidence about lost answers (`worker.domain.evidence.prices`).
+
+The newest price of each service is kept, and of the older ones about one in so many seconds, as long as they agree.
+"""
 
 from collections.abc import Iterable
 
@@ -10,7 +13,7 @@ from worker.domain.orders.statuses import OrderReport
 from worker.store.db.arrays import literal
 from worker.store.db.transactions import Transaction
 
-#: Seconds in which one price of a service is enough.
+#: Seconds in which two prices of a service that agree are enough.
 OFTEN = 10.0
 
 LEARN = text("""
@@ -21,14 +24,29 @@ LEARN = text("""
     JOIN orders o ON o.id = c.order_id
     JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
         ON s.outcome = 'accepted' AND NOT s.is_parent
-    WHERE NOT EXISTS (
-        SELECT FROM prices p
-        WHERE p.panel = o.panel AND p.service = o.service
-            AND p.began_at > s.began_at - make_interval(secs => :often)
-            AND p.began_at < s.began_at + make_interval(secs => :often)
-    )
     ORDER BY o.panel, o.service, s.began_at DESC
     ON CONFLICT DO NOTHING
+""")
+
+#: Deletes prices that tell no more than the ones around them, of the services of these orders.
+THIN_OUT = text("""
+    DELETE FROM prices p
+    USING (
+        SELECT DISTINCT panel, service FROM orders WHERE id = ANY(CAST(:order_id AS bigint[]))
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT
+            n.began_at, n.charge / n.units AS price, 0.01 / n.units AS grain,
+            lag(n.began_at) OVER w AS before_at, lead(n.began_at) OVER w AS after_at,
+            lag(n.charge / n.units) OVER w AS price_before, lead(n.charge / n.units) OVER w AS price_after
+        FROM (
+            SELECT * FROM prices i WHERE i.panel = c.panel AND i.service = c.service ORDER BY i.began_at DESC LIMIT 4
+        ) n
+        WINDOW w AS (ORDER BY n.began_at)
+    ) m
+    WHERE p.panel = c.panel AND p.service = c.service AND p.began_at = m.began_at
+        AND m.after_at < m.before_at + make_interval(secs => :often)
+        AND abs(m.price - m.price_before) <= m.grain AND abs(m.price - m.price_after) <= m.grain
 """)
 
 
@@ -40,5 +58,5 @@ async def learn_prices(transaction: Transaction, told: Iterable[tuple[Change, Or
         if not change.before.charge and (charge := uncut_charge(report)) is not None
     }
     if first:
-        values = {"order_id": literal(first), "charge": literal(first.values()), "often": OFTEN}
-        await transaction.execute(LEARN, values)
+        await transaction.execute(LEARN, {"order_id": literal(first), "charge": literal(first.values())})
+        await transaction.execute(THIN_OUT, {"order_id": literal(first), "often": OFTEN})

@@ -39,7 +39,7 @@ ON_THE_WAY = text("""
 
 LONGEST_UNCONFIRMED = text("""
     SELECT o.id, o.panel, o.updated_at, extract(epoch FROM now() - o.updated_at)::float8 AS age,
-        e.verdict, e.due_at
+        e.verdict, to_timestamp((e.progress->>'until')::float8) AS known_from
     FROM orders o LEFT JOIN examinations e ON e.order_id = o.id
     WHERE o.state = 'unconfirmed' ORDER BY o.updated_at, o.id LIMIT :at_most
 """)
@@ -110,7 +110,8 @@ class PanelStands:
 class UnconfirmedOrder:
     """An order in doubt. `verdict` is that of the last examination, `doubt` says why it was less than proof.
 
-    `next_look` is the time of the next examination. All three are None if there was no examination yet.
+    `known_from` is when the worker can know at the earliest that it wasn't bought. All three are None if there was
+    no examination yet.
     """
 
     order_id: int
@@ -119,7 +120,7 @@ class UnconfirmedOrder:
     age_seconds: float
     verdict: str | None
     doubt: str | None
-    next_look: datetime | None
+    known_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,5 +190,5 @@ async def _read_accounts(connection: AsyncConnection, about: Callable[[str], Pan
 def _unconfirmed(row: Row[Any]) -> UnconfirmedOrder:
     verdict = row.verdict or {}
     return UnconfirmedOrder(
-        row.id, row.panel, row.updated_at, row.age, verdict.get("verdict"), verdict.get("doubt"), row.due_at
+        row.id, row.panel, row.updated_at, row.age, verdict.get("verdict"), verdict.get("doubt"), row.known_from
     )
