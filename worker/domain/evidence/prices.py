@@ -157,7 +157,7 @@ class PriceBook:
         return self._known[known]
 
     def is_plausible(
-        self, service: str, units: int, expected: Decimal | None, began_at: float, seen_at: float, charge: Decimal
+        self, charge: Decimal, service: str, units: int, *, expected: Decimal | None, began_at: float, seen_at: float
     ) -> bool:
         """Says whether this is a charge that the order can have had, by what the catalogue showed or by rule D.
 
