@@ -270,7 +270,7 @@ class Examiner:
     def _read_balance(self, suspects: Sequence[Suspect]) -> None:
         """Reads the balance once the panel can't take a lost order any more, if no later order is known."""
         waiting = [one.last_at + 1 for one in suspects if one.high is None and self.now >= one.last_at + 1]
-        newest = max((one.asked_at for one in self.records.balances), default=-math.inf)
+        newest = self.records.balances[-1].asked_at if self.records.balances else -math.inf
         if any(since > newest for since in waiting):
             sent_at = self.now
             self._call()

@@ -25,6 +25,9 @@ _POLLS = 60.0
 #: Known orders count from so many seconds before the oldest open question, and so many more.
 _BEFORE, _MORE = 7200.0, 40
 
+#: Every order is at its end so many seconds after its call, and the worker knows.
+_OPEN_AT_MOST = 4 * DELIVERED
+
 #: Shapes are learned from orders whose calls ended so many seconds ago.
 _SHAPE_AFTER = 60.0
 
@@ -92,7 +95,9 @@ class Records:
         return min(self._shapes_read) >= enough
 
     def read_catalogue(self, asked_at: float) -> None:
-        """Notes a reading of the catalogue that was asked for then, and came after the time of a call."""
+        """Notes a reading of the catalogue that was asked for then, if none was since."""
+        if self._readings and self._readings[-1].asked_at >= asked_at:
+            return
         read_at = asked_at + CALL
         for service in range(len(self._world.habits.rates)):
             name, rate = str(service), decimal(self._world.rate(service, asked_at + CALL / 2))
@@ -104,6 +109,8 @@ class Records:
         self._book = None
 
     def read_balance(self, asked_at: float) -> None:
+        if self.balances and self.balances[-1].asked_at >= asked_at:
+            return
         amount = self._world.balance(asked_at + CALL / 2)
         self.balances.append(BalanceReading(asked_at, asked_at + CALL, amount))
 
@@ -122,7 +129,8 @@ class Records:
 
     def paid(self, since: float, now: float) -> Iterator[Paid]:
         """Yields the known orders that hadn't ended by then, as they are when all of them are asked about now."""
-        for order in self._by_end[: self.known]:
+        first = bisect_left(self._ended, since - _OPEN_AT_MOST)
+        for order in self._by_end[first : self.known]:
             paid = paid_of(self._world, self._world.of_order[order], order.began_at, order.ended_at, now)
             if paid.closed_at > since:
                 yield paid
@@ -161,7 +169,7 @@ def paid_of(world: World, taken: Taken, since: float, until: float, now: float) 
     It was polled from then on, and is asked about now if it hasn't ended.
     """
     first_poll = max(until, taken.shows_at)
-    ends_at = min(taken.cut_at, taken.at + DELIVERED)
+    ends_at = min(taken.cut_at, taken.done_at)
     polls_until_end = max(math.ceil((ends_at - first_poll) / _POLLS), 0)
     ended_at = first_poll + polls_until_end * _POLLS + CALL
     charges = (world.report(taken, at) for at in (first_poll, first_poll + _POLLS) if at <= now)
@@ -173,6 +181,6 @@ def paid_of(world: World, taken: Taken, since: float, until: float, now: float) 
         until=until,
         charge=next((charge for report in charges if (charge := uncut_charge(report))), None),
         uncut_until=uncut_until,
-        closed_at=ended_at if ended_at <= now and not taken.is_parent else math.inf,
+        closed_at=ended_at if ended_at <= now else math.inf,
         is_parent=taken.is_parent,
     )

@@ -45,6 +45,11 @@ class Taken:
     def cut_at(self) -> float:
         return math.inf if self.cut is None else self.at + self.cut.after
 
+    @property
+    def done_at(self) -> float:
+        """When it is delivered, with all child orders, if it isn't cut short before."""
+        return max((child.at for child in self.children), default=self.at) + DELIVERED
+
 
 class World:
     """A panel on which a history takes place."""
@@ -97,8 +102,7 @@ class World:
         age = at - one.at
         if one.is_parent:
             spawned = (child for child in one.children if child.at + self.habits.list_lag <= at)
-            done = age > DELIVERED + max((child.at - one.at for child in one.children), default=0)
-            word = "Completed" if done else "In progress"
+            word = "Completed" if at >= one.done_at else "In progress"
             return OrderReport(word, spawned=tuple(str(child.number) for child in spawned))
         if one.cut is not None and age >= one.cut.after:
             done = int(one.units * one.cut.delivered)
