@@ -14,7 +14,7 @@ UV := 0.13.9
 export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint chaos season matrix mutants bench screens lock clean
+.PHONY: help demo run test lint chaos season evidence matrix mutants bench screens lock clean
 .DELETE_ON_ERROR:
 
 help: ## this text
@@ -44,6 +44,9 @@ chaos: $(VENV)/dev ## the long chaos run, with its figures; ARGS="--seed 1 --ord
 
 season: $(VENV)/dev ## seasons with faults, and what audit and balance say of them; ARGS="--orders 20000 --seconds 600"
 	@$(BIN)/python -m tests.acceptance.soak $(ARGS)
+
+evidence: $(VENV)/dev ## how lost answers are settled in simulated worlds; ARGS="small --seconds 600 --seed 1" for some
+	@$(BIN)/python -m tests.evidence.evidence $(ARGS)
 
 matrix: $(VENV)/dev ## the tests on every Python, against every Postgres; ARGS="--python 3.14" for a part
 	@$(BIN)/python -m tests.matrix.matrix $(ARGS)

@@ -12,8 +12,6 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = Path(__file__).parent / "published"
 PAGE = ROOT / "docs" / "benchmarks.md"
 
-_TABLE = re.compile(r"(<!-- make bench -->\n).*?(<!-- /make bench -->)", re.DOTALL)
-
 
 def publish(scenarios: Iterable[str]) -> None:
     """Raises FileNotFoundError where one of them was never run."""
@@ -26,4 +24,10 @@ def publish(scenarios: Iterable[str]) -> None:
 
 def with_table(page: str, found: Sequence[Mapping[str, Any]]) -> str:
     """Returns the page with these figures in place of those that it has."""
-    return _TABLE.sub(lambda marks: f"{marks[1]}{tables.markdown(found)}{marks[2]}", page)
+    return between_marks(page, "make bench", tables.markdown(found))
+
+
+def between_marks(page: str, name: str, text: str) -> str:
+    """Returns the page with this text in place of the one between the comments of this name."""
+    marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return marked.sub(lambda marks: f"{marks[1]}{text}{marks[2]}", page)

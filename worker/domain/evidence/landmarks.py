@@ -137,6 +137,11 @@ class Landmarks:
         share = (number - self._dated[at - 1]) / max(self._dated[at] - self._dated[at - 1], 1)
         return self._times[at - 1] + (self._times[at] - self._times[at - 1]) * share
 
+    def known_before(self, number: int) -> float | None:
+        """Returns about when the highest known order up to this id was given out; None if there is none."""
+        at = bisect_right(self._dated, number)
+        return self._times[at - 1] if at else None
+
     def fastest_pace(self, seconds: float) -> float:
         """Returns the most ids a second that the panel gave out over so many seconds, as far as landmarks tell."""
         fastest, first = self.pace, 0

@@ -164,13 +164,12 @@ def _needed_for_absence(
     """Yields the chunks whose denial would help to prove the orders absent, once the time for it has come."""
     if one.low is None:
         return
-    if one.high is not None:
-        between, kind = chunks(one.low, one.high), 4
-    elif now >= one.last_at + premises.hidden:
-        between, kind = chunks(one.low, frontier(one.low, one.last_at, landmarks)), 5
-    else:
+    end, kind = one.high, 4
+    if end is None and now >= one.last_at + premises.hidden:
+        end, kind = frontier(one.low, one.last_at, landmarks), 5
+    if end is None:
         return
-    for chunk in between:
+    for chunk in chunks(one.low, end):
         needed_at = _needed_at(chunk, one, landmarks, premises)
         if asked.sent_at.get(chunk, -math.inf) < needed_at <= now:
             yield chunk, (kind, abs(landmarks.time_at(chunk * CHUNK) - one.began_at))

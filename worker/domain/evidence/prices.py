@@ -159,15 +159,14 @@ class PriceBook:
             )
         return self._known[known]
 
-    def explains(
-        self, charge: Decimal, service: str, units: int, during: tuple[float, float], expected: Decimal | None
+    def is_plausible(
+        self, charge: Decimal, service: str, units: int, *, expected: Decimal | None, began_at: float, seen_at: float
     ) -> bool:
-        """Says whether this is a charge that an order can have had, by what the catalogue showed or by rule D.
+        """Says whether this is a charge that the order can have had, by what the catalogue showed or by rule D.
 
-        A rate of the catalogue counts as it is, and times what the nearest known orders paid of theirs. `during`: from
-        when the order began until it was seen. `expected`: the charge by the catalogue when it was sent.
+        A rate of the catalogue counts as it is, and times what the nearest known orders paid of theirs. `expected`: the
+        charge by the catalogue when the order was sent.
         """
-        began_at, seen_at = during
         known = self.charge(service, units, began_at, seen_at)
         if known is not None and charge in known:
             return True

@@ -271,7 +271,14 @@ def _is_plausible(suspect: Suspect, sighting: Sighting, prices: PriceBook) -> bo
         return True
     if charge is None:
         return sighting.charge is None or expected is None or sighting.charge <= 2 * expected + prices.grain
-    return prices.explains(charge, question.service, billed(question), (question.began_at, sighting.seen_at), expected)
+    return prices.is_plausible(
+        charge,
+        question.service,
+        billed(question),
+        expected=expected,
+        began_at=question.began_at,
+        seen_at=sighting.seen_at,
+    )
 
 
 def _doubt_about(candidates: Iterable[int], found: _Found, is_bought: bool) -> Doubt:
@@ -291,6 +298,8 @@ def _silence(suspect: Suspect, known: Knowledge, premises: Premises, gaps: _Gaps
         if known.now < suspect.last_at + premises.hidden:
             return Undecided(Doubt.NO_BOUNDS)
         end = frontier(low, suspect.last_at, known.landmarks)
+        if end is None:
+            return Undecided(Doubt.NO_BOUNDS)
         if not known.asked.sent_since(low, end, suspect.last_at + premises.hidden):
             return Undecided(Doubt.NOT_COVERED)
         return Absent() if question.order_id in known.unpaid else Undecided(Doubt.QUIET)

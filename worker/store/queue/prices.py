@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import text
 
+from worker.domain.evidence.prices import PACKAGE
 from worker.domain.evidence.sightings import uncut_charge
 from worker.domain.orders.changes import Change
 from worker.domain.orders.statuses import OrderReport
@@ -19,7 +20,7 @@ OFTEN = 10.0
 LEARN = text("""
     INSERT INTO prices (panel, service, began_at, ended_at, units, charge)
     SELECT DISTINCT ON (o.panel, o.service)
-        o.panel, o.service, s.began_at, s.ended_at, coalesce(s.units, 1), c.charge
+        o.panel, o.service, s.began_at, s.ended_at, coalesce(s.units, :package), c.charge
     FROM unnest(CAST(:order_id AS bigint[]), CAST(:charge AS numeric[])) AS c(order_id, charge)
     JOIN orders o ON o.id = c.order_id
     JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
@@ -58,5 +59,7 @@ async def learn_prices(transaction: Transaction, told: Iterable[tuple[Change, Or
         if not change.before.charge and (charge := uncut_charge(report)) is not None
     }
     if first:
-        await transaction.execute(LEARN, {"order_id": literal(first), "charge": literal(first.values())})
+        await transaction.execute(
+            LEARN, {"order_id": literal(first), "charge": literal(first.values()), "package": PACKAGE}
+        )
         await transaction.execute(THIN_OUT, {"order_id": literal(first), "often": OFTEN})
