@@ -315,6 +315,7 @@ def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Se
         premises,
         OnDemand(
             partial(works.wake, "reconcile"),
+            partial(works.wake, "statuses"),
             partial(hasten, "services", schedule.services),
             partial(hasten, "balance", schedule.balance),
         ),

@@ -16,7 +16,7 @@ import structlog
 from worker.domain.evidence.landmarks import Landmarks, ids_increase
 from worker.domain.evidence.owners import Suspect, suspects_of
 from worker.domain.evidence.planning import FIRST, Allowance, next_round, parents_to_read, search, wanted_chunks
-from worker.domain.evidence.prices import GRAIN, PriceBook, Rates
+from worker.domain.evidence.prices import PriceBook, Rates, grain_of
 from worker.domain.evidence.questions import Premises
 from worker.domain.evidence.settlement import progress, verdict_detail
 from worker.domain.evidence.sightings import CHUNK, Asked, chunk_of
@@ -47,10 +47,11 @@ STAND_BY = 5.0
 #: Open questions beyond which the weighing is done in a thread: it must not hold up the event loop.
 MANY = 200
 
-#: Seconds between two searches for orders that are nobody's; and between two readings on demand, of the catalogue and
-#: of how the panel answers for parents.
+#: Seconds between two searches for orders that are nobody's; and between two readings on demand, of the catalogue, of
+#: orders that may have given money back, and of how the panel answers for parents.
 SEARCH_EVERY = 86_400.0
 CATALOGUE_EVERY = 60.0
+POLLS_EVERY = 300.0
 SHAPES_EVERY = 600.0
 
 
@@ -68,9 +69,10 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class OnDemand:
-    """What evidence has others do: `wake` runs this job again, the others read the catalogue and the balance."""
+    """What evidence has done: `wake` runs its own job again, `poll` that of polls; others read catalogue and balance."""
 
     wake: Callable[[], None]
+    poll: Callable[[], None]
     catalogue: Callable[[], Awaitable[None]]
     balance: Callable[[], Awaitable[None]]
 
@@ -105,6 +107,7 @@ class Reconcile:
         self._search: list[int] | None = None  #: the chunks that a search still has to ask about
         self._parents_read: dict[int, float] = {}
         self._catalogue_at = 0.0
+        self._polls_at = 0.0
         self._shapes = 0.0, False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -224,6 +227,10 @@ class Reconcile:
             unexplained = await self._unexplained(absent)
             weighed = replace(weighed, unexplained=unexplained)
             weighing = await _off_the_loop(suspects, partial(weigh, weighed, self._premises))
+        quiet = [one for one in suspects if _doubt(weighing, one) is Doubt.QUIET]
+        if quiet and not known.sightings:
+            weighed = replace(weighed, unpaid=await self._records.money.unpaid(suspects))
+            weighing = await _off_the_loop(suspects, partial(weigh, weighed, self._premises))
         await self._settle(weighing, weighed)
         await self._read_on_demand(weighing, weighed)
 
@@ -246,7 +253,7 @@ class Reconcile:
 
     async def _prices(self, known: Snapshot, suspects: Sequence[Suspect], parents: Sequence[KnownParent]) -> PriceBook:
         if not known.sightings:
-            return PriceBook((), Rates(), GRAIN)
+            return PriceBook((), Rates(), grain_of(()))
         services = {suspect.question.service for suspect in suspects} | {parent.service for parent in parents}
         since = min((suspect.question.began_at for suspect in suspects), default=known.now)
         seen_at = min(sighting.seen_at for sighting in known.sightings)
@@ -285,21 +292,32 @@ class Reconcile:
 
     async def _read_on_demand(self, weighing: Weighing, known: Knowledge) -> None:
         """Has the catalogue or the balance read, where that would tell more about an order."""
-        loosely = any(
-            isinstance(verdict, Undecided) and verdict.doubt is Doubt.FITS_LOOSELY
-            for verdict in weighing.verdicts.values()
-        )
+        doubts = {one.question.order_id: _doubt(weighing, one) for one in known.suspects}
+        loosely = Doubt.FITS_LOOSELY in doubts.values()
         if (loosely or known.prices.wants_reading) and _clock() >= self._catalogue_at:
             self._catalogue_at = _clock() + CATALOGUE_EVERY
             await self._on_demand.catalogue()
         alone = [one.last_at for one in known.suspects if one.high is None and one.last_at + 1 <= known.now]
-        if alone and await self._records.money.read_at() < max(alone):
+        read_at = await self._records.money.read_at() if alone else 0.0
+        if alone and read_at < max(alone):
             await self._on_demand.balance()
+        quiet = [one for one in known.suspects if doubts[one.question.order_id] is Doubt.QUIET]
+        if quiet and _clock() >= self._polls_at:
+            self._polls_at = _clock() + POLLS_EVERY
+            await self._records.money.poll_again(
+                seen_since=read_at, open_since=min(one.question.began_at for one in quiet) - SEARCH_EVERY
+            )
+            self._on_demand.poll()
 
 
 async def _off_the_loop(suspects: Sequence[Suspect], call: Callable[[], T]) -> T:
     """Calls a function that may take long for many suspects."""
     return await asyncio.to_thread(call) if len(suspects) > MANY else call()
+
+
+def _doubt(weighing: Weighing, suspect: Suspect) -> Doubt | None:
+    verdict = weighing.verdicts.get(suspect.question.order_id)
+    return verdict.doubt if isinstance(verdict, Undecided) else None
 
 
 def _clock() -> float:

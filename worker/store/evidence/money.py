@@ -1,14 +1,22 @@
 """Reads what the balance says of orders whose answers were lost: money that left, and money that didn't."""
 
+import math
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence.owners import Suspect
+from worker.domain.evidence.quiet_night import BalanceReading, Paid, unpaid
 
 #: The number of other orders beyond which evidence doesn't add up what one order may have cost.
 TOO_MANY = 1000
+
+#: The newest readings of the balance that may witness, and the most orders that they are compared with.
+READINGS = 200
+ORDERS = 20_000
 
 #: The money that left the account between two readings of its balance: the last before the order was sent, and the
 #: first after the panel can have accepted it. It is less all that other orders may have cost meanwhile, so rather too
@@ -47,6 +55,48 @@ _READ = text("""
     FROM balances WHERE panel = :panel ORDER BY at DESC LIMIT 1
 """)
 
+BALANCES = text(f"""
+    SELECT * FROM (
+        SELECT extract(epoch FROM asked_at)::float8 AS asked_at, extract(epoch FROM at)::float8 AS read_at, balance
+        FROM balances WHERE panel = :panel AND asked_at IS NOT NULL ORDER BY at DESC LIMIT {READINGS}
+    ) b ORDER BY read_at
+""")  # noqa: S608 - a number of ours
+
+#: The orders that the panel took and that weren't at their end at a time, what each cost, and until when a poll showed
+#: that no money had come back.
+PAID = text("""
+    SELECT
+        extract(epoch FROM s.began_at)::float8 AS since,
+        extract(epoch FROM CASE WHEN s.outcome = 'accepted' THEN s.ended_at ELSE t.seen_at END)::float8 AS until,
+        CASE WHEN o.state IN ('submitted', 'completed') AND o.charge > 0 THEN o.charge END AS charge,
+        CASE
+            WHEN o.state IN ('submitted', 'completed') AND o.panel_status IS NOT NULL
+            THEN extract(epoch FROM p.seen_at)::float8
+        END AS uncut_until,
+        extract(epoch FROM o.finished_at)::float8 AS closed_at,
+        s.is_parent
+    FROM orders o
+    CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    LEFT JOIN polls p ON p.order_id = o.id
+    LEFT JOIN sightings t ON t.panel = o.panel AND t.order_id = o.id
+    WHERE o.panel = :panel AND o.panel_order_id IS NOT NULL
+        AND o.id IN (
+            SELECT order_id FROM polls WHERE panel = :panel AND NOT settling
+            UNION
+            SELECT id FROM orders WHERE panel = :panel AND finished_at > to_timestamp(:since)
+        )
+    LIMIT :at_most
+""")
+
+#: Has the orders polled at once that a poll has not shown since a time, and that weren't at their end at another.
+POLL_AGAIN = text("""
+    UPDATE polls p SET due_at = clock_timestamp()
+    FROM orders o
+    WHERE o.id = p.order_id AND p.panel = :panel AND p.due_at > clock_timestamp()
+        AND p.seen_at < to_timestamp(:seen_since)
+        AND (o.finished_at IS NULL OR o.finished_at > to_timestamp(:open_since))
+""")
+
 
 class Money:
     """Compares the balances of one panel with what its orders cost."""
@@ -75,3 +125,37 @@ class Money:
         """Returns when the newest balance was asked for; 0 if none was."""
         async with self._engine.connect() as connection:
             return float(await connection.scalar(_READ, {"panel": self._panel}) or 0.0)
+
+    async def unpaid(self, suspects: Sequence[Suspect]) -> frozenset[int]:
+        """Returns the orders for which the balance proves that nothing was paid."""
+        async with self._engine.connect() as connection:
+            about = {"panel": self._panel, "at_most": ORDERS + 1}
+            balances = [
+                BalanceReading(row.asked_at, row.read_at, row.balance)
+                for row in await connection.execute(BALANCES, about)
+            ]
+            if not balances:
+                return frozenset()
+            since = {"since": balances[0].asked_at}
+            paid = [_paid(row) for row in await connection.execute(PAID, about | since)]
+        return frozenset() if len(paid) > ORDERS else unpaid(suspects, balances, paid)
+
+    async def poll_again(self, *, seen_since: float, open_since: float) -> int:
+        """Has orders polled at once that may have given money back. Returns how many.
+
+        They are those that no poll has shown since one time, and that weren't at their end at the other.
+        """
+        async with self._engine.begin() as connection:
+            about = {"panel": self._panel, "seen_since": seen_since, "open_since": open_since}
+            return (await connection.execute(POLL_AGAIN, about)).rowcount
+
+
+def _paid(row: Any) -> Paid:
+    return Paid(
+        row.since,
+        row.since if row.until is None else row.until,
+        row.charge,
+        -math.inf if row.uncut_until is None else row.uncut_until,
+        math.inf if row.closed_at is None else row.closed_at,
+        row.is_parent,
+    )
