@@ -76,6 +76,11 @@ class Landmarks:
         """Returns the highest id whose order is known; None if there is none."""
         return self._dated[-1] if self._dated else None
 
+    @property
+    def oldest(self) -> int | None:
+        """Returns the lowest id whose order is known; None if there is none."""
+        return self._dated[0] if self._dated else None
+
     def below(self, began_at: float) -> int | None:
         """Returns the highest id that was given out before this time for certain."""
         before = bisect_left(self._latest, began_at)

@@ -30,6 +30,9 @@ _AGAIN, _OLDER = 2.0, 0.5
 #: Lost orders that began within so many seconds are planned for together.
 _TOGETHER = 2.0
 
+#: The ids among which the worker searches for orders that are nobody's.
+_SEARCHED = 4_000
+
 #: Seconds until the child orders of a parent are read again.
 _READ_AGAIN = 15.0
 
@@ -81,6 +84,14 @@ def wanted_chunks(
             if chunk not in best or rank < best[chunk]:
                 best[chunk] = rank
     return sorted(best, key=lambda chunk: (best[chunk], chunk))
+
+
+def search(landmarks: Landmarks) -> list[int]:
+    """Returns the newest chunks, in which orders that are nobody's would show; none below the first known order."""
+    newest, oldest = landmarks.newest, landmarks.oldest
+    if newest is None or oldest is None:
+        return []
+    return [*chunks(max(oldest, newest - _SEARCHED), newest)]
 
 
 def next_round(lost: Sequence[Suspect], now: float, *, waiting: bool) -> float:
