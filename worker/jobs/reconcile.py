@@ -69,7 +69,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class OnDemand:
-    """What evidence has done: `wake` runs its own job again, `poll` that of polls, and the others read their subject."""
+    """What evidence has done: `wake` runs its own job again and `poll` that of polls; the others read their subject."""
 
     wake: Callable[[], None]
     poll: Callable[[], None]

@@ -255,8 +255,18 @@ def _covered_by(ranges: Iterable[range], size: int) -> list[bool]:
     return covered
 
 
+def _is_older(sighting: Sighting, landmarks: Landmarks) -> bool:
+    """Says whether an id may be that of an order from before the account's first known one, by whatever program."""
+    return landmarks.oldest is None or sighting.number < landmarks.oldest
+
+
 def _owned(suspect: Suspect, sighting: Sighting, prices: PriceBook) -> Verdict:
-    """Returns the verdict on an order that owns this id in every way."""
+    """Returns the verdict on an order that owns this id in every way.
+
+    Where no order is known before it, the id may be an older one's, unless it came to light after the call began.
+    """
+    if suspect.low is None and (sighting.denied_at is None or sighting.denied_at < suspect.question.began_at):
+        return Undecided(Doubt.NO_BOUNDS, (sighting.number,))
     if _is_plausible(suspect, sighting, prices):
         return Linked(str(sighting.number))
     return Undecided(Doubt.FITS_LOOSELY, (sighting.number,))
