@@ -41,7 +41,7 @@ from worker.observe.liveness import Liveness, Readiness
 from worker.observe.metrics import Metrics
 from worker.observe.supervisor import Supervisor
 from worker.panel import Observer, PanelClient
-from worker.settings.model import PanelSettings, ReconcileMode, Settings
+from worker.settings.model import PanelSettings, ReconcileMode, Settings, Switch
 from worker.store.db.engine import connections_in_use, most_connections
 from worker.store.evidence.asking import Asking
 from worker.store.evidence.guards import Guards
@@ -236,7 +236,14 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
     works.metrics.job_known("recorder", name)
     submit = Submit(
         upstream,
-        claims=Claims(work, first_poll=polling.fastest, settle=late, tries=tries, on_change=on_change),
+        claims=Claims(
+            work,
+            first_poll=polling.fastest,
+            settle=late,
+            tries=tries,
+            distinct=settings.reconcile.distinct is Switch.ON,
+            on_change=on_change,
+        ),
         lease=works.lease,
         recorder=recorder,
         freshness=Freshness(

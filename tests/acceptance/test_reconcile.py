@@ -86,6 +86,29 @@ async def test_twins_are_not_guessed_apart(tables: Tables, tmp_path: Path) -> No
         assert len(ledger.orders(sandbox.panel)) == 2
 
 
+async def test_orders_alike_are_told_apart_by_a_unit_more(tables: Tables, tmp_path: Path) -> None:
+    """The first is in doubt when its like comes: that one gets another price, so both are settled."""
+    async with Sandbox(SandboxOptions(speed=0)) as sandbox:
+        settings = settings_for(
+            tables.url, sandbox.url, RECONCILE__SETTLE="5", RECONCILE__DISTINCT="on", SCHEDULE__RECONCILE="1"
+        )
+        async with worker(settings, tmp_path / "log") as daemon:
+            # From some twenty charges on, it is known how exactly the panel tells them.
+            insert(tables.url, (order(100 + number, 3001 + number) for number in range(21)))
+            await nothing_open(tables)
+            for where in (Where.BEFORE, Where.AFTER):
+                sandbox.faults.add(Fault(kind=FaultKind.RESET, action="add", where=where, count=1))
+                insert(tables.url, [order(2 if where is Where.BEFORE else 3, 2000)])
+                await tables.until("SELECT count(*) FILTER (WHERE state = 'pending') = 0 FROM orders")
+            await asyncio.sleep(5)  # until what was lost can lie below an order that comes after all that
+            insert(tables.url, [order(4, 3000)])
+            await nothing_open(tables)
+            assert await daemon.stop() == 0
+        taken = Counter((entry["link"], entry["quantity"]) for entry in ledger.orders(sandbox.panel))
+        assert taken["https://example.com/3", 2001] == 1
+        assert len(taken) == sum(taken.values()) == 24
+
+
 async def test_ids_that_do_not_increase_are_never_guessed_at(tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
         sandbox.quirks.on("ids_not_numeric")

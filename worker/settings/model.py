@@ -30,6 +30,8 @@ from worker.settings.values import (
     ReconcileMode,
     ReconcileModeWord,
     Seconds,
+    Switch,
+    SwitchWord,
     Tracing,
     TracingWord,
     UserAgent,
@@ -51,6 +53,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SubmitSettings",
+    "Switch",
     "Tracing",
     "load",
 ]
@@ -106,13 +109,14 @@ class ReconcileSettings(Frozen):
     """`late`: seconds after the end of a call within which a panel may still take its request.
 
     `hidden`: seconds within which an order that was taken comes to light. `settle` is the value of both, where they
-    aren't set.
+    aren't set. `distinct`: an order that would cost the same as one in doubt is sent with more units.
     """
 
     mode: ReconcileModeWord = ReconcileMode.AUTO
     settle: Seconds = 300
     late: Seconds | None = None
     hidden: Seconds | None = None
+    distinct: SwitchWord = Switch.OFF
 
     def premises(self) -> Premises:
         """Returns what evidence takes for granted about a panel."""

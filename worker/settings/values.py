@@ -54,6 +54,11 @@ class ReconcileMode(StrEnum):
     OFF = "off"
 
 
+class Switch(StrEnum):
+    OFF = "off"
+    ON = "on"
+
+
 class Tracing(StrEnum):
     OFF = "off"
     OTLP = "otlp"  #: OpenTelemetry's protocol over HTTP; OpenTelemetry's own variables, OTEL_..., set the rest
@@ -204,4 +209,5 @@ Listen = Annotated[Address | None, BeforeValidator(_listen)]
 LogFormatWord = Annotated[LogFormat, BeforeValidator(_one_of(LogFormat))]
 LogLevelWord = Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))]
 ReconcileModeWord = Annotated[ReconcileMode, BeforeValidator(_one_of(ReconcileMode))]
+SwitchWord = Annotated[Switch, BeforeValidator(_one_of(Switch))]
 TracingWord = Annotated[Tracing, BeforeValidator(_tracing)]

@@ -4,7 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from worker.domain.evidence.lookalikes import LONGEST_WAIT, LOSING, PATIENCE, WAIT, keep_apart, lost
+from worker.domain.evidence.lookalikes import (
+    LONGEST_WAIT,
+    LOSING,
+    MOST_MORE,
+    PATIENCE,
+    WAIT,
+    keep_apart,
+    lost,
+    made_distinct,
+)
 from worker.domain.orders.add_request import AddRequest, OrderRequest
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Unknown
 from worker.domain.orders.submission import PendingOrder
@@ -54,3 +63,39 @@ def test_only_an_outcome_that_nobody_knows_is_a_loss():
     requests = [AddRequest("1", expected_charge=charge) for charge in (ONE, OTHER, None, ONE, None)]
     outcomes = [Unknown("timeout"), Accepted("1"), NotSent("refused"), Refused(Reason.REFUSED, "no"), Unknown("cut")]
     assert lost(zip(requests, outcomes, strict=True)) == [ONE, None]
+
+
+def raised(charge, units, most):
+    return PendingOrder(1, OrderRequest("1", quantity=units)), AddRequest(
+        "1", {"link": "a", "quantity": str(units)}, charge, units, most_units=most
+    )
+
+
+def test_an_order_that_would_cost_the_same_gets_a_unit_more():
+    (_, request), (_, other) = made_distinct([raised(ONE, 1000, 5000), raised(ONE, 1000, 5000)], [ONE])
+    assert (request.units, request.parameters, request.expected_charge) == (
+        1001,
+        {"link": "a", "quantity": "1001"},
+        Decimal("0.9009"),
+    )
+    assert other.units == 1002
+
+
+def test_an_order_that_costs_something_else_stays_as_it_is():
+    intent = raised(OTHER, 1000, 5000)
+    assert made_distinct([intent], [ONE, None]) == [intent]
+
+
+@pytest.mark.parametrize("most", [None, 1000, 1001])
+def test_an_order_that_can_have_no_more_units_stays_as_it_is_and_waits(most):
+    intent = raised(ONE, 1000, most)
+    taken = [ONE, Decimal("0.9009")]
+    assert made_distinct([intent], taken) == [intent]
+    assert keep_apart([intent], taken).sendable == []
+
+
+def test_no_order_gets_many_units_more():
+    taken = [ONE * units / 1000 for units in range(1000, 1001 + MOST_MORE)]
+    intent = raised(ONE, 1000, 5000)
+    assert made_distinct([intent], taken) == [intent]
+    assert made_distinct([intent], taken[:-1])[0][1].units == 1000 + MOST_MORE

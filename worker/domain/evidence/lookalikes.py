@@ -28,6 +28,9 @@ LOSING = 60.0
 #: Seconds after a loss for which lookalikes of the lost order wait at most. Later losses may not be told apart.
 PATIENCE = 5.0
 
+#: Most units that an order gets in addition, so that it costs something else than any order in doubt.
+MOST_MORE = 20
+
 #: Seconds until the worker reads a waiting order again, for each lookalike before it; and the longest wait. So a long
 #: line of lookalikes doesn't block the orders behind it.
 WAIT = 0.05
@@ -55,6 +58,21 @@ def keep_apart(intents: Sequence[Intent], in_flight: Iterable[Likeness]) -> Sepa
         [intent for intent, seconds in decided if seconds == 0],
         [(order.order_id, seconds) for (order, _), seconds in decided if seconds > 0],
     )
+
+
+def made_distinct(intents: Sequence[Intent], in_doubt: Iterable[Likeness]) -> list[Intent]:
+    """Raises the units of orders that would cost just what one in doubt may cost, or another one of these.
+
+    An order that can't have as many stays as it is, and has to wait for its lookalike.
+    """
+    taken = set(in_doubt)
+    distinct = []
+    for order, request in intents:
+        tried = (request, *(request.with_more(units) for units in range(1, MOST_MORE + 1)))
+        chosen = next((one for one in tried if one is not None and one.expected_charge not in taken), request)
+        taken.add(chosen.expected_charge)
+        distinct.append((order, chosen))
+    return distinct
 
 
 def _waits(likenesses: Iterable[Likeness], in_flight: Iterable[Likeness]) -> list[float]:

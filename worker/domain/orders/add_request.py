@@ -4,7 +4,7 @@ The rules follow the panels' own documents. The codes of refusals are part of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from worker.domain.words import whole_number
 #: Parameters that `params` may not hold: they have a column of their own, or the client sets them.
 RESERVED = frozenset({"key", "action", "service", "link", "quantity", "runs", "interval"})
 
+_QUANTITY = "quantity"
 _THOUSAND = Decimal(1000)
 
 #: Nobody means a number in `params` that isn't below this one.
@@ -39,6 +40,7 @@ class AddRequest:
 
     `expected_charge` is in the account's currency; None where nobody can know it beforehand. `units` are those that
     `remains` counts down from; None where `remains` may count something else. `is_parent`: it spawns child orders.
+    `most_units`: to so many the units may be raised; None where they can't be.
     """
 
     service: str
@@ -46,6 +48,19 @@ class AddRequest:
     expected_charge: Decimal | None = None
     units: int | None = None
     is_parent: bool = False
+    most_units: int | None = None
+
+    def with_more(self, units: int) -> "AddRequest | None":
+        """Returns the same request with so many units more; None where it can't have as many."""
+        if self.units is None or self.expected_charge is None or self.units + units > (self.most_units or 0):
+            return None
+        more = self.units + units
+        return replace(
+            self,
+            parameters={**self.parameters, _QUANTITY: str(more)},
+            expected_charge=self.expected_charge * more / self.units,
+            units=more,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +110,21 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
     if rule.takes_link:
         sent["link"] = link
     if rule.takes_quantity:
-        sent["quantity"] = str(order.quantity)
+        sent[_QUANTITY] = str(order.quantity)
     if order.runs is not None:
         sent["runs"] = str(order.runs)
         sent["interval"] = str(order.interval_minutes)
     is_parent = order.runs is not None or rule.billing is Billing.SPAWNED
     units = None if is_parent or rule.billing is Billing.PACKAGE else billed
-    return AddRequest(order.service, sent | extra, expected, units, is_parent)
+    most = None if is_parent or not rule.takes_quantity else _most_units(service, order.max_charge, billed, expected)
+    return AddRequest(order.service, sent | extra, expected, units, is_parent, most)
+
+
+def _most_units(service: Service, max_charge: Decimal | None, units: int, charge: Decimal | None) -> int | None:
+    """Returns how many units the service and the order's own limit allow at most; None where nobody knows."""
+    if charge is None or not charge or service.max is None:
+        return None
+    return service.max if max_charge is None else min(service.max, int(max_charge * units / charge))
 
 
 def clean_list(value: str) -> str:

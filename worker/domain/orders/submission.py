@@ -35,6 +35,8 @@ class PendingOrder:
         detail: dict[str, Any] = {"attempt": self.attempts + 1}
         if request.expected_charge is not None:
             detail["expected_charge"] = f"{request.expected_charge:f}"
+        if self.request.quantity is not None and request.units not in {None, self.request.quantity}:
+            detail["quantity"] = request.units
         return Change(
             self.order_id, EventKind.SUBMITTING, OrderRecord(), OrderRecord(OrderState.SUBMITTING), detail=detail
         )

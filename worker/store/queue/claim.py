@@ -25,7 +25,7 @@ from worker.store.db.errors import ConflictError, UnstorableError
 from worker.store.db.pipeline import Rows
 from worker.store.db.transactions import Transaction, Transactions
 from worker.store.queue.changes import OnChange, write_changes
-from worker.store.queue.lookalikes import LOSING_REPLIES, charges_in_flight
+from worker.store.queue.lookalikes import LOSING_REPLIES, charges_in_doubt, charges_in_flight
 from worker.store.queue.pending import LEVELS, RUNNABLE, runnable
 from worker.store.queue.settle import Outcomes, SettleApartError, settle_with_claim
 
@@ -138,18 +138,21 @@ class Claims:
         first_poll: float,
         settle: float,
         tries: int = TRIES,
+        distinct: bool = False,
         on_change: OnChange | None = None,
     ) -> None:
         """`first_poll`: seconds from an order's acceptance to its first status check.
 
         `settle`: seconds for which a panel may still take a request that it left unanswered. `tries`: how often it may
-        refuse an order in unknown words before the order is rejected.
+        refuse an order in unknown words before the order is rejected. `distinct`: an order that would cost the same as
+        one in doubt is sent with more units.
         """
         self._engine = engine
         self._transactions = Transactions(engine)
         self._first_poll = first_poll
         self._settle = settle
         self._tries = tries
+        self._distinct = distinct
         self._on_change = on_change
 
     async def runnable(self, panel: str, at_most: int) -> int:
@@ -177,7 +180,7 @@ class Claims:
             async with self._transactions.begin() as transaction:
                 settlement = await settle_with_claim(transaction, outcomes)
                 about = {"panel": panel, "worker_id": worker_id, "at_most": max(at_most, read_at_least)}
-                rows = await transaction.fetch(CLAIM, about | {"losing": lookalikes.LOSING})
+                rows = await transaction.fetch(CLAIM, about | {"losing": lookalikes.LOSING, "distinct": self._distinct})
                 settled = await settlement.write(first_poll=self._first_poll, tries=self._tries)
                 decided = _decide_each(rows, decide)
                 if probe:
@@ -213,7 +216,11 @@ class Claims:
         if in_flight is None:
             return replace(decided, intents=[], gave_way=True)
         # The calls that were just lost are closed by now, and their orders aren't unconfirmed yet.
-        separated = lookalikes.keep_apart(decided.intents, [*lost, *in_flight])
+        intents = decided.intents
+        if self._distinct:
+            in_doubt = await charges_in_doubt(transaction, panel)
+            intents = lookalikes.made_distinct(intents, [*lost, *in_flight, *in_doubt])
+        separated = lookalikes.keep_apart(intents, [*lost, *in_flight])
         return replace(decided, intents=separated.sendable, lookalikes=separated.waiting)
 
     async def open_claims(self, panel: str, worker_id: UUID) -> list[Claimed]:

@@ -5,13 +5,14 @@ from sqlalchemy import text
 from worker.domain.evidence import lookalikes
 from worker.store.db.transactions import Transaction
 
-#: Whether the panel has lost a reply recently, whatever became of that order since.
+#: Whether the panel has lost a reply recently, whatever became of that order since; or, if each order in doubt counts,
+#: whether there is any.
 LOSING_REPLIES = """
     EXISTS (
         SELECT FROM submissions
         WHERE panel = :panel AND outcome IN ('unknown', 'refuted')
             AND ended_at > clock_timestamp() - make_interval(secs => :losing)
-    )
+    ) OR :distinct AND EXISTS (SELECT FROM orders WHERE panel = :panel AND state = 'unconfirmed')
 """
 
 #: One claim at a time goes on from here, so that each sees the charges that the one before has put in flight.
@@ -37,6 +38,18 @@ IN_FLIGHT = text("""
             LIMIT 1
         ) IS NULL
 """)
+
+IN_DOUBT = text("""
+    SELECT s.expected_charge
+    FROM orders o
+    CROSS JOIN LATERAL (SELECT * FROM submissions n WHERE n.order_id = o.id ORDER BY n.id DESC LIMIT 1) s
+    WHERE o.panel = :panel AND o.state = 'unconfirmed'
+""")
+
+
+async def charges_in_doubt(transaction: Transaction, panel: str) -> list[lookalikes.Likeness]:
+    """Returns the expected charges of all orders in doubt."""
+    return [row.expected_charge for row in await transaction.fetch(IN_DOUBT, {"panel": panel})]
 
 
 async def charges_in_flight(transaction: Transaction, panel: str, *, settle: float) -> list[lookalikes.Likeness] | None:
