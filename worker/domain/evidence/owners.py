@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 
 from worker.domain.evidence.landmarks import Landmarks
-from worker.domain.evidence.prices import PriceBook
+from worker.domain.evidence.prices import PACKAGE, PriceBook
 from worker.domain.evidence.questions import OpenQuestion, Premises
 from worker.domain.evidence.sightings import Sighting
 
@@ -132,8 +132,8 @@ class Lineup:
 
 
 def billed(question: OpenQuestion) -> int:
-    """Returns the units that an order's price is for; 1 for a package."""
-    return 1 if question.units is None else question.units
+    """Returns the units that an order's price is for."""
+    return PACKAGE if question.units is None else question.units
 
 
 class _Alike:

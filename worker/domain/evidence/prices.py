@@ -12,6 +12,9 @@ from operator import attrgetter
 
 from worker.domain.money.amounts import Amount
 
+#: The catalogue's rate is the price of so many units. A package is priced as if it had as many.
+PACKAGE = 1000
+
 #: An order older than this tells nothing about a price, in seconds.
 _OLDEST = 86_400.0
 
@@ -28,7 +31,10 @@ _TELLING = 20
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a known order was charged at first, for so many units of a service, and when its call was in flight."""
+    """What a known order was charged at first, for so many units of a service, and when its call was in flight.
+
+    A package has `PACKAGE` units.
+    """
 
     service: str
     began_at: float
@@ -167,7 +173,7 @@ class PriceBook:
         known = self.charge(service, units, began_at, seen_at)
         if known is not None and charge in known:
             return True
-        full = {rate * units / 1000 for rate in self._rates.shown(service, began_at, seen_at)}
+        full = {rate * units / PACKAGE for rate in self._rates.shown(service, began_at, seen_at)}
         if expected is not None:
             full.add(expected)
         if not full:
@@ -260,5 +266,5 @@ class PriceBook:
         rates = self._rates.shown(price.service, price.began_at, price.ended_at)
         if len(rates) != 1 or not (rate := rates.pop()):
             return None
-        full = rate * price.units / 1000
+        full = rate * price.units / PACKAGE
         return Amount((price.charge - self.grain) / full, (price.charge + self.grain) / full)

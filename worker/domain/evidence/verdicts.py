@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from worker.domain.evidence.assignment import assign
 from worker.domain.evidence.landmarks import Landmarks
-from worker.domain.evidence.owners import Lineup, Owners, Suspect, billed
+from worker.domain.evidence.owners import Lineup, Suspect, billed
 from worker.domain.evidence.prices import PriceBook
 from worker.domain.evidence.questions import Premises
 from worker.domain.evidence.quiet_night import frontier
@@ -115,13 +115,13 @@ class _Found:
     """What the sightings say together, by position of the suspect.
 
     `owners` has for each id that must have an owner those who may own it. `also`: the ids that a suspect may own, for
-    all that is known; `hazy`: those of them that may be child orders, or that too many may own; `crowded`: suspects
-    that may own one of the latter.
+    all that is known. `maybe_spawned`: ids that may be child orders. `crowded`: suspects that may own an id which too
+    many may own.
     """
 
     owners: dict[int, Sequence[int]] = field(default_factory=dict)
     also: dict[int, list[int]] = field(default_factory=dict)
-    hazy: set[int] = field(default_factory=set)
+    maybe_spawned: set[int] = field(default_factory=set)
     crowded: list[range] = field(default_factory=list)
     nobodys: list[int] = field(default_factory=list)
 
@@ -177,19 +177,17 @@ def _sorted_out(known: Knowledge, premises: Premises) -> _Found:
         maybe_spawned = nursery.may_have_spawned(sighting)
         if owners.possible and not maybe_spawned and not owners.is_crowd:
             found.owners[sighting.number] = owners.possible
-        elif owners.by_ids:
-            _leave_open(found, sighting, owners)
-        elif not maybe_spawned:
+            continue
+        if maybe_spawned:
+            found.maybe_spawned.add(sighting.number)
+        elif not owners.by_ids:
             found.nobodys.append(sighting.number)
+            continue
+        if owners.is_complete:
+            found.may_own(sighting.number, owners.by_ids)
+        else:
+            found.crowded.append(owners.stretch)
     return found
-
-
-def _leave_open(found: _Found, sighting: Sighting, owners: Owners) -> None:
-    found.hazy.add(sighting.number)
-    if owners.is_complete:
-        found.may_own(sighting.number, owners.by_ids)
-    else:
-        found.crowded.append(owners.stretch)
 
 
 class _Nursery:
@@ -198,7 +196,8 @@ class _Nursery:
     def __init__(self, known: Knowledge, premises: Premises) -> None:
         self._prices = known.prices
         self._lag = premises.lag
-        self._known = known.parents
+        newest = max((sighting.seen_at for sighting in known.sightings), default=-math.inf)
+        self._unread = [parent for parent in known.parents if parent.read_at < newest + premises.lag]
         self._hidden = [suspect for suspect in known.suspects if suspect.question.is_parent]
 
     def may_have_spawned(self, sighting: Sighting) -> bool:
@@ -207,7 +206,7 @@ class _Nursery:
             return False
         unread = [
             parent
-            for parent in self._known
+            for parent in self._unread
             if parent.number < sighting.number and parent.read_at < sighting.seen_at + self._lag
         ]
         return (
@@ -284,7 +283,7 @@ def _is_plausible(suspect: Suspect, sighting: Sighting, prices: PriceBook) -> bo
 def _doubt_about(candidates: Iterable[int], found: _Found, is_bought: bool) -> Doubt:
     if is_bought:
         return Doubt.BOUGHT
-    return Doubt.MAYBE_SPAWNED if any(number in found.hazy for number in candidates) else Doubt.AMBIGUOUS
+    return Doubt.MAYBE_SPAWNED if any(number in found.maybe_spawned for number in candidates) else Doubt.AMBIGUOUS
 
 
 def _silence(suspect: Suspect, known: Knowledge, premises: Premises, gaps: _Gaps) -> Verdict:
