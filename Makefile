@@ -19,7 +19,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
 
 help: ## this text
 	@echo 'usage: make TARGET [PYTHON=python3.12] [ARGS="..."]'; echo
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-7s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-8s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/runtime ## see it work: Postgres, a sandbox panel, orders of every kind, the worker
 	@$(BIN)/order-sync demo $(ARGS)

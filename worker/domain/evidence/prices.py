@@ -15,6 +15,9 @@ from worker.domain.amounts import Amount
 #: The catalogue's rate is the price of so many units. A package is priced as if it had as many.
 PACKAGE = 1000
 
+#: The catalogue's rate is the price of so many units. A package is priced as if it had as many.
+PACKAGE = 1000
+
 #: An order older than this tells nothing about a price, in seconds.
 _OLDEST = 86_400.0
 
