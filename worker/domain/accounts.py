@@ -39,9 +39,9 @@ class Account:
 
 
 def plain_address(url: str) -> str:
-    """Returns an address without query, default port and trailing slashes, in the letters that others write it with.
+    """Returns an address with scheme and host in lower case, and without query, default port and trailing slashes.
 
-    What it leaves out may hold a secret, and leads to no other account.
+    What it leaves out leads to no other account, and may hold a secret.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -106,7 +106,7 @@ class New:
 class Changed:
     """The address or the key of a panel is another than its orders were placed with, so the account may be, too.
 
-    `address`: the address that was noted last. `fits`: what was noted of another account, and fits these settings.
+    `address`: the address that was noted last. `fits`: what was noted of another panel name, and fits these settings.
     """
 
     account: int
@@ -126,4 +126,5 @@ def identify(panel: str, account: Account, noted: Sequence[Noted]) -> Identity:
     last = own[-1]
     if any(one.account == last.account for one in fitting):
         return Known(last.account)
-    return Changed(last.account, last.fingerprint.address, fitting[-1] if fitting else None)
+    others = [one for one in fitting if one.panel != panel]
+    return Changed(last.account, last.fingerprint.address, others[-1] if others else None)

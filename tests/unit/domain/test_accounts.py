@@ -89,5 +89,4 @@ class TestIdentify:
         assert identify("shop", OTHER, [noted("shop", 1, ONE), other]) == Changed(1, URL, other)
 
     def test_an_account_that_the_name_has_left(self):
-        before = noted("shop", 1, ONE)
-        assert identify("shop", ONE, [before, noted("shop", 2, OTHER)]) == Changed(2, URL, before)
+        assert identify("shop", ONE, [noted("shop", 1, ONE), noted("shop", 2, OTHER)]) == Changed(2, URL, None)
