@@ -20,6 +20,7 @@ from worker.jobs.balance import ReadBalance
 from worker.jobs.blocking_sessions import EndBlockingSessions
 from worker.jobs.cancels import Cancels
 from worker.jobs.housekeeping import Housekeeping
+from worker.jobs.machinery.account import AccountCheck
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.freshness import Freshness
 from worker.jobs.machinery.gate import Gate
@@ -61,6 +62,7 @@ from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
 from worker.store.records.catalogue import Catalogue
 from worker.store.schema.revision import head, schema_of
+from worker.store.shared.accounts import Accounts
 from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
 from worker.store.shared.leases import Workers
@@ -167,7 +169,17 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
     for name, panel in settings.panels.items():
         budget = Budget(vital, name, panel.requests_per_second)
         breaker = Breaker(name, budget.pauses, partial(excuse, work, name))
-        upstream = _upstream(name, panel, Gate(name, budget, breaker, panel.concurrency), works)
+        client = _client(name, panel, works)
+        account = AccountCheck(
+            name,
+            panel.account,
+            accounts=Accounts(vital, name),
+            client=client,
+            breaker=breaker,
+            configured=settings.panels.keys(),
+        )
+        upstream = Upstream(name, client, Gate(name, budget, breaker, panel.concurrency, account), works.in_flight)
+        works.upstreams.append(upstream)
         _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)
     return works
@@ -195,8 +207,9 @@ def _measure(works: Works, pools: Mapping[str, AsyncEngine]) -> None:
         works.metrics.pool(name, partial(connections_in_use, engine), most_connections(engine))
 
 
-def _upstream(name: str, panel: PanelSettings, gate: Gate, works: Works) -> Upstream:
-    client = PanelClient(
+def _client(name: str, panel: PanelSettings, works: Works) -> PanelClient:
+    works.metrics.limit(name, panel.requests_per_second)
+    return PanelClient(
         panel.url,
         panel.key.get_secret_value(),
         timeout=panel.timeout,
@@ -204,10 +217,6 @@ def _upstream(name: str, panel: PanelSettings, gate: Gate, works: Works) -> Upst
         user_agent=panel.user_agent,
         on_request=_request_observer(name, works),
     )
-    works.metrics.limit(name, panel.requests_per_second)
-    upstream = Upstream(name, client, gate, works.in_flight)
-    works.upstreams.append(upstream)
-    return upstream
 
 
 def _request_observer(panel: str, works: Works) -> Observer:

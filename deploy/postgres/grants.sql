@@ -5,7 +5,7 @@ BEGIN;
 REVOKE ALL ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
@@ -29,7 +29,7 @@ GRANT UPDATE (state, error_code, error, finished_at, updated_at, due_at) ON canc
 
 GRANT SELECT, INSERT ON order_events, service_changes, balances, audits TO order_sync_worker;
 
-GRANT SELECT, INSERT, UPDATE ON services, workers, submissions, paces, budgets, periodic_jobs TO order_sync_worker;
+GRANT SELECT, INSERT, UPDATE ON services, workers, accounts, submissions, paces, budgets, periodic_jobs TO order_sync_worker;
 
 GRANT DELETE ON workers TO order_sync_worker;
 
@@ -59,7 +59,7 @@ TO order_sync_producer;
 GRANT SELECT ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 TO order_sync_reader;

@@ -152,9 +152,9 @@ def unused_port() -> int:
 
 
 async def test_a_worker_with_a_database_of_its_own(shell: Shell, panel: Sandbox) -> None:
-    """Types what two guides say: the same, but for the address and the key of the panel."""
+    """Types what two guides say: the same, but for the address and the key of the panel, and for the directory."""
     said = [page.block("sh", "order-sync run --embedded") for page in (QUICKSTART, Page("docs/sandbox.md"))]
-    (block,) = {meant(block.replace(".venv/bin/", ""), panel) for block in said}
+    (block,) = {meant(block.replace(".venv/bin/", "").replace("./shop", "./data"), panel) for block in said}
     async with shell.typing(block) as process:
         address = (await line_with("postgresql://", process.stdout)).rpartition(" ")[2]
         found_by = (await line_with("export ", process.stdout)).partition(": ")[2]

@@ -18,6 +18,9 @@ LOSSES = (FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.CUT, Fau
 
 SETTLE = 2.0
 
+#: Settings of a worker that examines unconfirmed orders soon.
+SOON = {"PANELS__DEFAULT__TIMEOUT": "1", "RECONCILE__SETTLE": "1", "SCHEDULE__RECONCILE": "0.5"}
+
 
 def order(number: int, quantity: int) -> dict[str, object]:
     return {"service": "1", "link": f"https://example.com/{number}", "quantity": quantity}
@@ -68,7 +71,7 @@ async def test_lost_replies_are_settled(where: Where, tables: Tables, tmp_path: 
 async def test_twins_are_not_guessed_apart(tables: Tables, tmp_path: Path) -> None:
     """Two alike, both lost, one of them taken: the evidence can't tell which, and says so."""
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
-        settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE="0.5", SCHEDULE__RECONCILE="0.5")
+        settings = settings_for(tables.url, sandbox.url, **SOON)
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(1, 300)])
             await nothing_open(tables)
@@ -112,7 +115,7 @@ async def test_orders_alike_are_told_apart_by_a_unit_more(tables: Tables, tmp_pa
 async def test_ids_that_do_not_increase_are_never_guessed_at(tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
         sandbox.quirks.on("ids_not_numeric")
-        settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE="0.5", SCHEDULE__RECONCILE="0.5")
+        settings = settings_for(tables.url, sandbox.url, **SOON)
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(1, 300)])
             await nothing_open(tables)
@@ -126,9 +129,7 @@ async def test_ids_that_do_not_increase_are_never_guessed_at(tables: Tables, tmp
 @pytest.mark.parametrize("mode", ["suggest", "off"])
 async def test_the_modes_that_change_nothing(mode: str, tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
-        settings = settings_for(
-            tables.url, sandbox.url, RECONCILE__SETTLE="0.5", SCHEDULE__RECONCILE="0.5", RECONCILE__MODE=mode
-        )
+        settings = settings_for(tables.url, sandbox.url, RECONCILE__MODE=mode, **SOON)
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(1, 300)])
             await nothing_open(tables)

@@ -19,8 +19,9 @@ from tests.chaos.relays import PanelRelay, PostgresRelay, panel_relay, postgres_
 from worker.sandbox import Sandbox, SandboxOptions
 from worker.sandbox.panel import ledger
 
-#: Seconds. An unconfirmed order is examined so soon, and silence is proof after twice as long.
-SETTLE = 0.5
+#: Seconds. A call to the panel takes no longer, an unconfirmed order is examined so soon, and silence is proof after
+#: twice as long.
+SETTLE = TIMEOUT = 1.0
 
 #: Until a day after it was taken, every order and refill of the sandbox has come to its end.
 DAY = 86_400.0
@@ -209,7 +210,11 @@ async def stage(database_url: str, directory: Path, **settings: str) -> AsyncIte
         postgres_relay(database_url) as postgres,
         panel_relay(sandbox.url) as panel,
     ):
-        quick = {"RECONCILE__SETTLE": str(SETTLE), "SCHEDULE__RECONCILE": "0.3", "PANELS__DEFAULT__TIMEOUT": "5"}
+        quick = {
+            "RECONCILE__SETTLE": str(SETTLE),
+            "SCHEDULE__RECONCILE": "0.3",
+            "PANELS__DEFAULT__TIMEOUT": str(TIMEOUT),
+        }
         made = settings_for(postgres.url, panel.url, **quick | settings)
         yield Stage(Tables(database_url), sandbox, postgres, panel, directory, made)
 

@@ -27,6 +27,9 @@ IMPATIENT = (
     "import worker.cli; worker.cli.main()"
 )
 
+#: Settings of a worker that still waits for its answers after it was frozen.
+PATIENT = {"ORDER_SYNC_PANELS__DEFAULT__TIMEOUT": "60", "ORDER_SYNC_RECONCILE__SETTLE": "60"}
+
 NOTHING_UNCONFIRMED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state = 'unconfirmed')"
 
 
@@ -69,7 +72,7 @@ async def test_replies_that_are_read_after_the_take_over(
         database_url, tmp_path, RECONCILE__MODE="auto" if settled_meanwhile else "off", **concurrency
     ) as it:
         it.command = ("-c", ALL_QUICK, "run")
-        async with it.worker() as frozen:
+        async with it.worker(**PATIENT) as frozen:
             await it.base()
             await freeze(it, frozen.process.pid, Point("add", Instant.DONE), CALLS)
             it.command = ()

@@ -24,7 +24,7 @@ from worker.sandbox import Sandbox
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import SERVICES
 
-SOON = {"RECONCILE__SETTLE": "0.4", "SCHEDULE__RECONCILE": "0.5"}
+SOON = {"PANELS__DEFAULT__TIMEOUT": "1", "RECONCILE__SETTLE": "1", "SCHEDULE__RECONCILE": "0.5"}
 
 ALL_SUBMITTED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state <> 'submitted' AND not_before <= now())"
 

@@ -191,7 +191,7 @@ async def test_rights_that_are_wanting_are_one_line(roles: LaidOut, command: str
     """As when somebody forgets grants.sql, or migrates as the worker."""
     if command != "migrate":
         migrate(roles.url("owner"))
-    panel = {"PANELS__DEFAULT__URL": "http://127.0.0.1:9/api/v2", "PANELS__DEFAULT__KEY": "key", "LISTEN": ""}
+    panel = {"PANELS__DEFAULT__URL": "http://127.0.0.1:9/api/v2", "PANELS__DEFAULT__KEY": "a-key", "LISTEN": ""}
     ended = await order_sync(command, settings={**panel, "DATABASE_URL": roles.url("worker")})
     assert ended.code == 1
     assert "permission denied for" in ended.text

@@ -36,7 +36,9 @@ WORKER = "shop-1:1"
 _SETTLE = 8
 
 _QUICK = {
+    "PANELS__DEFAULT__TIMEOUT": str(_SETTLE),
     "PANELS__BACKUP__KEY": "sandbox-key",
+    "PANELS__BACKUP__TIMEOUT": str(_SETTLE),
     "RECONCILE__SETTLE": str(_SETTLE),
     "SCHEDULE__RECONCILE": "0.5",
     "SCHEDULE__BALANCE": "0.2",

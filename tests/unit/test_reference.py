@@ -146,7 +146,7 @@ def test_every_pause():
 
 
 def test_every_metric_with_its_labels():
-    environ = {"DATABASE_URL": "postgresql://x", "PANELS__SHOP__URL": "http://x", "PANELS__SHOP__KEY": "x"}
+    environ = {"DATABASE_URL": "postgresql://x", "PANELS__SHOP__URL": "http://x", "PANELS__SHOP__KEY": "a-key"}
     settings = load({f"ORDER_SYNC_{name}": value for name, value in environ.items()})
     engine = make_engine("postgresql://x", pool_size=1)
     metrics = assemble(settings, engine, engine).metrics

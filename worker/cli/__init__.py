@@ -28,6 +28,10 @@ COMMANDS = {
     "services": ("worker.cli.services:services", "Search the panels' catalogues, and show what changed."),
     "balance": ("worker.cli.balance:balance", "Show each panel's balance, and how long it will last."),
     "audit": ("worker.cli.audit:audit", "Explain each panel's balance, and find missing money."),
+    "accept-account": (
+        "worker.cli.accept_account:accept_account",
+        "Say that a panel's new address or key leads to the same account.",
+    ),
     "housekeeping": (
         "worker.cli.housekeeping:housekeeping",
         "Move the history of long-closed orders to the archive.",

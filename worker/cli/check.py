@@ -3,16 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, replace
 from decimal import Decimal
-from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import click
 
+from worker.cli.check_accounts import account_findings
 from worker.cli.draw.folding import fitting
+from worker.cli.finding import Finding, Verdict
 from worker.cli.frame.database import ANOTHER, UPDATE
 from worker.cli.frame.errors import FAILED, WRONG_USAGE
 from worker.cli.frame.examples import examples
@@ -31,28 +32,12 @@ from worker.store.views.waiting import waiting
 CLOCK_TOLERANCE = 2.0
 
 
-class Verdict(StrEnum):
-    OK = "ok"
-    WARNING = "warning"  #: the worker works all the same
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check. `mend` says how to repair it, unless the verdict is `ok`."""
-
-    subject: str
-    verdict: Verdict
-    text: str
-    mend: str = ""
-
-
 @click.command(epilog=examples("order-sync check", "order-sync check --json | jq .findings"))
 @json_option("{ok, findings: [{subject, verdict, text, mend}]}.")
 def check(*, as_json: bool) -> int:
     """Find what is wrong with the set-up, and say how to mend it.
 
-    It checks the settings, the database, its schema, and each panel's address and key.
+    It checks the settings, the database, its schema, and each panel's address, key and account.
 
     Exit code 0: all is well, or only warnings; 1: something is wrong; 2: the settings are wrong.
     """
@@ -87,11 +72,14 @@ def _print_lines(findings: list[Finding]) -> None:
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("settings", Verdict.OK, f"can be used; panels: {', '.join(sorted(settings.panels))}")
-    yield from _database(settings)
+    is_usable = yield from _database(settings)
     yield from asyncio.run(_panels(settings))
+    if is_usable:
+        yield from asyncio.run(account_findings(settings))
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings) -> Generator[Finding, None, bool]:
+    """Yields the findings about the database, and returns whether it can be used."""
     url = settings.database_url.get_secret_value()
     try:
         report = inspect(url)
@@ -114,6 +102,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
                         "isn't configured, and orders for it are pending",
                         f"set {PANELS}{panel.upper()}__URL and its KEY, or correct the rows",
                     )
+            return True
     except DatabaseUnreachableError as error:
         yield Finding(
             "database",
@@ -121,6 +110,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             f"can't be used: {error}",
             f"check that it runs, {PREFIX}DATABASE_URL with its host, port, user and password, and the role's rights",
         )
+    return False
 
 
 def read_report(report: DatabaseReport) -> Iterator[Finding]:

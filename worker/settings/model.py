@@ -1,14 +1,16 @@
 """Typed settings, and `load`, which reads all of them (docs/reference/settings.md)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from worker.domain.accounts import Account
 from worker.domain.evidence.questions import Premises
 from worker.domain.orders.refusals import TRIES
 from worker.settings.sources import PANELS, PREFIX, Given, Known, SettingsError, collect, split_panel
@@ -73,6 +75,10 @@ class PanelSettings(Frozen):
     timeout: Seconds = 30
     low_balance: Money = Decimal(0)
     user_agent: UserAgent = None
+
+    @property
+    def account(self) -> Account:
+        return Account.at(self.url, self.key.get_secret_value())
 
 
 class ScheduleSettings(Frozen):
@@ -204,7 +210,9 @@ def load(environ: Mapping[str, str] = os.environ, *, need_database: bool = True,
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             name = _name(detail["loc"])
-            problems.setdefault(name, f"{given[name].written if name in given else name}: {_problem(detail)}")
+            problems.setdefault(name, f"{_written(name, given)}: {_problem(detail)}")
+    else:
+        problems |= {name: f"{_written(name, given)}: {text}" for name, text in _contradictions(settings)}
     if need_database and _DATABASE_URL not in {*given, *problems}:
         problems[_DATABASE_URL] = (
             f"{_DATABASE_URL}: is missing; set it to postgresql://user:password@host:5432/database, "
@@ -232,6 +240,30 @@ def _tree(given: Mapping[str, Given]) -> dict[str, Any]:
         table = tree.setdefault(section[0], {}) if section else tree
         table[field] = one.value
     return tree
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yields the settings that are wrong beside others, by name, each with what is wrong and how to mend it."""
+    for (other, one), (name, panel) in combinations(settings.panels.items(), 2):
+        if panel.account.is_same_as(one.account):
+            text = (
+                f"the panels {other} and {name} have the same address and key, and the worker would take orders of one "
+                "for lost orders of the other; remove one of them, or set the key of another account"
+            )
+            yield f"{PANELS}{name.upper()}__URL", text
+    slowest = max(settings.panels, key=lambda name: settings.panels[name].timeout, default="")
+    late, longest = settings.reconcile.premises().late, settings.panels[slowest].timeout if slowest else 0.0
+    if late < longest:
+        text = (
+            f"must not be below the longest TIMEOUT ({longest:g}), and is {late:g}: a call that the worker still "
+            f"waits for would count as lost; raise it, or lower {PANELS}{slowest.upper()}__TIMEOUT"
+        )
+        yield f"{PREFIX}RECONCILE__{'SETTLE' if settings.reconcile.late is None else 'LATE'}", text
+
+
+def _written(name: str, given: Mapping[str, Given]) -> str:
+    """Returns the name of a setting as the user wrote it."""
+    return given[name].written if name in given else name
 
 
 def _name(loc: tuple[int | str, ...]) -> str:

@@ -13,6 +13,12 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
+from worker.domain.accounts import has_key_in_query
+from worker.domain.redaction import SHORTEST_INSIDE_WORDS
+
+#: Seconds. A worker that waits no longer does nothing but ask.
+SHORTEST = 0.05
+
 _CENTURY = 36_525  #: days
 _HIGHEST_PORT = 65_535
 
@@ -84,7 +90,13 @@ def read_database_url(value: object) -> SecretStr:
 
 
 def _seconds(value: object) -> float:
-    return _positive(value, "must be a number of seconds above 0, like 2.5")
+    seconds = _positive(value, "must be a number of seconds above 0, like 2.5")
+    if seconds < SHORTEST:
+        raise ValueError(
+            f"must be at least {SHORTEST:g} seconds, and is {seconds:g}: a shorter time keeps the database and the "
+            "panel busy, or lets no call end; write a longer one"
+        )
+    return seconds
 
 
 def _rate(value: object) -> float:
@@ -136,6 +148,8 @@ def _panel_url(value: object) -> str:
         raise ValueError("must be the address of the panel's API, like https://panel.example/api/v2")
     if "@" in parts.netloc:
         raise ValueError("must not hold a user name or password; remove it, and set the panel's KEY")
+    if has_key_in_query(text):
+        raise ValueError("must not hold a key after the ?, where logs and errors show it; remove it, and set KEY to it")
     return text
 
 
@@ -143,6 +157,11 @@ def _key(value: object) -> SecretStr:
     text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip()
     if not text.isprintable():
         raise ValueError("contains a line break or another character that no key has; copy the key again")
+    if len(text) < SHORTEST_INSIDE_WORDS:
+        raise ValueError(
+            f"is shorter than {SHORTEST_INSIDE_WORDS} characters, so nobody can tell it from parts of words and keep "
+            "it out of logs; copy the whole key, or ask the panel for a longer one"
+        )
     return SecretStr(text)
 
 

@@ -27,7 +27,8 @@ async def test_the_second_signal_ends_it_at_once(
     settings: dict[str, str], panel: Sandbox, database_url: str, number: signal.Signals
 ) -> None:
     panel.faults.add(Fault(kind=FaultKind.TIMEOUT, action="add", where=Where.AFTER, seconds=3600))
-    patient = {**settings, "DRAIN": "3600", "PANELS__DEFAULT__TIMEOUT": "3600", "LOG__FORMAT": "json"}
+    hour = dict.fromkeys(("DRAIN", "PANELS__DEFAULT__TIMEOUT", "RECONCILE__SETTLE"), "3600")
+    patient = {**settings, **hour, "LOG__FORMAT": "json"}
     with psycopg.connect(database_url, autocommit=True) as producer:
         producer.execute(ORDER)
     async with started("run", settings=patient) as process:

@@ -22,6 +22,7 @@ from worker.store.schema.revision import head
 
 #: Arguments of the commands whose parameters alone don't suffice.
 ARGUMENTS = {
+    "accept-account": ["default"],
     "orders add": ["--service", "1", "--link", "https://example.com/me", "--quantity", "100"],
     "orders cancel": ["1"],
     "orders refill": ["--state", "completed"],

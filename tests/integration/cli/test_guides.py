@@ -8,8 +8,9 @@ from tests import guides
 from tests.integration.cli.conftest import OrderSync, add_unconfirmed
 from tests.integration.store.plain_sql import Database
 
-#: `check` asks the panel: tests/acceptance/test_guides_shell.py types it.
-APART = ("order-sync check",)
+#: `check` asks the panel: tests/acceptance/test_guides_shell.py types it. `accept-account` asks the reader:
+#: tests/integration/cli/test_accounts.py answers.
+APART = ("order-sync check", "order-sync accept-account")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from worker.store.queue import (
     take_over,
 )
 from worker.store.records import archive, audit, audit_results, catalogue, evidence
-from worker.store.shared import blocking_sessions, budget, leases, pauses, periodic_work
+from worker.store.shared import accounts, blocking_sessions, budget, leases, pauses, periodic_work
 from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
 from worker.store.views.order_search import Search, ending, searching
@@ -180,6 +180,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "settle.as_claimed": (settle.AS_CLAIMED, TOKENS),
     "settle.submissions": (settle.SUBMISSIONS, TOKENS),
     "settle.all_submissions": (settle.ALL_SUBMISSIONS, TOKENS),
+    "settle.holder": (settle.HOLDER, {"token": CLOSED + OPEN + 1, "panel_order_id": "1"}),
     "submissions.close": (
         submissions.CLOSE,
         TOKENS | {"outcome": ["unknown"] * 50, "panel_order_id": [None] * 50, "replied": [False] * 50},
@@ -238,6 +239,9 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "archive.move": (archive.MOVE, {"order_ids": CLOSED_IDS, "before": "infinity"}),
     "archive.workers": (archive.CLEARED["workers"], {"week": 1.0}),
     "archive.examinations": (archive.CLEARED["examinations"], {}),
+    "accounts.newest_ids": (accounts.NEWEST_IDS, {"panels": ["default", "few"], "at_most": 100}),
+    "accounts.some_ids": (accounts.SOME_IDS, {"panels": ["default", "few"], "at_most": 100}),
+    "accounts.open_orders": (accounts.OPEN_ORDERS, {"panels": ["default", "few"]}),
     "budget.take": (
         budget._TAKE,
         PANEL | {"scopes": ["add", "all"], "want": 10, "gap": 0.1, "horizon": 0.1},

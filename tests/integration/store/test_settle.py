@@ -140,12 +140,11 @@ async def test_nothing_to_settle(settlements: Settlements, database: Database) -
 
 
 @pytest.mark.parametrize(
-    "spoiled", [Accepted("500"), Accepted("9\0"), Refused(Reason.REFUSED, "no\0"), Refused(Reason.REFUSED, "\ud800")]
+    "spoiled", [Accepted("9\0"), Refused(Reason.REFUSED, "no\0"), Refused(Reason.REFUSED, "\ud800")]
 )
 async def test_what_the_database_refuses_to_store_spoils_nothing_else(
     settlements: Settlements, database: Database, claim: Claim, spoiled: AddOutcome
 ) -> None:
-    database.add_order(state="submitted", panel_order_id="500")
     good, bad, refused = await claim(3)
     changes = await settlements.settle([(good, Accepted("501")), (bad, spoiled), (refused, REFUSED)])
     assert {change.order_id: change.after.state for change in changes} == {
@@ -160,12 +159,37 @@ async def test_what_the_database_refuses_to_store_spoils_nothing_else(
     assert [database.order(one.order_id).state for one in (good, refused)] == ["submitted", "rejected"]
 
 
+async def test_an_id_that_another_order_has_puts_in_doubt_and_names_that_order(
+    settlements: Settlements, database: Database, claim: Claim
+) -> None:
+    database.add_order(panel="other", state="submitted", panel_order_id="500")
+    holder = database.add_order(state="completed", panel_order_id="500")
+    good, repeated = await claim(2)
+    changes = await settlements.settle([(good, Accepted("501")), (repeated, ACCEPTED)])
+    assert [change.after.state for change in changes] == ["submitted", "unconfirmed"]
+    order = database.order(repeated.order_id)
+    assert (order.state, order.panel_order_id, order.error_code) == ("unconfirmed", None, "duplicate_id")
+    assert order.error == f"the panel answered with the id 500, which order {holder} has already"
+    submission = database.submission(repeated.token)
+    assert (submission.outcome, submission.panel_order_id, submission.replied) == ("unknown", None, True)
+    event = database.events(repeated.order_id)[-1]
+    assert (event.kind, event.state_after) == ("unconfirmed", "unconfirmed")
+    assert event.detail == {
+        "error_code": "duplicate_id",
+        "error": order.error,
+        "panel_order_id": "500",
+        "held_by": holder,
+    }
+
+
 async def test_two_orders_under_one_id_are_not_both_believed(
     settlements: Settlements, database: Database, claim: Claim
 ) -> None:
     pair = await claim(2)
     await settlements.settle([(claimed, Accepted("500")) for claimed in pair])
-    assert sorted(database.order(claimed.order_id).state for claimed in pair) == ["submitted", "unconfirmed"]
+    first, second = (database.order(claimed.order_id) for claimed in pair)
+    assert (first.state, second.state, second.error_code) == ("submitted", "unconfirmed", "duplicate_id")
+    assert database.events(second.id)[-1].detail["held_by"] == first.id
 
 
 class TestWithAClaim:
@@ -377,10 +401,13 @@ class TestLateNews:
     async def test_a_late_id_that_another_row_has_already(
         self, settlements: Settlements, database: Database, lost: Claimed
     ) -> None:
-        database.add_order(state="submitted", panel_order_id="500")
+        holder = database.add_order(state="submitted", panel_order_id="500")
         await settlements.settle([(lost, ACCEPTED)])
         order = database.order(lost.order_id)
-        assert (order.state, order.panel_order_id) == ("unconfirmed", None)
+        assert (order.state, order.panel_order_id, order.error_code) == ("unconfirmed", None, "duplicate_id")
+        assert database.kinds(lost.order_id) == ["submitting", "unconfirmed", "unconfirmed"]
+        assert database.events(lost.order_id)[-1].detail["held_by"] == holder
+        assert await settlements.settle([(lost, ACCEPTED)]) == []
 
 
 class TestTakeOver:

@@ -15,7 +15,7 @@ RICH = Answered(Balance(Decimal("100.5"), "USD"))
 
 
 def panel(**settings: object) -> PanelSettings:
-    return PanelSettings.model_validate({"url": "https://panel.example/api/v2", "key": "k", **settings})
+    return PanelSettings.model_validate({"url": "https://panel.example/api/v2", "key": "a-key", **settings})
 
 
 def report(**different: object) -> DatabaseReport:

@@ -88,7 +88,7 @@ def test_every_command_of_the_table_has_a_module_of_its_own() -> None:
     assert set(cli.COMMANDS) >= {"migrate", "run", "demo", "sandbox", "check"}
     for name, (target, _) in cli.COMMANDS.items():
         assert target.startswith("worker.cli.")
-        assert target.endswith(f":{name}")
+        assert target.endswith(f":{name.replace('-', '_')}")
 
 
 def python(*args: str, **options: object) -> "subprocess.Popen[str]":

@@ -11,13 +11,22 @@ from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.outcomes import Accepted, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.submission import Claimed, PendingOrder, canceled_here, settled, too_late, unconfirmed
+from worker.domain.orders.submission import (
+    Claimed,
+    PendingOrder,
+    belongs_to,
+    canceled_here,
+    settled,
+    too_late,
+    unconfirmed,
+)
 
 OUTCOMES = [
     pytest.param(Accepted("23501"), id="accepted"),
     *[pytest.param(Refused(reason, "the panel's words"), id=reason) for reason in Reason],
     pytest.param(NotSent("no connection"), id="not_sent"),
     pytest.param(Unknown("timeout"), id="unknown"),
+    pytest.param(belongs_to(Accepted("23501"), 5), id="another order's id"),
 ]
 
 
@@ -42,8 +51,9 @@ def _expected(outcome):
             return OrderState.PENDING, EventKind.REQUEUED, reason
         case NotSent():
             return OrderState.PENDING, EventKind.REQUEUED, "not_sent"
-        case Unknown():
-            return OrderState.UNCONFIRMED, EventKind.UNCONFIRMED, "no_answer"
+        case Unknown(duplicate=duplicate):
+            code = "no_answer" if duplicate is None else "duplicate_id"
+            return OrderState.UNCONFIRMED, EventKind.UNCONFIRMED, code
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -55,6 +65,12 @@ def test_what_an_outcome_leads_to(state, outcome):
     assert (change.order_id, change.before) == (7, before)
     assert change.after.panel_order_id == ("23501" if isinstance(outcome, Accepted) else None)
     assert change.after.error == (None if isinstance(outcome, Accepted) else outcome.text)
+
+
+def test_an_id_that_another_order_has_names_that_order():
+    change = settled(claimed(), belongs_to(Accepted("23501"), 5), OrderRecord(OrderState.SUBMITTING))
+    assert change.after.error == "the panel answered with the id 23501, which order 5 has already"
+    assert change.detail == {"panel_order_id": "23501", "held_by": 5}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

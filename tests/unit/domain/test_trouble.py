@@ -13,6 +13,7 @@ from worker.domain.orders.trouble import (
     Unanswered,
     low_balance,
     met_again,
+    other_account,
     proven_over,
     refusing,
     trouble_of,
@@ -174,7 +175,12 @@ def test_five_calls_without_an_answer_are_an_outage():
 def test_a_low_balance_holds_add_back_until_the_balance_says_otherwise():
     pause = low_balance("the balance is 3, below 10")
     assert pause == Pause(PauseScope.ADD, PauseReason.LOW_BALANCE, "the balance is 3, below 10", None, 0)
-    assert set(PauseReason) - set(PASSING) == {PauseReason.LOW_BALANCE}
+    assert set(PauseReason) - set(PASSING) == {PauseReason.LOW_BALANCE, PauseReason.OTHER_ACCOUNT}
+
+
+def test_another_account_holds_everything_back_until_a_worker_has_the_right_one():
+    pause = other_account("its URL and KEY lead to another account")
+    assert pause == Pause(PauseScope.ALL, PauseReason.OTHER_ACCOUNT, "its URL and KEY lead to another account", None, 0)
 
 
 @pytest.mark.parametrize("outcome", [Accepted("1"), Answered({})], ids=["accepted", "answered"])

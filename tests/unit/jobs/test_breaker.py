@@ -200,7 +200,8 @@ async def test_an_answered_probe_ends_the_pauses_that_it_can_probe(
     pauses.standing = {(scope, reason) for scope in PauseScope for reason in PauseReason}
     logged = await report(breaker, Answered({}), adding=adding, probe=True)
     probed, other = (PauseScope.ADD, PauseScope.ALL) if adding else (PauseScope.ALL, PauseScope.ADD)
-    assert pauses.standing == {(other, reason) for reason in PauseReason} | {(probed, PauseReason.LOW_BALANCE)}
+    lasting = {(probed, reason) for reason in (PauseReason.LOW_BALANCE, PauseReason.OTHER_ACCOUNT)}
+    assert pauses.standing == {(other, reason) for reason in PauseReason} | lasting
     assert {line["reason"] for line in logged} == set(PASSING)
     assert all((line["event"], line["paused_for"]) == ("panel_resumed", 2.2) for line in logged)
     assert pauses.ended_probes == [(probed, None)]

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from worker.domain.orders.outcomes import Accepted
-from worker.domain.orders.trouble import PauseScope
+from worker.domain.orders.trouble import PauseReason, PauseScope
 from worker.jobs.machinery import gate as gate_module
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.gate import LATE, Closed, Gate
@@ -35,8 +35,24 @@ class OpenBudget:
         self.given_back.append(scope)
 
 
-def gate_of(budget, concurrency):
-    return Gate("shop", cast("Budget", budget), Breaker("shop", cast("Pauses", budget)), concurrency)
+class Account:
+    """Holds calls back, until it is told not to, or until somebody doubts the account."""
+
+    def __init__(self, *, holds):
+        self.holds = holds
+        self.doubts = 0
+
+    async def held_back(self, turn):
+        await turn()
+        return Paused("other_account", 1.0) if self.holds else None
+
+    def doubt(self):
+        self.doubts += 1
+
+
+def gate_of(budget, concurrency, account=None):
+    breaker = Breaker("shop", cast("Pauses", budget))
+    return Gate("shop", cast("Budget", budget), breaker, concurrency, cast("Any", account))
 
 
 @pytest.fixture(params=[1, 2, 3, 64])
@@ -202,3 +218,39 @@ async def test_a_paused_panel_or_a_closed_gate_takes_no_place():
 
 async def paused():
     return Paused("outage", 5.0)
+
+
+async def test_no_call_passes_before_the_account_is_known_to_be_right():
+    budget, account = OpenBudget(), Account(holds=True)
+    gate = gate_of(budget, 2, account)
+    for adding in (True, False, True, False):  # each gives its places back
+        assert await asyncio.wait_for(gate.enter(2, adding=adding), 10) == Paused("other_account", 1.0)
+    asked = budget.taken  # the check's own calls have slots too
+    assert asked == 4
+    account.holds = False
+    await ended(await entered(gate, 1))
+    assert budget.taken == asked + 2
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_a_pause_for_another_account_has_the_account_checked_again(is_right):
+    class PausedBudget(OpenBudget):
+        def __init__(self):
+            super().__init__()
+            self.paused = True
+
+        async def take(self, want, scopes):
+            return (
+                Paused(PauseReason.OTHER_ACCOUNT, 1e9) if scopes and self.paused else await super().take(want, scopes)
+            )
+
+    class RightAfterAll(Account):
+        def doubt(self):
+            super().doubt()
+            budget.paused = not is_right
+            self.holds = not is_right
+
+    budget, account = PausedBudget(), RightAfterAll(holds=False)
+    permits = await asyncio.wait_for(gate_of(budget, 1, account).enter(), 10)
+    assert isinstance(permits, list) is is_right
+    assert account.doubts == 1

@@ -6,10 +6,13 @@ from contextlib import suppress
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from worker.domain.orders.add_request import AddRequest
+from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Accepted
-from worker.domain.orders.submission import Claimed
+from worker.domain.orders.states import OrderState
+from worker.domain.orders.submission import Claimed, belongs_to, settled
 from worker.jobs.machinery import recorder as recorder_module
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.store.queue.settle import OrdersLockedError, Outcomes, Settlements
@@ -27,8 +30,9 @@ class Table:
         self.may_write.set()
         self.fails = False
         self.locked: set[int] = set()
+        self.changes: list[Change] = []
 
-    async def settle(self, outcomes: Outcomes) -> list[object]:
+    async def settle(self, outcomes: Outcomes) -> list[Change]:
         await self.may_write.wait()
         if self.fails:
             raise ConnectionError
@@ -36,7 +40,7 @@ class Table:
         self.groups.append(sorted(tokens - self.locked))
         if held_up := tokens & self.locked:
             raise OrdersLockedError(held_up, [])
-        return []
+        return self.changes
 
 
 class Deaf:
@@ -65,8 +69,12 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "PATIENCE", LONG)
 
 
+def claimed(token: int) -> Claimed:
+    return Claimed(token, token, 1, AddRequest("1"))
+
+
 def put(recorder: Recorder, token: int) -> asyncio.Future[None]:
-    return recorder.put(Result("shop", Claimed(token, token, 1, AddRequest("1")), Accepted(str(token)), 0.1))
+    return recorder.put(Result("shop", claimed(token), Accepted(str(token)), 0.1))
 
 
 async def written(*results: asyncio.Future[None]) -> None:
@@ -230,3 +238,12 @@ async def test_what_can_not_be_written_is_kept(
     await written(*results)
     assert table.groups == [[1, 2]]
     assert recorder.unwritten == []
+
+
+async def test_the_log_names_the_order_that_has_the_id_already(recorder: Recorder, table: Table) -> None:
+    table.changes = [settled(claimed(7), belongs_to(Accepted("7"), 5), OrderRecord(OrderState.SUBMITTING))]
+    with capture_logs() as logged:
+        await written(put(recorder, 7))
+    (line,) = logged
+    assert (line["event"], line["log_level"], line["error_code"]) == ("order_unconfirmed", "warning", "duplicate_id")
+    assert (line["order_id"], line["panel_order_id"], line["held_by"]) == (7, "7", 5)

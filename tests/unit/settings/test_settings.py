@@ -109,7 +109,7 @@ class TestValues:
             ("POLLING__SLOWEST", "60", "polling.slowest", 60),
             ("POLLING__SETTLEMENT", "86400", "polling.settlement", 86_400),
             ("RECONCILE__MODE", "Suggest", "reconcile.mode", ReconcileMode.SUGGEST),
-            ("RECONCILE__SETTLE", "1.5", "reconcile.settle", 1.5),
+            ("RECONCILE__SETTLE", "31.5", "reconcile.settle", 31.5),
             ("RECONCILE__MAX_IDS", "100", "reconcile.max_ids", 100),
             ("DRAIN", "0.5", "drain", 0.5),
             ("LOG__FORMAT", "JSON", "log.format", LogFormat.JSON),
@@ -148,6 +148,12 @@ class TestValues:
         assert said.startswith(f"ORDER_SYNC_{name}: must be a number")
         assert repr(value) in said
 
+    @pytest.mark.parametrize("name", ["DRAIN", "SCHEDULE__SUBMIT", "POLLING__FASTEST", "PANELS__DEFAULT__TIMEOUT"])
+    def test_a_time_is_not_next_to_nothing(self, name: str) -> None:
+        load(with_(**{name: "0.05"}))
+        said = problem(with_(**{name: "0.049"}))
+        assert said.startswith(f"ORDER_SYNC_{name}: must be at least 0.05 seconds, and is 0.049: ")
+
     @pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "²", "1e3"])
     @pytest.mark.parametrize("name", ["PANELS__DEFAULT__CONCURRENCY", "RECONCILE__MAX_IDS", "SUBMIT__TRIES"])
     def test_a_count_is_whole_and_positive(self, name: str, value: str) -> None:
@@ -166,6 +172,16 @@ class TestValues:
         assert load(with_(POLLING__FASTEST="60", POLLING__SLOWEST="60")).polling.slowest == 60
         said = problem(with_(POLLING__FASTEST="7200"))
         assert said.startswith("ORDER_SYNC_POLLING__SLOWEST: must not be below ORDER_SYNC_POLLING__FASTEST (7200)")
+
+    def test_an_unconfirmed_order_is_not_examined_while_its_call_may_go_on(self) -> None:
+        load(with_(RECONCILE__SETTLE="30"))
+        said = problem(with_(RECONCILE__SETTLE="29.5", PANELS__B__URL="http://b", PANELS__B__KEY="other", DRAIN="1"))
+        assert said.startswith(
+            "ORDER_SYNC_RECONCILE__SETTLE: must not be below the longest TIMEOUT (30), and is 29.5: a call "
+        )
+        said = problem(with_(PANELS__B__URL="http://b", PANELS__B__KEY="other", PANELS__B__TIMEOUT="301"))
+        assert said.startswith("ORDER_SYNC_RECONCILE__SETTLE: must not be below the longest TIMEOUT (301), and is 300:")
+        assert said.endswith("; raise it, or lower ORDER_SYNC_PANELS__B__TIMEOUT")
 
     @pytest.mark.parametrize("value", ["Bot/1\r\nX-Evil: 1", "Bröt"])
     def test_a_user_agent_fits_into_a_header(self, value: str) -> None:
@@ -229,9 +245,9 @@ class TestPanels:
         settings = load(
             with_(
                 PANELS__MY_SHOP__URL="http://127.0.0.1:8000/",
-                PANELS__MY_SHOP__KEY="k",
+                PANELS__MY_SHOP__KEY="other-key",
                 PANELS__My__2__URL="http://x",
-                PANELS__MY__2__KEY="k",
+                PANELS__MY__2__KEY="other-key",
             )
         )
         assert set(settings.panels) == {"default", "my_shop", "my__2"}
@@ -262,8 +278,47 @@ class TestPanels:
         assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__URL: must not hold a user name or password")
         assert "hush" not in said
 
+    @pytest.mark.parametrize("name", ["key", "API_KEY", "apikey", "api-key", "token"])
+    def test_a_url_with_a_key_is_refused_and_not_shown(self, name: str) -> None:
+        said = problem(with_(PANELS__DEFAULT__URL=f"https://panel.example/api/v2?v=2&{name}=hush"))
+        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__URL: must not hold a key after the ?")
+        assert "hush" not in said
+
+    def test_a_url_may_have_another_query(self) -> None:
+        url = "https://panel.example/index.php?route=api"
+        assert load(with_(PANELS__DEFAULT__URL=url)).panels["default"].url == url
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://panel.example/api/v2",
+            "https://PANEL.example./api/v2/",
+            "https://panel.example:443/api/v2",
+            "http://panel.example/api/v2",
+            "https://panel.example/api/v2?lang=en",
+        ],
+    )
+    def test_two_names_for_one_account_are_refused(self, url: str) -> None:
+        said = problem(with_(PANELS__SHOP__URL=url, PANELS__SHOP__KEY=KEY))
+        assert said.startswith(
+            "ORDER_SYNC_PANELS__SHOP__URL: the panels default and shop have the same address and key, and the worker "
+        )
+        assert said.endswith("; remove one of them, or set the key of another account")
+
+    @pytest.mark.parametrize(
+        ("url", "key"),
+        [
+            ("https://panel.example/api/v2", KEY.upper()),
+            ("https://panel.example:8443/api/v2", KEY),
+            ("https://www.panel.example/api/v2", KEY),
+            ("https://panel.example/API/v2", KEY),
+        ],
+    )
+    def test_two_accounts_are_not(self, url: str, key: str) -> None:
+        assert set(load(with_(PANELS__SHOP__URL=url, PANELS__SHOP__KEY=key)).panels) == {"default", "shop"}
+
     def test_half_a_panel_is_named(self) -> None:
-        assert problems(with_(PANELS__A__URL="http://a", PANELS__B__KEY="k")) == (
+        assert problems(with_(PANELS__A__URL="http://a", PANELS__B__KEY="other-key")) == (
             "ORDER_SYNC_PANELS__A__KEY: is missing; set it, or ORDER_SYNC_PANELS__A__KEY_FILE to a file that holds it",
             "ORDER_SYNC_PANELS__B__URL: is missing; set it",
         )
@@ -272,6 +327,12 @@ class TestPanels:
         said = problem(with_(PANELS__DEFAULT__KEY="hush\nhush"))
         assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: contains a line break")
         assert "hush" not in said
+
+    def test_a_key_is_long_enough_to_be_found_in_a_text(self) -> None:
+        said = problem(with_(PANELS__DEFAULT__KEY="#%&"))
+        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: is shorter than 4 characters")
+        assert "#%&" not in said
+        assert load(with_(PANELS__DEFAULT__KEY="#%&!")).panels["default"].key.get_secret_value() == "#%&!"
 
     def test_are_missed_only_by_who_needs_them(self) -> None:
         environ = {"ORDER_SYNC_DATABASE_URL": "postgresql://h/d"}
@@ -365,18 +426,18 @@ class TestConfigFile:
 
     def test_the_environment_wins(self, config: Path) -> None:
         config.write_text(self.NESTED)
-        environ = {"ORDER_SYNC_CONFIG": str(config), "ORDER_SYNC_DRAIN": "7", "ORDER_SYNC_PANELS__DEFAULT__KEY": "k2"}
+        environ = {"ORDER_SYNC_CONFIG": str(config), "ORDER_SYNC_DRAIN": "7", "ORDER_SYNC_PANELS__DEFAULT__KEY": "key2"}
         settings = load(environ)
         assert settings.drain == 7
-        assert settings.panels["default"].key.get_secret_value() == "k2"
+        assert settings.panels["default"].key.get_secret_value() == "key2"
 
     def test_a_secret_of_the_environment_wins_over_a_file_for_it(self, config: Path, tmp_path: Path) -> None:
         config.write_text('[panels.default]\nkey_file = "/nowhere"\n')
         assert load(with_(CONFIG=str(config))) == load(NEEDED)
         config.write_text(self.NESTED)
-        (tmp_path / "key").write_text("k2")
+        (tmp_path / "key").write_text("key2")
         environ = {"ORDER_SYNC_CONFIG": str(config), "ORDER_SYNC_PANELS__DEFAULT__KEY_FILE": str(tmp_path / "key")}
-        assert load(environ).panels["default"].key.get_secret_value() == "k2"
+        assert load(environ).panels["default"].key.get_secret_value() == "key2"
 
     def test_money_stays_exact(self, config: Path) -> None:
         config.write_text("[panels.default]\nlow_balance = 0.10000000000000000001\n")
@@ -389,7 +450,7 @@ class TestConfigFile:
         assert load(with_(CONFIG=str(config), LISTEN="")).listen is None
 
     def test_a_panel_name_with_a_dash(self, config: Path) -> None:
-        config.write_text('[panels.My-Shop]\nurl = "http://x"\nkey = "k"\n')
+        config.write_text('[panels.My-Shop]\nurl = "http://x"\nkey = "other-key"\n')
         assert set(load(with_(CONFIG=str(config))).panels) == {"default", "my-shop"}
 
     def test_names_are_told_as_they_were_written(self, config: Path) -> None:

@@ -13,7 +13,8 @@ from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import json_option, nonblank, when
-from worker.cli.orders.operator_options import ask_first, confirm, must_be_able_to_ask, who, why
+from worker.cli.frame.questions import ask_first, confirm, must_be_able_to_ask
+from worker.cli.orders.operator_options import who, why
 from worker.domain.orders.add_request import AddRequest, Refusal, check
 from worker.domain.orders.services import Service
 from worker.settings.model import Settings, load

@@ -12,7 +12,7 @@ from worker.cli.draw.output import harmless, print_lines, table
 from worker.cli.draw.progress import progress_bar, show_progress
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import FAILED, complain
-from worker.cli.orders.operator_options import confirm, must_be_able_to_ask
+from worker.cli.frame.questions import confirm, must_be_able_to_ask
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined
 from worker.settings.model import load

@@ -8,8 +8,9 @@ import click
 
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID
+from worker.cli.frame.questions import ask_first
 from worker.cli.orders.bulk import Bulk, change_found, change_named
-from worker.cli.orders.operator_options import ask_first, who, why
+from worker.cli.orders.operator_options import who, why
 from worker.cli.orders.search_options import filters, selected
 from worker.domain.orders.changes import Change
 from worker.domain.orders.operator_actions import Declined

@@ -10,7 +10,8 @@ from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import CommandError
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import ORDER_ID, nonblank
-from worker.cli.orders.operator_options import ask_first, confirm, must_be_able_to_ask, who, why
+from worker.cli.frame.questions import ask_first, confirm, must_be_able_to_ask
+from worker.cli.orders.operator_options import who, why
 from worker.cli.orders.show import history_of
 from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown

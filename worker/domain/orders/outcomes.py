@@ -86,6 +86,14 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """An id that the panel told for one order although it belongs to another of the same panel: `held_by`."""
+
+    panel_order_id: str
+    held_by: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """The request may have reached the panel, and no usable answer says what became of it.
 
@@ -93,11 +101,14 @@ class Unknown:
     done by now whatever it did; without such a reply, it may still do it.
 
     `reason`: the reply has an order id and an error, and the error's words stand for this reason.
+
+    `duplicate`: the reply has an order id that another order has already.
     """
 
     text: str
     replied: bool = False
     reason: Reason | None = None
+    duplicate: Duplicate | None = None
 
 
 AddOutcome: TypeAlias = Accepted | Refused | NotSent | Unknown

@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.domain.orders.add_request import AddRequest, OrderRequest, Refusal
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
-from worker.domain.orders.outcomes import Accepted, AddOutcome, NotSent, Reason, Refused, Scope, Unknown
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Duplicate, NotSent, Reason, Refused, Scope, Unknown
 from worker.domain.orders.refusals import TRIES, wait_after
 from worker.domain.orders.states import AWAITED, OrderState
 from worker.domain.polling import back_off
@@ -90,8 +90,16 @@ def settled(claimed: Claimed, outcome: AddOutcome, before: OrderRecord, *, tries
             return Change(order_id, EventKind.REJECTED, before, after)
         case NotSent(text):
             return _requeued(order_id, before, "not_sent", text, back_off(claimed.attempt, first=2, longest=60))
+        case Unknown(text, duplicate=Duplicate() as duplicate):
+            return unconfirmed(order_id, before, "duplicate_id", text, duplicate)
         case Unknown(text):
             return unconfirmed(order_id, before, "no_answer", text)
+
+
+def belongs_to(accepted: Accepted, order_id: int) -> Unknown:
+    """Returns the outcome of a call that was answered with the id of another order: nobody knows what was bought."""
+    text = f"the panel answered with the id {accepted.panel_order_id}, which order {order_id} has already"
+    return Unknown(text, replied=True, duplicate=Duplicate(accepted.panel_order_id, order_id))
 
 
 def _wait_after(refused: Refused, claimed: Claimed, tries: int) -> float | None:
@@ -111,10 +119,16 @@ def _wait_after(refused: Refused, claimed: Claimed, tries: int) -> float | None:
             return back_off(attempt, first=1, longest=60)
 
 
-def unconfirmed(order_id: int, before: OrderRecord, code: str, text: str) -> Change:
-    """Puts an order in doubt: the panel may have taken it, and no answer says whether."""
+def unconfirmed(order_id: int, before: OrderRecord, code: str, text: str, duplicate: Duplicate | None = None) -> Change:
+    """Puts an order in doubt: the panel may have taken it, and no answer says whether.
+
+    `duplicate`: the answer has the id of another order.
+    """
     after = OrderRecord(OrderState.UNCONFIRMED, error_code=code, error=text)
-    return Change(order_id, EventKind.UNCONFIRMED, before, after)
+    detail: dict[str, Any] = (
+        {} if duplicate is None else {"panel_order_id": duplicate.panel_order_id, "held_by": duplicate.held_by}
+    )
+    return Change(order_id, EventKind.UNCONFIRMED, before, after, detail=detail)
 
 
 def _requeued(order_id: int, before: OrderRecord, code: str, text: str, retry_in: float) -> Change:

@@ -33,9 +33,11 @@ class PauseReason(StrEnum):
     REFUSING = "refusing"
     OUTAGE = "outage"
     LOW_BALANCE = "low_balance"
+    OTHER_ACCOUNT = "other_account"
 
 
-#: The trouble that an answered call can prove to be over. A low balance is over when the balance says so.
+#: The trouble that an answered call can prove to be over. A low balance is over when the balance says so, and another
+#: account when the settings lead to the right one.
 PASSING = (
     PauseReason.NOT_ENOUGH_FUNDS,
     PauseReason.BAD_KEY,
@@ -180,3 +182,8 @@ def proven_over(outcome: Outcome, *, adding: bool) -> tuple[PauseReason, ...]:
 def low_balance(detail: str) -> Pause:
     """Returns the pause for a balance below its limit: it lasts until a balance is above."""
     return Pause(PauseScope.ADD, PauseReason.LOW_BALANCE, detail)
+
+
+def other_account(detail: str) -> Pause:
+    """Returns the pause for settings that lead to another account: it lasts until a worker has the right ones."""
+    return Pause(PauseScope.ALL, PauseReason.OTHER_ACCOUNT, detail)

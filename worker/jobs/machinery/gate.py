@@ -10,6 +10,8 @@ import structlog
 
 from worker.domain.orders.outcomes import Outcome
 from worker.domain.orders.refusals import Subject
+from worker.domain.orders.trouble import PauseReason
+from worker.jobs.machinery.account import AccountCheck
 from worker.jobs.machinery.breaker import Breaker, held_back_by
 from worker.observe.liveness import at_rest
 from worker.store.shared.budget import Budget, Slots, Wait
@@ -87,10 +89,16 @@ class Permit:
 
 
 class Gate:
-    """Holds this worker to CONCURRENCY calls at once, and all workers together to REQUESTS_PER_SECOND."""
+    """Holds this worker to CONCURRENCY calls at once, and all workers together to REQUESTS_PER_SECOND.
 
-    def __init__(self, panel: str, budget: Budget, breaker: Breaker, concurrency: int) -> None:
+    It lets no call through before `account` has found the panel's settings to lead to the right account.
+    """
+
+    def __init__(
+        self, panel: str, budget: Budget, breaker: Breaker, concurrency: int, account: AccountCheck | None = None
+    ) -> None:
         self.breaker = breaker
+        self._account = account
         self._budget = budget
         self._concurrency = concurrency
         self._places = asyncio.Semaphore(concurrency)
@@ -147,6 +155,8 @@ class Gate:
     async def _take(self, want: int, places: Places, *, adding: bool) -> list[Permit] | Paused | Closed:
         async with self._turn:
             while not self.closed:
+                if self._account is not None and (held := await self._account.held_back(self._turn_to_ask)):
+                    return held
                 match await self._budget.take(want, held_back_by(adding=adding)):
                     case Slots(count, first_in, gap, next_at):
                         start = asyncio.get_running_loop().time() + first_in
@@ -164,9 +174,15 @@ class Gate:
                         ]
                     case Wait(seconds):
                         await asyncio.sleep(min(seconds, 1.0))
+                    case Paused(PauseReason.OTHER_ACCOUNT) if self._account is not None:
+                        self._account.doubt()
                     case Paused() as paused:
                         return paused
         return Closed()
+
+    async def _turn_to_ask(self) -> None:
+        """Waits for the slot of a call that no pause holds back."""
+        await asyncio.sleep(max(await self.later_start() - asyncio.get_running_loop().time(), 0))
 
 
 class _LateStarts:

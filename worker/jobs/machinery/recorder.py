@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -185,8 +186,15 @@ def _log_changes(results: Sequence[Result], changes: Sequence[Change]) -> None:
             case EventKind.REJECTED:
                 _log.warning("order_rejected", **about, **failed)
             case EventKind.UNCONFIRMED:
-                _log.warning("order_unconfirmed", **about, **failed)
+                _log.warning("order_unconfirmed", **about, **failed, **_of_duplicate(change))
             case EventKind.LATE_RESULT:
                 _log.error("order_result_late", **about, **change.detail)
             case _:
                 _log.info("order_requeued", **about, **failed, retry_in=change.retry_in)
+
+
+def _of_duplicate(change: Change) -> dict[str, Any]:
+    """Returns the id that the panel told twice, and the order that has it, if that is why an order is in doubt."""
+    if "held_by" not in change.detail:
+        return {}
+    return {"panel_order_id": change.detail["panel_order_id"], "held_by": change.detail["held_by"]}

@@ -9,6 +9,7 @@ from worker.domain.evidence.sightings import CHUNK, Sighting
 from worker.domain.orders.statuses import OrderReport
 from worker.store.db.arrays import literal
 from worker.store.db.transactions import Transactions
+from worker.store.evidence.names import Names
 
 #: The ids that no `add` ever told, of those that answered.
 KNOWN = text("""
@@ -71,12 +72,12 @@ class Asking:
         self._engine = engine
         self._transactions = Transactions(engine)
         self._panel = panel
-        self._names = [panel]
+        self._names = Names(engine, panel)
 
     async def known(self, numbers: Collection[int]) -> set[int]:
         """Returns those of these ids that some `add` told."""
+        about = {"names": await self._names.all(), "numbers": [str(number) for number in numbers]}
         async with self._engine.connect() as connection:
-            about = {"names": self._names, "numbers": [str(number) for number in numbers]}
             return {int(number) for number in (await connection.execute(KNOWN, about)).scalars()}
 
     async def note(

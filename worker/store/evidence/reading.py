@@ -16,6 +16,7 @@ from worker.domain.evidence.verdicts import KnownParent
 from worker.domain.words import whole_number
 from worker.store.db.loose_index_scan import distinct_values
 from worker.store.db.transactions import Transactions
+from worker.store.evidence.names import Names
 from worker.store.queue.submissions import ACCEPTED_LATE
 
 #: The number of known orders before the open questions, after them, and at the end, from which evidence takes bounds.
@@ -179,7 +180,7 @@ class Reading:
         self._engine = engine
         self._transactions = Transactions(engine)
         self._panel = panel
-        self._names = [panel]
+        self._names = Names(engine, panel)
         self._premises = premises
 
     async def now(self) -> float:
@@ -194,14 +195,15 @@ class Reading:
 
     async def snapshot(self) -> Snapshot:
         """Reads everything, the open questions first: a call that ends meanwhile counts as still in flight."""
-        about = {"panel": self._panel, "names": self._names}
+        names = await self._names.all()
+        about = {"panel": self._panel, "names": names}
         async with self._transactions.begin() as transaction:
             clock = await transaction.execute(_CLOCK)
             questions = [_question(row) for row in await transaction.fetch(QUESTIONS, about)]
             (at,) = await clock.fetchall()
             since = {"since": min((question.began_at for question in questions), default=at.now) - _DAY}
             around = _around(questions, self._premises, at.now, at.newest or 0)
-            known = await transaction.execute(LANDMARKS, {"names": self._names, "at_most": NEIGHBOURS, **around})
+            known = await transaction.execute(LANDMARKS, {"names": names, "at_most": NEIGHBOURS, **around})
             seen = await transaction.execute(SIGHTINGS, about | since)
             asked = await transaction.execute(ASKED, about)
             parents = await transaction.execute(PARENTS, about | since)

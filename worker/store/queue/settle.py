@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.orders.changes import Change, OrderRecord
-from worker.domain.orders.outcomes import AddOutcome, Unknown
+from worker.domain.orders.outcomes import Accepted, AddOutcome, Unknown
 from worker.domain.orders.refusals import TRIES
 from worker.domain.orders.states import OrderState
-from worker.domain.orders.submission import Claimed, settled, too_late
+from worker.domain.orders.submission import Claimed, belongs_to, settled, too_late
 from worker.store.db.arrays import literal
-from worker.store.db.errors import ConflictError, UnstorableError
+from worker.store.db.errors import ConflictError, DatabaseError, UnstorableError
 from worker.store.db.pipeline import Rows
 from worker.store.db.transactions import Transaction, Transactions
 from worker.store.queue.changes import RECORD_COLUMNS, OnChange, record_of, write_changes
@@ -54,6 +54,14 @@ ALL_SUBMISSIONS = text("""
     SELECT s.id AS token, s.outcome, o.id IS NULL AS deleted
     FROM submissions s LEFT JOIN orders o ON o.id = s.order_id
     WHERE s.id = ANY(CAST(:token AS bigint[]))
+""")
+
+
+#: The order that keeps another order from getting an id.
+HOLDER = text("""
+    SELECT h.id FROM submissions s JOIN orders o ON o.id = s.order_id
+    JOIN orders h ON h.panel = o.panel AND h.panel_order_id = :panel_order_id AND h.id <> o.id
+    WHERE s.id = :token
 """)
 
 
@@ -157,8 +165,16 @@ class Settlements:
                 each = [await self._settle_each([outcome]) for outcome in outcomes]
                 return [change for changes, _ in each for change in changes], {t for _, tokens in each for t in tokens}
             claimed, outcome = outcomes[0]
-            refused = f"the database refused to store {outcome}: {error}"
-            return await self._settle_together([(claimed, Unknown(refused))])
+            return await self._settle_together([(claimed, await self._instead_of(claimed, outcome, error))])
+
+    async def _instead_of(self, claimed: Claimed, outcome: AddOutcome, error: DatabaseError) -> Unknown:
+        """Returns what to write instead of an outcome that the database refuses to store."""
+        if isinstance(error, ConflictError) and isinstance(outcome, Accepted):
+            about = {"token": claimed.token, "panel_order_id": outcome.panel_order_id}
+            async with self._transactions.begin() as transaction:
+                for row in await transaction.fetch(HOLDER, about):
+                    return belongs_to(outcome, row.id)
+        return Unknown(f"the database refused to store {outcome}: {error}")
 
     async def _settle_together(self, outcomes: Outcomes) -> tuple[list[Change], set[int]]:
         async with self._transactions.begin() as transaction:
@@ -195,6 +211,7 @@ def _change(row: Any, claimed: Claimed, outcome: AddOutcome, *, tries: int) -> C
         case OrderState.SUBMITTING if row.newest:
             return settled(claimed, outcome, record, tries=tries)
         case OrderState.UNCONFIRMED if row.newest:
-            return None if isinstance(outcome, Unknown) else settled(claimed, outcome, record, tries=tries)
+            tells_nothing = isinstance(outcome, Unknown) and outcome.duplicate is None
+            return None if tells_nothing else settled(claimed, outcome, record, tries=tries)
         case _:
             return too_late(claimed.order_id, outcome, record)

@@ -1,8 +1,8 @@
-"""Declares the tables through which workers share a panel: leases, budgets, pauses and periodic work."""
+"""Declares the tables through which workers share a panel: leases, accounts, budgets, pauses and periodic work."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Table, Text, Uuid, text
 
-from worker.store.schema.tables.columns import metadata, timestamp
+from worker.store.schema.tables.columns import id_column, metadata, timestamp
 
 workers = Table(
     "workers",
@@ -13,6 +13,19 @@ workers = Table(
     Column("lease_until", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True), comment="when it stopped, or other workers took over its calls"),
     Index("workers_living_idx", "lease_until", postgresql_where=text("ended_at IS NULL")),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    id_column(),
+    Column("panel", Text, nullable=False, comment="a panel name; its newest row says what it leads to"),
+    Column("account", BigInteger, nullable=False, comment="the same number for every name and key of one account"),
+    Column("address", Text, nullable=False, comment="without query, default port and trailing slash"),
+    Column("salt", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, comment="of the key, with this row's salt"),
+    timestamp("noted_at", default=True),
+    Index("accounts_panel_idx", "panel", "id"),
 )
 
 budgets = Table(

@@ -4,13 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
 # Workers of before settled lost orders by other rules, which were wrong where prices drifted.
-serves = "0002"
+serves = "0003"
 
 
 def upgrade() -> None:
