@@ -37,8 +37,8 @@ COLLECT_AFTER = 20_000
 #: Seconds that a cancelled task gets to end before it is cancelled again.
 ENDING = 0.5
 
-#: The job that a producer's insert wakes, by table.
-WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels"}
+#: The job that news in a table wake: a producer's insert, or an order that came into doubt.
+WOKEN_BY = {"orders": "submit", "refills": "refills", "cancels": "cancels", "examinations": "reconcile"}
 
 #: Seconds after which a woken job is woken again. Of many inserts at a time, the database announces only the first
 #: (`order_sync_wake_up_for_orders`), and the others may be committed a little later.

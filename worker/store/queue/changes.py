@@ -14,6 +14,7 @@ from sqlalchemy import text
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
 from worker.store.db.arrays import literal
+from worker.store.db.listen import CHANNEL
 from worker.store.db.transactions import Transaction
 
 #: Called with each change of an order's row once it is committed, and with the order's panel. Must not raise.
@@ -76,6 +77,9 @@ WRITE = text(f"""
     SELECT id, panel FROM updated
 """)  # noqa: S608 - no value is put into the text
 
+#: Tells all workers that an order came into doubt: one of them examines for all.
+ANNOUNCE = text("SELECT pg_notify(:channel, 'examinations')")
+
 
 def record_of(row: Any) -> OrderRecord:
     """Returns the OrderRecord of a row that was read with RECORD_COLUMNS."""
@@ -100,6 +104,8 @@ async def write_changes(transaction: Transaction, changes: Sequence[Change], on_
     """
     if not changes:
         return
+    if any(change.kind is EventKind.UNCONFIRMED for change in changes):
+        await transaction.execute(ANNOUNCE, {"channel": CHANNEL})
     updated = await transaction.execute(WRITE, _columns(changes))
     if on_change is None:
         return
