@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
@@ -25,6 +26,15 @@ _HOUR = 3600.0
 
 def is_open(status: str) -> bool:
     return read_order_status(status)[0] is OrderState.SUBMITTED
+
+
+class Origin(StrEnum):
+    """Where an order came from."""
+
+    ADD = "add"  #: a call of `add`, once for each call
+    TWICE = "twice"  #: a call of `add` that bought twice
+    HAND = "hand"  #: somebody who ordered on the same account in another way
+    PARENT = "parent"  #: a drip-feed or a subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ class Order:
     status: str = PENDING
     started_at: float = 0.0
     delivered: int = 0  #: as of the last change of status
+    origin: Origin = Origin.ADD
     parent: int | None = None
     spawning: Spawning | None = None
     held: bool = False  #: whether `OrderBook.amend` has set it: time no longer changes it
