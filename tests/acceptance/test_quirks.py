@@ -21,7 +21,23 @@ TYPELESS = {"types_absent", "types_unknown"}
 UNTRUE = {
     **{name: "remains" for name in ALL if name.startswith("remains_")},
     **{name: "start_count" for name in ALL if name.startswith("start_count_")},
+    "charge_decimals": "charge",
     "charge_kept": "charge",
+    "charge_zeroed": "charge",
+    "bonus_units": "remains",
+}
+
+#: Quirks that a row can't tell of: other tests have them.
+APART = {
+    "bought_twice",  # orders that no row has
+    "orders_by_hand",
+    "ids_repeated",  # an id that another row has
+    "limits_by_action",  # calls that have to wait
+    "single_status",  # panels that know less
+    "single_refill",
+    "single_refill_status",
+    "single_cancel",
+    "batch_limit",
 }
 
 OPTIONS = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
@@ -30,9 +46,9 @@ OPTIONS = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
 OPEN_REFILL = "state = 'pending' OR (state = 'submitted' AND panel_refill_id IS NOT NULL)"
 
 #: So many panels share a worker: each has its own rows, and its own limits.
-TOGETHER = 4
+TOGETHER = 8
 
-QUIRKS = sorted(ALL)
+QUIRKS = sorted(ALL.keys() - APART)
 GROUPS = [QUIRKS[start : start + TOGETHER] for start in range(0, len(QUIRKS), TOGETHER)]
 
 
