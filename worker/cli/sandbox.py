@@ -100,9 +100,9 @@ def _in_utc(_: click.Context, __: click.Parameter, given: datetime | None) -> da
         "order-sync sandbox --fault error,action=add,where=after,status=500,every=3",
     ),
 )
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free port.")
-@click.option("--key", default="sandbox-key", show_default=True)
+@click.option("--key", default="sandbox-key", show_default=True, help="Key of the account.")
 @click.option("--admin-from-anywhere", is_flag=True, help="Let other machines use /admin/.")
 @click.option(
     "--keep-alive",
@@ -111,8 +111,8 @@ def _in_utc(_: click.Context, __: click.Parameter, given: datetime | None) -> da
     show_default=True,
     help="Seconds until an idle connection is closed.",
 )
-@click.option("--balance", type=amount, default="1000", show_default=True)
-@click.option("--currency", default="USD", show_default=True)
+@click.option("--balance", type=amount, default="1000", show_default=True, help="Money of the account.")
+@click.option("--currency", default="USD", show_default=True, help="Currency of all money.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives orders the same fates.")
 @click.option("--speed", type=_NOT_NEGATIVE, default=1.0, show_default=True, help="Simulated seconds in a real one.")
 @click.option(
@@ -132,7 +132,9 @@ def _in_utc(_: click.Context, __: click.Parameter, given: datetime | None) -> da
     "--refills-rejected", type=_SHARE, default=0.1, show_default=True, help="Share of refills that end Rejected."
 )
 @click.option("--refuse-busy-links", is_flag=True, help="Refuse a link that has an open order of the same service.")
-@click.option("--first-order-id", type=click.IntRange(min=1), default=23501, show_default=True)
+@click.option(
+    "--first-order-id", type=click.IntRange(min=1), default=23501, show_default=True, help="Id of the first order."
+)
 @click.option(
     "--foreign",
     type=_NOT_NEGATIVE,

@@ -57,7 +57,7 @@ def test_the_help_has_every_option_once():
         (["--quirk", "price_facto"], "the nearest are price_factor"),
         (["--quirk", "bonus_units=x"], "bonus_units takes PERCENT: a whole number from 1 upwards, not 'x'"),
         (["--cheat", "overcharg"], "the nearest are overcharge"),
-        (["--fault", "eror"], "the nearest are error"),
+        (["--fault", "errors"], "the nearest are error"),
         (["--fault", "error,sttus=500"], "the nearest are status"),
         (["--fault", "error,status=5"], "status: Input should be greater"),
     ],

@@ -130,7 +130,7 @@ def test_a_fault_is_read_from_a_command_line(text, fault):
     ("text", "told"),
     [
         ("nul", "no such fault: nul; the nearest are null"),
-        ("null,wher=after", "no such field of faults: wher; the nearest are where"),
+        ("null,wheres=after", "no such field of faults: wheres; the nearest are where"),
         ("null,where=afterwards", "where: Input should be 'before', 'after' or 'later'"),
         ('{"kind": "null"', "Invalid JSON"),
         ("cut,where=later", "cut shows the reply"),

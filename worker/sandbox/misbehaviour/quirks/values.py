@@ -1,5 +1,6 @@
 """Quirks in numbers and flags."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,7 +67,7 @@ def _counts(name: str, value: Any) -> Change:
             if name in item:
                 item[name] = value
 
-    counts.__doc__ = f"`{name}` is {value!r}."
+    counts.__doc__ = f"`{name}` is {json.dumps(value)}."
     return counts
 
 
