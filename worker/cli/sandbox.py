@@ -43,11 +43,21 @@ def amount(text: str) -> Decimal:
 
 _SHARE = click.FloatRange(0, 1)
 _NOT_NEGATIVE = click.FloatRange(min=0)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 _GROUPS = {
     "Where it listens": ("host", "port", "key", "admin_from_anywhere", "keep_alive"),
     "Money and time": ("balance", "currency", "seed", "speed", "epoch", "latency", "rate_limit"),
-    "Your orders": ("partial", "canceled", "late_changes", "refills_rejected", "refuse_busy_links", "first_order_id"),
+    "Your orders": (
+        "starts_after",
+        "lasts",
+        "partial",
+        "canceled",
+        "late_changes",
+        "refills_rejected",
+        "refuse_busy_links",
+        "first_order_id",
+    ),
     "Other customers": ("foreign", "others", "others_by_day", "quiet_nights"),
     "Misbehaviour": ("quirks", "cheats", "faults", "list_all"),
     "Other options": ("keep_requests",),
@@ -122,7 +132,21 @@ def _in_utc(_: click.Context, __: click.Parameter, given: datetime | None) -> da
     help="Simulated date at the start, UTC; today unless given.",
 )
 @click.option("--latency", type=_NOT_NEGATIVE, default=0.0, show_default=True, help="Seconds until each answer.")
-@click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second; more get HTTP 429.")
+@click.option("--rate-limit", type=_POSITIVE, help="Requests a second; more get HTTP 429.")
+@click.option(
+    "--starts-after",
+    type=_POSITIVE,
+    default=40.0,
+    show_default=True,
+    help="Median of the simulated seconds until an order begins.",
+)
+@click.option(
+    "--lasts",
+    type=_POSITIVE,
+    default=600.0,
+    show_default=True,
+    help="Median of the simulated seconds from its beginning to its end.",
+)
 @click.option("--partial", type=_SHARE, default=0.05, show_default=True, help="Share of orders that end Partial.")
 @click.option("--canceled", type=_SHARE, default=0.03, show_default=True, help="Share of orders that end Canceled.")
 @click.option(

@@ -24,6 +24,8 @@ class SandboxOptions:
     first_order_id: int = 23501
     rate_limit: float | None = None  #: requests a second, real time; more get HTTP 429 with Retry-After
     latency: float = 0.0  #: real time between carrying out a request and answering it
+    starts_after: float = 40.0  #: median of the simulated time until an order begins
+    lasts: float = 600.0  #: median of the simulated time from its beginning to its end
     partial: float = 0.05  #: share of orders that end Partial
     canceled: float = 0.03  #: share of orders that end Canceled
     late_changes: float = 0.0  #: share of Completed orders that become Partial or Canceled one to 48 hours later

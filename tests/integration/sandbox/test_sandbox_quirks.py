@@ -218,7 +218,7 @@ async def test_a_quirk_is_seen_where_it_is_on_and_nowhere_else(client, sandbox, 
 
 #: Quirks of more than one call: tests/unit/sandbox/ has them.
 ELSEWHERE = {name for name, quirk in ALL.items() if isinstance(quirk, OfPanel)} - {"batch_first_hundred"}
-ELSEWHERE |= {"bought_twice", "orders_by_hand", "ids_repeated"}
+ELSEWHERE |= {"bought_twice", "orders_by_hand", "ids_repeated", "batch_silent_ids"}
 
 
 def test_no_quirk_is_left_out():

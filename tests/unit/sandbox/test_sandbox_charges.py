@@ -1,5 +1,7 @@
 """Tests charges and units that are told otherwise than the ledger has them."""
 
+from collections import Counter
+
 import pytest
 
 from worker.sandbox.panel import ledger
@@ -48,6 +50,18 @@ def test_a_charge_after_the_order_was_cut_short(*, quirky, quirks, spelled, part
     assert (told(it)["charge"], entry(it)["charge"], entry(it)["refunded"]) == (partial, "0.02931", "0.02931")
     it.panel.book.amend(it.panel.book.orders[23501], status="Canceled")
     assert (told(it)["charge"], entry(it)["charge"]) == (canceled, "0.00000")
+
+
+def test_a_share_of_charges_is_kept_and_a_share_zeroed(quirky):
+    it = quirky("charge_kept=0.6", "charge_zeroed=0.3")
+    numbers = [it.ask("add", **ORDER)["order"] for _ in range(100)]
+    for number in numbers:
+        it.panel.book.amend(it.panel.book.orders[number], status="Partial", remains=617)
+
+    told = Counter(item["charge"] for item in it.ask("status", orders=",".join(map(str, numbers))).values())
+
+    assert told.keys() == {"0.05862", "0.02931", "0"}
+    assert all(15 < times < 60 for times in told.values())
 
 
 def test_more_is_delivered_than_was_ordered(quirky):

@@ -136,6 +136,15 @@ def test_one_id_alone_is_no_violation_where_the_panel_wants_it(quirky):
     assert it.panel.validator.read(form | {"order": "7"}).violations != []
 
 
+def test_some_ids_are_never_told(quirky):
+    it = quirky("batch_silent_ids=0.3")
+    asked = ",".join(map(str, range(1, 101)))
+    told = it.ask("status", orders=asked)
+
+    assert 55 < len(told) < 85
+    assert it.ask("status", orders=asked) == told
+
+
 def test_a_panel_takes_smaller_batches(quirky):
     it = quirky("batch_limit=3")
     assert it.ask("status", orders="1,2,3").keys() == {"1", "2", "3"}

@@ -52,7 +52,10 @@ class Life:
 
 
 def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int) -> Life:
-    """Returns the fate of an order, which depends on the seed and its id only. Most take minutes, some an hour."""
+    """Returns the fate of an order, which depends on the seed and its id only.
+
+    By default, most take minutes, some an hour.
+    """
     fate = chance.share("ending", order)
     ending, delivered = COMPLETED, quantity
     if fate < options.canceled:
@@ -67,8 +70,8 @@ def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int
         else:
             late = (after, CANCELED, 0)
     return Life(
-        starts_after=chance.around(40, 6, "starts after", order),
-        lasts=chance.around(600, 6, "lasts", order),
+        starts_after=chance.around(options.starts_after, 6, "starts after", order),
+        lasts=chance.around(options.lasts, 6, "lasts", order),
         ending=ending,
         delivered=delivered,
         late=late,

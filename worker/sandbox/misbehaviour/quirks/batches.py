@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, OfPanel, Quirk, Reply
+from worker.sandbox.misbehaviour.quirks.reply import Call, OfPanel, Quirk, Reply, Valued
 from worker.sandbox.panel.panel import Panel
 from worker.sandbox.panel.validate import MOST_IDS
-from worker.sandbox.values import whole
+from worker.sandbox.values import share, whole
 
 _RESULTS: Mapping[str, str] = {"refill": "refill", "cancel": "cancel", "refill_status": "status"}
 
@@ -23,6 +23,13 @@ def batch_gaps(reply: Reply, call: Call) -> None:
     """The reply omits every second id."""
     if _is_batch(reply, call):
         reply.body = dict(list(reply.body.items())[::2]) if isinstance(reply.body, dict) else reply.body[::2]
+
+
+def batch_silent_ids(reply: Reply, call: Call, value: float) -> None:
+    """A share of ids is never in the reply: whoever asks again is told nothing again."""
+    if _is_batch(reply, call) and isinstance(reply.body, dict):
+        silent = call.panel.chance.share
+        reply.body = {number: item for number, item in reply.body.items() if silent("silent", number) >= value}
 
 
 def batch_empty_list(reply: Reply, call: Call) -> None:
@@ -88,6 +95,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "batch_limit": OfPanel(batch_limit, whole("IDS", 20)),
     "batch_first_hundred": OfPanel(batch_first_hundred),
     "batch_gaps": batch_gaps,
+    "batch_silent_ids": Valued(batch_silent_ids, share("0.1")),
     "batch_empty_list": batch_empty_list,
     "batch_bare_errors": batch_bare_errors,
     "batch_bare_object": batch_bare_object,

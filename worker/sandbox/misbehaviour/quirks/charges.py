@@ -11,7 +11,7 @@ from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
 from worker.sandbox.misbehaviour.quirks.reply import Call, Change, Quirk, Reply, Valued, order_statuses, statuses
 from worker.sandbox.panel.orders import PENDING, Order
-from worker.sandbox.values import whole
+from worker.sandbox.values import share, whole
 
 _CUT_SHORT = {OrderState.PARTIAL, OrderState.CANCELED}
 
@@ -20,18 +20,23 @@ def _charged(reply: Reply, call: Call) -> Iterator[tuple[Order, dict[str, Any]]]
     return ((order, item) for order, item in order_statuses(reply, call) if "charge" in item)
 
 
-def charge_kept(reply: Reply, call: Call) -> None:
-    """A Partial or Canceled order keeps its first charge in `status`, though the panel refunded the rest."""
+def _cut_short(reply: Reply, call: Call, part: float) -> Iterator[tuple[Order, dict[str, Any]]]:
+    """Yields this share of the orders that were cut short."""
     for order, item in _charged(reply, call):
-        if read_order_status(order.status)[0] in _CUT_SHORT:
-            item["charge"] = str(order.price)
+        if read_order_status(order.status)[0] in _CUT_SHORT and call.panel.chance.share("cut", order.id) < part:
+            yield order, item
 
 
-def charge_zeroed(reply: Reply, call: Call) -> None:
-    """A Partial or Canceled order has the charge 0 in `status`, though the panel kept what it delivered for."""
-    for order, item in _charged(reply, call):
-        if read_order_status(order.status)[0] in _CUT_SHORT:
-            item["charge"] = "0"
+def charge_kept(reply: Reply, call: Call, value: float) -> None:
+    """A share of Partial and Canceled orders keeps its first charge in `status`, though the panel refunded the rest."""
+    for order, item in _cut_short(reply, call, value):
+        item["charge"] = str(order.price)
+
+
+def charge_zeroed(reply: Reply, call: Call, value: float) -> None:
+    """A share of Partial and Canceled orders has the charge 0 in `status`, though the panel kept some of it."""
+    for _, item in _cut_short(reply, call, value):
+        item["charge"] = "0"
 
 
 def _until_begun(about: str, value: Any) -> Change:
@@ -83,8 +88,8 @@ def money_with_code(reply: Reply, call: Call) -> None:
 
 
 QUIRKS: Mapping[str, Quirk] = {
-    "charge_kept": charge_kept,
-    "charge_zeroed": charge_zeroed,
+    "charge_kept": Valued(charge_kept, share("1")),
+    "charge_zeroed": Valued(charge_zeroed, share("1")),
     "charge_zero_at_first": _until_begun("The charge is 0 until the order has begun.", "0"),
     "charge_null_at_first": _until_begun("The charge is null until the order has begun.", None),
     "charge_decimals": Valued(charge_decimals, whole("DECIMALS", 2, low=0)),
