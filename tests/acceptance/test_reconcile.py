@@ -28,7 +28,7 @@ async def nothing_open(tables: Tables, seconds: float = 90) -> None:
     await tables.until("SELECT bool_and(state = 'submitted' AND panel_status IS NOT NULL) FROM orders", seconds)
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", [Where.BEFORE, Where.AFTER])
 async def test_lost_replies_are_settled(where: Where, tables: Tables, tmp_path: Path) -> None:
     options = SandboxOptions(balance=Decimal(100_000), foreign=2, seed=11, speed=0)
     settings = settings_for(

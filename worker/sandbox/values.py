@@ -1,13 +1,13 @@
 """The values of switches. Each function describes a kind of value; its reader raises ValueError with what it wants."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from math import inf, isfinite
 from types import MappingProxyType
 from typing import TypeVar
 
 from worker.domain.words import whole_number
-from worker.sandbox.switches import Value
+from worker.sandbox.switches import Value, unknown
 
 _Read = TypeVar("_Read")
 
@@ -58,9 +58,16 @@ def amounts(shown: str, default: str) -> Value:
     return Value(shown, default, lambda text: _pairs(text, default, _amount))
 
 
-def rates(shown: str, default: str) -> Value:
-    """Describes numbers of requests a second by name: `add:1,status:0.5`."""
-    return Value(shown, default, lambda text: _pairs(text, default, lambda rate: float(_amount(rate))))
+def rates(shown: str, default: str, known: Collection[str]) -> Value:
+    """Describes numbers of requests a second by action, one of those `known`: `add:1,status:0.5`."""
+
+    def read(text: str) -> Mapping[str, float]:
+        pairs = _pairs(text, default, lambda rate: float(_amount(rate)))
+        if wrong := next((name for name in pairs if name not in known), None):
+            raise ValueError(unknown("action", wrong, known))
+        return pairs
+
+    return Value(shown, default, read)
 
 
 def times_and_seconds(shown: str, default: str) -> Value:

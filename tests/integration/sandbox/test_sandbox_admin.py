@@ -222,6 +222,7 @@ async def test_a_reset_forgets_everything(client, sandbox):
         ("POST", "quirks", {"off": ["php_notic"]}, 400),
         ("POST", "quirks", {"on": ["price_factor=x"]}, 400),
         ("POST", "orders", {"service": None}, 400),
+        ("POST", "orders", {"action": "balance"}, 400),
         ("POST", "ids", {"next": 0}, 400),
         ("POST", "others", {"rate": -1}, 400),
         ("POST", "faults", [], 400),

@@ -131,6 +131,7 @@ def test_a_fault_is_read_from_a_command_line(text, fault):
     [
         ("nul", "no such fault: nul; the nearest are null"),
         ("null,wheres=after", "no such field of faults: wheres; the nearest are where"),
+        ("null,action=ad", "no such action: ad; the nearest are add"),
         ("null,where=afterwards", "where: Input should be 'before', 'after' or 'later'"),
         ('{"kind": "null"', "Invalid JSON"),
         ("cut,where=later", "cut shows the reply"),

@@ -32,6 +32,7 @@ def test_a_switch_without_a_value_has_its_default_and_may_be_set_anew(quirky):
         ("price_of=1", "pairs such as 1:0.81"),
         ("price_of=1:x", "an amount"),
         ("limits_by_action=add:-1", "an amount of 0 or more"),
+        ("limits_by_action=stats:1", "no such action: stats; the nearest are status"),
         ("bought_twice=2", "a share from 0 to 1"),
         ("bought_twice=nan", "a share from 0 to 1"),
         ("rates_drift=0", "a whole number from 1 upwards"),

@@ -224,8 +224,8 @@ class Admin:
         fields = (await _read(request, _OrderByHand)).root
         panel = self._sandbox.panel
         panel.book.settle()
-        form = {"key": self._sandbox.options.key, "action": "add"}
-        parsed = panel.validator.read(form | {name: str(value) for name, value in fields.items()})
+        form = {name: str(value) for name, value in fields.items()}
+        parsed = panel.validator.read(form | {"key": self._sandbox.options.key, "action": "add"})
         if parsed.wanted is None:
             raise ValueError(parsed.refused)
         try:

@@ -6,9 +6,10 @@ from enum import StrEnum
 from itertools import count
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from worker.sandbox.chance import Chance
+from worker.sandbox.panel.validate import ACTIONS
 from worker.sandbox.switches import unknown
 
 _MIB = 1024 * 1024
@@ -90,6 +91,13 @@ class Fault(BaseModel):
     body: str = ""
     size: int = Field(default=32 * _MIB, ge=0)
     dated: bool = False
+
+    @field_validator("action")
+    @classmethod
+    def _is_an_action(cls, action: str) -> str:
+        if action not in {*ACTIONS, "*"}:
+            raise ValueError(unknown("action", action, ACTIONS))
+        return action
 
     @model_validator(mode="after")
     def _has_a_reply_to_show(self) -> Self:

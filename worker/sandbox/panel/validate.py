@@ -21,6 +21,8 @@ INCORRECT_SERVICE = "Incorrect service ID"
 MISSING_LINK = "neworder.error.link"
 INVALID_LINK = "neworder.error.invalid_link"
 
+ACTIONS = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
+
 _LONGEST_LINK = 2048
 
 #: The document allows batches of so many ids.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from worker.sandbox.misbehaviour.quirks.reply import OfPanel, Quirk
 from worker.sandbox.panel.limits import Bans
 from worker.sandbox.panel.panel import Panel
+from worker.sandbox.panel.validate import ACTIONS
 from worker.sandbox.values import rates, times_and_seconds
 
 
@@ -29,7 +30,7 @@ def retry_after_absent(panel: Panel, value: bool | None) -> None:
 
 
 QUIRKS: Mapping[str, Quirk] = {
-    "limits_by_action": OfPanel(limits_by_action, rates("ACTION:RATE,...", "status:0.5")),
+    "limits_by_action": OfPanel(limits_by_action, rates("ACTION:RATE,...", "status:0.5", ACTIONS)),
     "ban_after_bad_keys": OfPanel(ban_after_bad_keys, times_and_seconds("TIMES:SECONDS", "3:600")),
     "retry_after_date": OfPanel(retry_after_date),
     "retry_after_absent": OfPanel(retry_after_absent),
