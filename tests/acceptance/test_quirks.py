@@ -21,7 +21,31 @@ TYPELESS = {"types_absent", "types_unknown"}
 UNTRUE = {
     **{name: "remains" for name in ALL if name.startswith("remains_")},
     **{name: "start_count" for name in ALL if name.startswith("start_count_")},
+    "charge_decimals": "charge",
     "charge_kept": "charge",
+    "charge_zeroed": "charge",
+    "bonus_units": "remains",
+}
+
+#: Quirks that other tests have: no row of these tests could tell of them, or they keep orders open.
+APART = {
+    "bought_twice",  # orders that no row has
+    "orders_by_hand",
+    "ids_repeated",  # an id that another row has
+    "ids_jump",
+    "price_of",
+    "rates_drift",
+    "rates_shown_late",
+    "limits_by_action",
+    "ban_after_bad_keys",
+    "retry_after_date",
+    "retry_after_absent",
+    "single_status",
+    "single_refill",
+    "single_refill_status",
+    "single_cancel",
+    "batch_limit",
+    "batch_silent_ids",
 }
 
 OPTIONS = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
@@ -30,9 +54,9 @@ OPTIONS = SandboxOptions(balance=Decimal(100_000), foreign=1, seed=3, speed=0)
 OPEN_REFILL = "state = 'pending' OR (state = 'submitted' AND panel_refill_id IS NOT NULL)"
 
 #: So many panels share a worker: each has its own rows, and its own limits.
-TOGETHER = 4
+TOGETHER = 8
 
-QUIRKS = sorted(ALL)
+QUIRKS = sorted(ALL.keys() - APART)
 GROUPS = [QUIRKS[start : start + TOGETHER] for start in range(0, len(QUIRKS), TOGETHER)]
 
 

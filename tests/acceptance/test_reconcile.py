@@ -31,7 +31,7 @@ async def nothing_open(tables: Tables, seconds: float = 90) -> None:
     await tables.until("SELECT bool_and(state = 'submitted' AND panel_status IS NOT NULL) FROM orders", seconds)
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", [Where.BEFORE, Where.AFTER])
 async def test_lost_replies_are_settled(where: Where, tables: Tables, tmp_path: Path) -> None:
     options = SandboxOptions(balance=Decimal(100_000), foreign=2, seed=11, speed=0)
     settings = settings_for(
@@ -66,6 +66,24 @@ async def test_lost_replies_are_settled(where: Where, tables: Tables, tmp_path: 
         assert Counter(line["verdict"] for line in told) == {"linked" if where is Where.AFTER else "absent": len(told)}
         assert len(told) >= lost
         assert "Traceback" not in daemon.text
+
+
+async def test_every_third_order_is_taken_and_told_a_failure(tables: Tables, tmp_path: Path) -> None:
+    """A server that fails after it took the order: nothing is refused, nothing bought twice, and all is linked."""
+    fault = "error,action=add,where=after,status=500,every=3,text=Internal server error"
+    async with Sandbox(SandboxOptions(foreign=2, seed=11, speed=0, faults=(fault,))) as sandbox:
+        settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE=str(SETTLE), SCHEDULE__RECONCILE="1")
+        async with worker(settings, tmp_path / "log") as daemon:
+            insert(tables.url, [order(0, 5000)])  # below the id of a first order nothing is known
+            await nothing_open(tables)
+            insert(tables.url, (order(number, 100 + number) for number in range(1, 91)))
+            await nothing_open(tables)
+            assert await daemon.stop() == 0
+        assert sorted(entry["link"] for entry in ledger.orders(sandbox.panel)) == sorted(
+            row["link"] for row in tables.rows("SELECT link FROM orders")
+        )
+        assert differences(tables, sandbox, ("charge", "currency", "remains")) == []
+        assert Counter(line["verdict"] for line in daemon.events("order_reconciled")) == {"linked": 30}
 
 
 async def test_twins_are_not_guessed_apart(tables: Tables, tmp_path: Path) -> None:

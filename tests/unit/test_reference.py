@@ -24,7 +24,6 @@ from worker.domain.orders.states import CancelState, OrderState, RefillState
 from worker.domain.orders.trouble import PauseReason
 from worker.domain.polling import Pace
 from worker.observe.metrics import Snapshot
-from worker.sandbox import FaultKind
 from worker.settings.model import Address, PanelSettings, Settings, load
 from worker.settings.sources import CONFIG
 from worker.store.db.engine import make_engine
@@ -183,12 +182,6 @@ def test_the_picture_of_the_states_has_every_state():
 
 def _said_somewhere(pattern: str) -> list[str]:
     return [found for page in PAGES for found in re.findall(pattern, page.text)]
-
-
-def test_every_kind_of_fault():
-    sentences = _said_somewhere(r"Kinds of fault: ([^.]*)\.")
-    assert sentences
-    assert [re.findall(r"`(\w+)`", sentence) for sentence in sentences] == [list(FaultKind)] * len(sentences)
 
 
 def test_how_many_types_there_are():

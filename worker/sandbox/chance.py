@@ -1,9 +1,11 @@
 """Random numbers that repeat with the seed."""
 
 from hashlib import blake2b
-from math import log
+from math import exp, log, sqrt
+from statistics import NormalDist
 
 _STEPS = 2**53  # a float can tell so many values between 0 and 1 apart
+_MANY = 50.0  # a count with a higher mean is drawn from the normal distribution
 
 
 class Chance:
@@ -33,3 +35,17 @@ class Chance:
         if mean <= 0:
             return 0
         return int(log(1 - self.share(*about)) / log(mean / (1 + mean)))
+
+    def count(self, mean: float, *about: object) -> int:
+        """Returns how often something happened that happens `mean` times on average, each time by itself: Poisson."""
+        if mean <= 0:
+            return 0
+        share = self.share(*about)
+        if mean > _MANY:
+            return max(round(mean + sqrt(mean) * NormalDist().inv_cdf(max(share, 1 / _STEPS))), 0)
+        number, probability = 0, exp(-mean)
+        while share >= probability and number < 10 * _MANY:
+            share -= probability
+            number += 1
+            probability *= mean / number
+        return number

@@ -18,12 +18,14 @@ class SandboxOptions:
     speed: float = 1.0  #: simulated seconds in a real one; 0: only `clock.advance` moves time
     epoch: datetime | None = None  #: the simulated date at the start, with its zone; None: the real date
     foreign: float = 0.0  #: mean number of other customers' orders between two of this account's
+    others: float = 0.0  #: orders of other customers in a simulated second, besides `foreign`
+    others_by_day: bool = False  #: whether `others` is a mean that varies with the time of the simulated day
+    quiet_nights: bool = False  #: whether other customers order nothing from midnight to six, UTC
     first_order_id: int = 23501
-    max_ids: int = 100  #: ids in one call
-    rate_limit: float | None = (
-        None  #: requests a second, real time; the panel answers more with HTTP 429 and Retry-After
-    )
+    rate_limit: float | None = None  #: requests a second, real time; more get HTTP 429 with Retry-After
     latency: float = 0.0  #: real time between carrying out a request and answering it
+    starts_after: float = 40.0  #: median of the simulated time until an order begins
+    lasts: float = 600.0  #: median of the simulated time from its beginning to its end
     partial: float = 0.05  #: share of orders that end Partial
     canceled: float = 0.03  #: share of orders that end Canceled
     late_changes: float = 0.0  #: share of Completed orders that become Partial or Canceled one to 48 hours later
@@ -32,3 +34,6 @@ class SandboxOptions:
     keep_requests: int = 1000  #: number of latest requests that the journal keeps
     keep_alive: float = 75.0  #: real time until the server closes an idle connection
     admin_from_anywhere: bool = False  #: whether other machines may use /admin/
+    quirks: tuple[str, ...] = ()  #: that are on at the start, each as NAME or NAME=VALUE
+    cheats: tuple[str, ...] = ()  #: that are on at the start
+    faults: tuple[str, ...] = ()  #: that are in force at the start, each as `faults.read_fault` reads it

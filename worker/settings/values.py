@@ -14,10 +14,12 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from worker.domain.accounts import has_key_in_query
-from worker.domain.redaction import SHORTEST_INSIDE_WORDS
 
 #: Seconds. A worker that waits no longer does nothing but ask.
 SHORTEST = 0.05
+
+#: The least characters of a key. Texts are full of shorter ones by chance.
+SHORTEST_KEY = 3
 
 _CENTURY = 36_525  #: days
 _HIGHEST_PORT = 65_535
@@ -157,9 +159,9 @@ def _key(value: object) -> SecretStr:
     text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip()
     if not text.isprintable():
         raise ValueError("contains a line break or another character that no key has; copy the key again")
-    if len(text) < SHORTEST_INSIDE_WORDS:
+    if len(text) < SHORTEST_KEY:
         raise ValueError(
-            f"is shorter than {SHORTEST_INSIDE_WORDS} characters, so nobody can tell it from parts of words and keep "
+            f"is shorter than {SHORTEST_KEY} characters, so nobody can tell it from parts of words and keep "
             "it out of logs; copy the whole key, or ask the panel for a longer one"
         )
     return SecretStr(text)

@@ -161,6 +161,31 @@ async def test_past_its_limit_it_answers_429(client_of):
     assert 990 <= int(second.headers["Retry-After"]) <= 1000
 
 
+async def test_a_limit_by_action_and_its_words(client, sandbox):
+    sandbox.quirks.on("limits_by_action=status:0", "retry_after_date")
+    refused = await client.call("status", order=1)
+    assert refused.http == 429
+    assert refused.headers["Retry-After"].endswith("GMT")
+    assert await client.ask("add", **ORDER) == {"order": 23501}
+    sandbox.quirks.on("retry_after_absent")
+    assert "Retry-After" not in (await client.call("status", order=1)).headers
+    sandbox.quirks.clear()
+    assert (await client.call("status", order=1)).http == 200
+
+
+async def test_who_keeps_sending_a_bad_key_is_banned(client, sandbox):
+    sandbox.quirks.on("ban_after_bad_keys=2:600")
+    for _ in range(2):
+        answer = await client.send("POST", sandbox.url, data={"key": "wrong", "action": "balance"})
+        assert answer.json == {"error": "Invalid API key"}
+
+    banned = await client.call("balance")
+
+    assert (banned.http, banned.json) == (403, {"error": "Your IP is blocked"})
+    sandbox.quirks.off("ban_after_bad_keys")
+    assert (await client.call("balance")).http == 200
+
+
 async def test_lists_arrive_with_their_line_feeds(sandbox):
     async with httpx.AsyncClient(trust_env=False) as client:
         form = {"key": "sandbox-key", "action": "add", "service": "6", "link": "x", "comments": "süß\nÜber & über"}

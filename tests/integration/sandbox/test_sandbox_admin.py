@@ -33,6 +33,7 @@ async def test_the_ledger_tells_what_was_taken(client, sandbox):
         "remains": 1000,
         "start_count": ledger[0]["start_count"],
         "accepted_at": epoch,
+        "origin": "add",
         "parent": None,
         "spawned": [],
         "refills": [],
@@ -115,6 +116,42 @@ async def test_services_change_go_and_return(client):
     assert len(await client.ask("services")) == len(SERVICES)
 
 
+async def test_a_rate_changes_before_the_catalogue_shows_it(client, sandbox):
+    await client.admin("POST", "services", {"service": 1, "rate": "1.10", "shown_after": 60})
+    await client.admin("POST", "services", {"service": 2, "rate": "5", "shown_after": "never"})
+    await client.ask("add", **ORDER)
+    await client.ask("add", **{**ORDER, "service": 2})
+
+    assert [entry["debited"] for entry in await client.admin("GET", "ledger")] == ["1.10000", "5.00000"]
+    assert [entry["rate"] for entry in (await client.ask("services"))[:2]] == ["0.90", "0.0475"]
+    sandbox.clock.advance(60)
+    assert [entry["rate"] for entry in (await client.ask("services"))[:2]] == ["1.10", "0.0475"]
+
+
+async def test_an_order_is_placed_by_hand(client):
+    entry = await client.admin("POST", "orders", ORDER)
+
+    assert (entry["id"], entry["origin"], entry["debited"]) == ("23501", "hand", "0.90000")
+    assert (await client.ask("status", order=23501))["status"] == "Pending"
+    assert (await client.admin("GET", "requests"))["counts"] == {"status": 1}
+    assert await client.admin("POST", "orders", {**ORDER, "service": 999}) == {"error": "Incorrect service ID"}
+    await client.admin("POST", "balance", {"set": "0"})
+    assert await client.admin("POST", "orders", ORDER) == {"error": "Not enough funds on balance"}
+
+
+async def test_ids_and_other_customers_are_set(client, sandbox):
+    assert await client.admin("GET", "ids") == {
+        "last": 23500,
+        "others": {"rate": 0.0, "by_day": False, "quiet_nights": False},
+    }
+    told = await client.admin("POST", "others", {"rate": 5, "by_day": True})
+    assert told["others"] == {"rate": 5.0, "by_day": True, "quiet_nights": False}
+    sandbox.clock.advance(1000)
+    assert 25_000 < (await client.admin("GET", "ids"))["last"] < 32_000
+    await client.admin("POST", "ids", {"next": 7})
+    assert await client.ask("add", **ORDER) == {"order": 7}
+
+
 async def test_faults_are_set_and_lifted(client):
     assert await client.admin("POST", "faults", {"kind": "null", "action": "balance"}) == {"id": 1}
     assert (await client.admin("POST", "faults", {"kind": "empty", "action": "services", "count": 3}))["id"] == 2
@@ -178,7 +215,16 @@ async def test_a_reset_forgets_everything(client, sandbox):
         ("POST", "services", {"service": 999, "rate": "1"}, 404),
         ("POST", "services", {"listing": "odd"}, 400),
         ("POST", "balance", {"set": "much"}, 400),
+        ("POST", "services", {"service": 1, "rate": "1", "shown_after": -1}, 400),
         ("POST", "faults", {"kind": "odd"}, 400),
+        ("POST", "faults", {"kind": "cut", "where": "later"}, 400),
+        ("POST", "quirks", {"on": ["php_notic"]}, 400),
+        ("POST", "quirks", {"off": ["php_notic"]}, 400),
+        ("POST", "quirks", {"on": ["price_factor=x"]}, 400),
+        ("POST", "orders", {"service": None}, 400),
+        ("POST", "orders", {"action": "balance"}, 400),
+        ("POST", "ids", {"next": 0}, 400),
+        ("POST", "others", {"rate": -1}, 400),
         ("POST", "faults", [], 400),
         ("DELETE", "faults/7", None, 404),
         ("DELETE", "faults/x", None, 400),

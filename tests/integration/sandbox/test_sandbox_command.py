@@ -45,10 +45,24 @@ async def test_a_port_in_use_is_one_line_and_exit_1():
     assert errors.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("wrong", [["--balance", "much"], ["--balance", "-1"], ["--speed", "-1"], ["--odd"]])
-async def test_wrong_usage_is_exit_2(wrong):
-    process = await asyncio.create_subprocess_exec(*COMMAND, *wrong, stdout=PIPE, stderr=PIPE)
+async def test_it_misbehaves_from_the_start():
+    options = ["--port", "0", "--quirk", "price_factor=0.5", "--quirk", "error_plural", "--cheat", "overcharge"]
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *options, "--fault", "null,action=balance", "--first-order-id", "7", stdout=PIPE, stderr=PIPE
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).split()[-1].decode()
+    order = {"action": "add", "service": "1", "link": "x", "quantity": "1000"}
+    told = []
+    async with aiohttp.ClientSession() as session:
+        for form in (order, {"action": "balance"}, {"action": "status", "order": "1"}):
+            async with session.post(url, data={"key": "sandbox-key", **form}) as reply:
+                told.append(await reply.json())
+        async with session.get(url.replace("api/v2", "admin/ledger")) as reply:
+            (entry,) = await reply.json()
+    process.terminate()
     _, errors = await process.communicate()
 
-    assert process.returncode == 2
-    assert wrong[0].encode() in errors
+    assert told == [{"order": 7}, None, {"errors": ["Incorrect order ID"]}]
+    assert (entry["price"], entry["debited"]) == ("0.45000", "0.49500")
+    assert (process.returncode, errors) == (0, b"")

@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -11,6 +14,7 @@ from worker.sandbox import Fault, FaultKind, Sandbox, Where
 
 ORDER = {"service": 1, "link": "https://example.com/me", "quantity": 100}
 REFUSAL = b'{"error": "Incorrect request"}'
+AT_ONCE = [Where.BEFORE, Where.AFTER]
 ACCEPTED = b'{"order": 23501}'
 
 
@@ -31,7 +35,7 @@ async def raw_add(sandbox):
         writer.close()
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", AT_ONCE)
 async def test_a_reset_is_a_reset(sandbox, where):
     sandbox.faults.add(Fault(kind=FaultKind.RESET, where=where))
 
@@ -41,7 +45,7 @@ async def test_a_reset_is_a_reset(sandbox, where):
     assert taken(sandbox) == (where is Where.AFTER)
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", AT_ONCE)
 async def test_a_close_is_an_end_without_a_byte(sandbox, where):
     sandbox.faults.add(Fault(kind=FaultKind.CLOSE, where=where))
 
@@ -49,7 +53,7 @@ async def test_a_close_is_an_end_without_a_byte(sandbox, where):
     assert taken(sandbox) == (where is Where.AFTER)
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", AT_ONCE)
 async def test_a_timeout_holds_and_then_says_nothing(sandbox, where):
     sandbox.faults.add(Fault(kind=FaultKind.TIMEOUT, where=where, seconds=0.05))
     begun = time.monotonic()
@@ -88,7 +92,7 @@ async def test_a_late_order_is_answered_to_a_client_that_waits(client, sandbox):
     assert await client.ask("add", **ORDER) == {"order": 23501}
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", AT_ONCE)
 @pytest.mark.parametrize(
     ("fault", "http", "before", "after"),
     [
@@ -143,6 +147,107 @@ async def test_a_short_reply_breaks_off(client, sandbox):
 
     assert (await raw_add(sandbox)).endswith(b'\r\n\r\n{"order"')
     assert taken(sandbox) == 2
+
+
+@pytest.mark.parametrize("where", Where)
+async def test_a_head_comes_without_its_body(sandbox, where):
+    sandbox.faults.add(Fault(kind=FaultKind.HEAD, where=where, seconds=0.05, within=0))
+    begun = time.monotonic()
+
+    told = await raw_add(sandbox)
+
+    assert time.monotonic() - begun >= 0.05
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert told.endswith(b"\r\n\r\n")
+    await sandbox.idle()
+    assert taken(sandbox) == (where is not Where.BEFORE)
+
+
+async def test_a_short_reply_may_keep_its_connection(sandbox):
+    sandbox.faults.add(Fault(kind=FaultKind.SHORT, where=Where.AFTER, seconds=0.05))
+    begun = time.monotonic()
+
+    assert (await raw_add(sandbox)).endswith(b'\r\n\r\n{"order"')
+
+    assert time.monotonic() - begun >= 0.05
+
+
+async def test_a_client_that_has_gone_is_not_waited_for(client, sandbox):
+    sandbox.faults.add(Fault(kind=FaultKind.TIMEOUT, where=Where.LATER, seconds=600, within=0))
+    call = asyncio.create_task(client.ask("add", **ORDER))
+    await sandbox.journal.reached("add", 1)
+    assert taken(sandbox) == 0
+
+    call.cancel()
+    async with asyncio.timeout(30):
+        await sandbox.idle()
+
+    assert taken(sandbox) == 1
+
+
+@pytest.mark.parametrize("kind", ["close", "reset", "http", "empty", "error"])
+async def test_an_order_is_taken_after_the_end_of_its_call(client, sandbox, monkeypatch, kind):
+    let_go = asyncio.Event()
+    held = []
+
+    async def hold(seconds):
+        held.append(seconds)
+        await let_go.wait()
+
+    monkeypatch.setattr(sandbox, "_hold", hold)
+    sandbox.faults.add(Fault(kind=kind, action="add", where=Where.LATER, within=60))
+    with suppress(aiohttp.ClientConnectionError):
+        await client.call("add", **ORDER)
+    state = (taken(sandbox), sandbox.in_flight)
+    let_go.set()
+    assert state == (0, 1)
+    assert 0 <= held[0] <= 60
+
+    await sandbox.idle()
+
+    assert taken(sandbox) == 1
+
+
+async def test_an_end_does_not_take_what_would_be_taken_later(client_of):
+    async with Sandbox() as sandbox:
+        sandbox.faults.add(Fault(kind=FaultKind.NULL, where=Where.LATER))
+        await client_of(sandbox).ask("add", **ORDER)
+        assert sandbox.in_flight == 1
+
+    assert (taken(sandbox), sandbox.in_flight) == (0, 0)
+
+
+async def test_every_third_order_is_taken_and_told_a_failure(client, sandbox):
+    text = "Internal server error"
+    sandbox.faults.add(Fault(kind=FaultKind.ERROR, action="add", where=Where.AFTER, status=500, every=3, text=text))
+
+    answers = [await client.call("add", **ORDER) for _ in range(6)]
+
+    assert [answer.http for answer in answers] == [200, 200, 500] * 2
+    assert answers[2].json == {"error": text}
+    assert taken(sandbox) == 6
+
+
+async def test_any_reply_can_be_given(client, sandbox):
+    sandbox.faults.add(Fault(kind=FaultKind.REPLY, body='{"status": 500, "error": "Ошибка"}', status=503))
+
+    answer = await client.call("add", **ORDER)
+
+    assert (answer.http, answer.json) == (503, {"status": 500, "error": "Ошибка"})
+    assert taken(sandbox) == 0
+
+
+async def test_a_challenge_comes_with_http_200(client, sandbox):
+    sandbox.faults.add(Fault(kind=FaultKind.HTTP, status=200))
+    answer = await client.call("add", **ORDER)
+    assert answer.http == 200
+    assert b"Just a moment..." in answer.raw
+
+
+async def test_a_rate_limit_may_be_a_date(client, sandbox):
+    sandbox.faults.add(Fault(kind=FaultKind.RATE_LIMIT, seconds=90, dated=True))
+    until = parsedate_to_datetime((await client.call("balance")).headers["Retry-After"])
+    assert 60 < (until - datetime.now(UTC)).total_seconds() <= 91
 
 
 async def test_a_rate_limit_may_say_how_long(client, sandbox):

@@ -36,6 +36,18 @@ def test_an_order_starts_progresses_and_completes(make_panel, ask):
     assert len({status["start_count"] for status in seen if status["status"] != "Pending"}) == 1
 
 
+def test_orders_live_as_fast_as_they_are_told(make_panel, ask):
+    panel = make_panel(starts_after=1, lasts=2)
+    orders = ",".join(str(ask(panel, "add", service=2, link=LINK, quantity=100)["order"]) for _ in range(100))
+    words = []
+    for _ in range(2):
+        panel.clock.advance(9)
+        words.append({status["status"] for status in ask(panel, "status", orders=orders).values()})
+
+    assert "In progress" in words[0]
+    assert words[1] <= {"Completed", "Partial", "Canceled"}
+
+
 def test_endings_come_in_the_shares_that_were_asked_for(make_panel, ask):
     panel = make_panel(partial=0.2, canceled=0.1)
     orders = [ask(panel, "add", service=2, link=LINK, quantity=100)["order"] for _ in range(1000)]

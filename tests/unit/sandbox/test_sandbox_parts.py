@@ -1,4 +1,4 @@
-"""Tests the small parts: clock, limit, choice of faults, journal."""
+"""Tests the small parts: clock, draws, choice of faults, journal."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -8,26 +8,14 @@ from pydantic import ValidationError
 
 from worker.sandbox.chance import Chance
 from worker.sandbox.http.journal import Journal
-from worker.sandbox.http.limit import Limit
-from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults
+from worker.sandbox.misbehaviour.faults import ABOUT, Fault, FaultKind, Faults, Where, read_fault
 from worker.sandbox.panel.clock import Agenda, Clock
 from worker.sandbox.panel.validate import ParsedRequest, Violation
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Real:
-    """The real time, which a test sets."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_the_clock_runs_at_its_speed_and_keeps_what_has_passed():
-    real = Real()
+def test_the_clock_runs_at_its_speed_and_keeps_what_has_passed(real):
     clock = Clock(10.0, EPOCH, real)
     real.now += 6
     assert clock.now() == pytest.approx(60)
@@ -59,20 +47,6 @@ def test_the_agenda_runs_what_is_due_in_order_and_what_that_adds():
     assert ran == [("added", 2), ("third", 3)]
 
 
-@pytest.mark.parametrize(("rate", "at_once", "window"), [(5, 5, 1.0), (1, 1, 1.0), (0.5, 1, 2.0)])
-def test_the_limit_holds_in_any_window(rate, at_once, window):
-    real = Real()
-    limit = Limit(rate, real)
-
-    assert [limit.take() for _ in range(at_once)] == [None] * at_once
-    assert limit.take() == pytest.approx(window)
-    real.now += window / 2
-    assert limit.take() == pytest.approx(window / 2)
-    real.now += window / 2
-    assert [limit.take() for _ in range(at_once)] == [None] * at_once
-    assert limit.take() is not None
-
-
 def test_draws_repeat_and_do_not_hang_on_other_draws():
     one, other = Chance(1), Chance(1)
     other.share("something else")
@@ -82,6 +56,16 @@ def test_draws_repeat_and_do_not_hang_on_other_draws():
     assert {one.whole(1, 3, n) for n in range(100)} == {1, 2, 3}
     assert all(5 <= one.around(10, 2, n) <= 20 for n in range(100))
     assert one.gap(0, 1) == 0
+
+
+@pytest.mark.parametrize("mean", [0.3, 4.0, 49.0, 1000.0])
+def test_a_count_has_its_mean_and_its_spread(mean):
+    chance = Chance(1)
+    counts = [chance.count(mean, n) for n in range(4000)]
+
+    assert sum(counts) / 4000 == pytest.approx(mean, rel=0.05)
+    assert sum((count - mean) ** 2 for count in counts) / 4000 == pytest.approx(mean, rel=0.1)
+    assert Chance(1).count(0, 1) == 0
 
 
 def test_a_fault_with_a_count_strikes_the_next_so_many_and_then_no_more():
@@ -103,6 +87,63 @@ def test_a_fault_strikes_with_its_probability_and_repeats_with_the_seed():
     assert 200 < sum(strikes(1)) < 300
     assert strikes(1) == strikes(1)
     assert strikes(1) != strikes(2)
+
+
+def test_a_fault_may_strike_every_third():
+    faults = Faults(seed=0)
+    faults.add(Fault(kind=FaultKind.ERROR, action="add", every=3))
+
+    assert [faults.pick("add", {}) is not None for _ in range(7)] == [False, False, True] * 2 + [False]
+
+
+def test_what_is_carried_out_later_is_carried_out_within_its_time():
+    faults = Faults(seed=0)
+    fault = Fault(kind=FaultKind.CLOSE, where=Where.LATER, within=20)
+
+    delays = [faults.delay(fault) for _ in range(1000)]
+
+    assert min(delays) < 1
+    assert 19 < max(delays) <= 20
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("null", Fault(kind=FaultKind.NULL)),
+        (
+            "error,action=add,where=after,status=500,every=3,text=Internal server error",
+            Fault(
+                kind=FaultKind.ERROR, action="add", where=Where.AFTER, status=500, every=3, text="Internal server error"
+            ),
+        ),
+        (
+            '{"kind": "reply", "body": "{}", "fields": {"link": "a,b"}}',
+            Fault(kind=FaultKind.REPLY, body="{}", fields={"link": "a,b"}),
+        ),
+    ],
+)
+def test_a_fault_is_read_from_a_command_line(text, fault):
+    assert read_fault(text) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nul", "no such fault: nul; the nearest are null"),
+        ("null,wheres=after", "no such field of faults: wheres; the nearest are where"),
+        ("null,action=ad", "no such action: ad; the nearest are add"),
+        ("null,where=afterwards", "where: Input should be 'before', 'after' or 'later'"),
+        ('{"kind": "null"', "Invalid JSON"),
+        ("cut,where=later", "cut shows the reply"),
+    ],
+)
+def test_a_fault_that_cannot_be_read_is_told_so(text, told):
+    with pytest.raises(ValueError, match=told):
+        read_fault(text)
+
+
+def test_every_fault_says_what_it_does():
+    assert list(ABOUT) == list(FaultKind)
 
 
 def test_a_fault_can_be_for_one_order_alone():

@@ -330,7 +330,7 @@ class TestPanels:
 
     def test_a_key_is_long_enough_to_be_found_in_a_text(self) -> None:
         said = problem(with_(PANELS__DEFAULT__KEY="#%&"))
-        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: is shorter than 4 characters")
+        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__KEY: is shorter than 3 characters")
         assert "#%&" not in said
         assert load(with_(PANELS__DEFAULT__KEY="#%&!")).panels["default"].key.get_secret_value() == "#%&!"
 

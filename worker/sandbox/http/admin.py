@@ -3,18 +3,21 @@
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import Protocol, TypeAlias, TypeVar
+from math import inf
+from typing import Annotated, Literal, Protocol, TypeAlias, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from worker.sandbox.http.journal import Journal
-from worker.sandbox.misbehaviour.faults import Fault, Faults
+from worker.sandbox.misbehaviour.faults import Fault, Faults, problems
 from worker.sandbox.misbehaviour.quirks import Quirks
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import Listing
+from worker.sandbox.panel.orders import Origin
 from worker.sandbox.panel.panel import Panel
+from worker.sandbox.panel.validate import RefusedError
 from worker.sandbox.switches import Switches
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -71,10 +74,25 @@ class _ServicesChange(_Strict):
     service: str | int | None = None
     name: str | None = None
     rate: Decimal | None = Field(default=None, ge=0)
+    shown_after: Annotated[float, Field(ge=0)] | Literal["never"] | None = None
     min: int | None = Field(default=None, ge=1)
     max: int | None = Field(default=None, ge=1)
     removed: bool | None = None
     listing: Listing | None = None
+
+
+class _OrderByHand(RootModel[dict[str, str | int]]):
+    """The fields of an `add`, without key and action."""
+
+
+class _IdsChange(_Strict):
+    next: int = Field(ge=1)
+
+
+class _OthersChange(_Strict):
+    rate: float | None = Field(default=None, ge=0)
+    by_day: bool | None = None
+    quiet_nights: bool | None = None
 
 
 class _SwitchesChange(_Strict):
@@ -105,6 +123,8 @@ class Admin:
             ("GET", "quirks", self._list(lambda: self._sandbox.quirks)),
             ("GET", "cheats", self._list(lambda: self._sandbox.panel.cheats)),
             ("GET", "clock", self._show_clock),
+            ("GET", "ids", self._show_ids),
+            ("POST", "orders", self._order_by_hand),
             ("POST", "orders/{id}", self._change_order),
             ("POST", "refills/{id}", self._change_refill),
             ("POST", "balance", self._change_balance),
@@ -115,6 +135,8 @@ class Admin:
             ("POST", "quirks", self._switch(lambda: self._sandbox.quirks)),
             ("POST", "cheats", self._switch(lambda: self._sandbox.panel.cheats)),
             ("POST", "clock", self._change_clock),
+            ("POST", "ids", self._change_ids),
+            ("POST", "others", self._change_others),
             ("POST", "reset", self._reset),
         ]
         for method, path, handler in routes:
@@ -127,8 +149,7 @@ class Admin:
             try:
                 return await handler(request)
             except ValidationError as error:
-                where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-                return _problem(400, where)
+                return _problem(400, problems(error))
             except KeyError as error:
                 return _problem(404, f"there is no {error.args[0]}")
             except ValueError as error:
@@ -182,6 +203,37 @@ class Admin:
         now = clock.now()
         return web.json_response({"now": now, "date": clock.date(now).isoformat(), "speed": clock.speed})
 
+    async def _show_ids(self, _: web.Request) -> web.Response:
+        numbering = self._sandbox.panel.book.numbering
+        others = numbering.others
+        of_others = {"rate": others.rate, "by_day": others.by_day, "quiet_nights": others.quiet_nights}
+        return web.json_response({"last": numbering.given_out(), "others": of_others})
+
+    async def _change_ids(self, request: web.Request) -> web.Response:
+        change = await _read(request, _IdsChange)
+        self._sandbox.panel.book.numbering.last = change.next - 1
+        return await self._show_ids(request)
+
+    async def _change_others(self, request: web.Request) -> web.Response:
+        change = await _read(request, _OthersChange)
+        self._sandbox.panel.book.numbering.change_others(**change.model_dump())
+        return await self._show_ids(request)
+
+    async def _order_by_hand(self, request: web.Request) -> web.Response:
+        """Places an order that no call of `add` placed."""
+        fields = (await _read(request, _OrderByHand)).root
+        panel = self._sandbox.panel
+        panel.book.settle()
+        form = {name: str(value) for name, value in fields.items()}
+        parsed = panel.validator.read(form | {"key": self._sandbox.options.key, "action": "add"})
+        if parsed.wanted is None:
+            raise ValueError(parsed.refused)
+        try:
+            order = panel.book.accept(parsed.wanted, Origin.HAND)
+        except RefusedError as refused:
+            raise ValueError(refused.text) from None
+        return web.json_response(ledger.order(panel, str(order.id)))
+
     async def _change_order(self, request: web.Request) -> web.Response:
         change = await _read(request, _OrderChange)
         book = self._sandbox.panel.book
@@ -219,7 +271,10 @@ class Admin:
         catalogue = self._sandbox.panel.catalogue
         if change.service is not None:
             service = str(change.service)
-            catalogue.change(service, name=change.name, rate=change.rate, smallest=change.min, largest=change.max)
+            lag = inf if change.shown_after == "never" else change.shown_after
+            catalogue.change(
+                service, name=change.name, rate=change.rate, smallest=change.min, largest=change.max, lag=lag
+            )
             if change.removed is not None:
                 (catalogue.remove if change.removed else catalogue.restore)(service)
         if change.listing is not None:

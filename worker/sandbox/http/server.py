@@ -12,22 +12,26 @@ from aiohttp import web
 
 from worker.sandbox.http.admin import Admin
 from worker.sandbox.http.journal import Journal
-from worker.sandbox.http.limit import Limit
 from worker.sandbox.http.spoil import spoil, too_many
-from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults, Where
+from worker.sandbox.misbehaviour.faults import Fault, FaultKind, Faults, Where, read_fault
 from worker.sandbox.misbehaviour.quirks import Call, Quirks, Reply
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel.clock import Clock
 from worker.sandbox.panel.panel import Panel
-from worker.sandbox.panel.validate import INCORRECT_REQUEST, RefusedError, Violation
+from worker.sandbox.panel.validate import INCORRECT_REQUEST, INVALID_KEY, ParsedRequest, RefusedError, Violation
 
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_BODY = 8 * 1024 * 1024
 _QUEUE = 1024
 
+#: What a banned caller gets, with HTTP 403.
+BANNED = "Your IP is blocked"
+
 
 class Sandbox:
     """A panel that listens from `__aenter__` to `__aexit__`. Raises OSError if it can't, as on a used port.
+
+    Raises ValueError if the options name a quirk, cheat or fault that doesn't exist.
 
     Code in the same process can do all that `/admin/` can, through the attributes. `reset` replaces them, so keep a
     reference to the sandbox and not to one of its parts.
@@ -42,15 +46,18 @@ class Sandbox:
         self._idle.set()
         self._in_flight = 0
         self._runner: web.AppRunner | None = None
+        self._later: set[asyncio.Task[None]] = set()
         self.reset()
 
     def reset(self) -> None:
-        """Forgets orders, money, faults, quirks, cheats and requests. Keeps the address."""
+        """Forgets orders, money and requests, and has the faults, quirks and cheats of the start. Keeps the address."""
         self.panel = Panel(self.options)
         self.faults = Faults(self.options.seed)
-        self.quirks = Quirks()
+        for fault in self.options.faults:
+            self.faults.add(read_fault(fault))
+        self.quirks = Quirks(self.panel)
+        self.quirks.on(*self.options.quirks)
         self.journal = Journal(self.options.keep_requests, self.options.key)
-        self._limit = Limit(self.options.rate_limit) if self.options.rate_limit else None
 
     @property
     def clock(self) -> Clock:
@@ -88,42 +95,84 @@ class Sandbox:
         self._closing.set()
         if self._runner is not None:
             await self._runner.cleanup()
+        await asyncio.gather(*self._later)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        self._in_flight += 1
-        self._idle.clear()
+        self._begin()
         try:
             return await self._answer(request)
         finally:
-            self._in_flight -= 1
-            if self._in_flight == 0:
-                self._idle.set()
+            self._end()
+
+    def _begin(self) -> None:
+        self._in_flight += 1
+        self._idle.clear()
+
+    def _end(self) -> None:
+        self._in_flight -= 1
+        if self._in_flight == 0:
+            self._idle.set()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form, violations = await _read_form(request)
-        incoming = self.quirks.incoming(form)
-        parsed = self.panel.validator.read(incoming, cut_batches="batch_first_hundred" in self.quirks)
+        parsed = self.panel.validator.read(self.quirks.incoming(form))
         if request.method != "POST":
             parsed.refused = INCORRECT_REQUEST
         self.journal.record(form, parsed, [*violations, *parsed.violations])
-        if self._limit and (wait := self._limit.take()) is not None:
-            self.journal.limited += 1
-            return too_many(ceil(wait))
+        if (kept_out := self._keep_out(request, parsed)) is not None:
+            return kept_out
         fault = self.faults.pick(parsed.action, form)
         if fault and fault.kind is FaultKind.LATE:
             await self._hold(1.0 if fault.seconds is None else fault.seconds)
             if self._closing.is_set():
                 return web.Response(status=503)
-        elif fault and fault.where is Where.BEFORE:
-            return await self._spoil(fault, request, Reply({"error": INCORRECT_REQUEST}))
+        elif fault and fault.where is not Where.AFTER:
+            response = await self._spoil(fault, request, Reply({"error": INCORRECT_REQUEST}))
+            if fault.where is Where.LATER:
+                self._carry_out_later(parsed, form, self.faults.delay(fault))
+            return response
+        reply = self._carry_out(parsed, form)
+        if self.options.latency:
+            await self._hold(self.options.latency)
+        return await self._spoil(fault, request, reply) if fault else _response(reply)
+
+    def _keep_out(self, request: web.Request, parsed: ParsedRequest) -> web.Response | None:
+        """Returns the reply to a caller that is banned or asks too often, otherwise None."""
+        limits = self.panel.limits
+        if limits.bans:
+            caller = request.remote or ""
+            if limits.bans.holds(caller):
+                return web.json_response({"error": BANNED}, status=403)
+            if parsed.refused == INVALID_KEY:
+                limits.bans.note_bad_key(caller)
+        if (wait := limits.take(parsed.action)) is None:
+            return None
+        self.journal.limited += 1
+        return too_many(None if limits.is_silent else ceil(wait), dated=limits.is_dated)
+
+    def _carry_out(self, parsed: ParsedRequest, form: Mapping[str, str]) -> Reply:
         try:
             reply = Reply(self.panel.answer(parsed))
         except RefusedError as refused:
             reply = Reply({"error": refused.text})
         self.quirks.apply(reply, Call(parsed, self.panel, form.get("key", "")))
-        if self.options.latency:
-            await self._hold(self.options.latency)
-        return await self._spoil(fault, request, reply) if fault else _response(reply)
+        return reply
+
+    def _carry_out_later(self, parsed: ParsedRequest, form: Mapping[str, str], delay: float) -> None:
+        panel = self.panel
+
+        async def carry_out() -> None:
+            try:
+                await self._hold(delay)
+                if self.panel is panel and not self._closing.is_set():
+                    self._carry_out(parsed, form)
+            finally:
+                self._end()
+
+        self._begin()
+        task = asyncio.create_task(carry_out())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     async def _spoil(self, fault: Fault, request: web.Request, reply: Reply) -> web.StreamResponse:
         return await spoil(fault, request, reply.encode(), self._hold)

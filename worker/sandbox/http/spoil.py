@@ -4,6 +4,9 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from math import ceil
 from typing import TypeAlias
 
 from aiohttp import web
@@ -12,6 +15,7 @@ from worker.sandbox.misbehaviour.faults import Fault, FaultKind
 
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
 _TITLES = {
+    200: "Just a moment...",
     403: "Just a moment...",
     502: "502 Bad Gateway",
     503: "503 Service Temporarily Unavailable",
@@ -33,6 +37,9 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 #: Waits for this many real seconds, or until the sandbox ends.
 Hold: TypeAlias = Callable[[float], Awaitable[None]]
 
+#: Real seconds after which it is checked anew whether a client still waits.
+_CHECKED_AFTER = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
@@ -52,9 +59,12 @@ async def spoil(fault: Fault, request: web.Request, body: bytes, hold: Hold) -> 
     return await _SPOILERS[fault.kind](_Exchange(fault, request, body, hold))
 
 
-def too_many(retry_after: float | None) -> web.Response:
-    """Returns HTTP 429. `retry_after` is in seconds; None omits the header."""
-    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+def too_many(retry_after: float | None, *, dated: bool = False) -> web.Response:
+    """Returns HTTP 429. `retry_after` is in seconds; None omits the header. `dated`: the header has a date."""
+    headers = {}
+    if retry_after is not None:
+        date = datetime.now(UTC) + timedelta(seconds=ceil(retry_after))
+        headers["Retry-After"] = format_datetime(date, usegmt=True) if dated else f"{retry_after:g}"
     return web.json_response({"error": "Too many requests"}, status=429, headers=headers)
 
 
@@ -77,8 +87,16 @@ async def _close(exchange: _Exchange) -> web.Response:
 
 
 async def _timeout(exchange: _Exchange) -> web.Response:
-    await exchange.hold(60.0 if exchange.fault.seconds is None else exchange.fault.seconds)
+    await _hold_while_awaited(exchange, 60.0)
     return await _close(exchange)
+
+
+async def _hold_while_awaited(exchange: _Exchange, default: float) -> None:
+    """Waits for the fault's seconds, or the default, or until the client has gone or the sandbox ends."""
+    left = default if exchange.fault.seconds is None else exchange.fault.seconds
+    while left > 0 and exchange.request.transport is not None:
+        await exchange.hold(min(left, _CHECKED_AFTER))
+        left -= _CHECKED_AFTER
 
 
 async def _late(exchange: _Exchange) -> web.Response:
@@ -103,9 +121,17 @@ async def _cut(exchange: _Exchange) -> web.Response:
     return _json(exchange.body[: len(exchange.body) // 2])
 
 
+async def _head(exchange: _Exchange) -> web.StreamResponse:
+    response = await _begin(exchange, len(exchange.body))
+    await _hold_while_awaited(exchange, 60.0)
+    await _close(exchange)
+    return response
+
+
 async def _short(exchange: _Exchange) -> web.StreamResponse:
     response = await _begin(exchange, len(exchange.body))
     await response.write(exchange.body[: len(exchange.body) // 2])
+    await _hold_while_awaited(exchange, 0.0)
     await _close(exchange)
     return response
 
@@ -118,8 +144,14 @@ async def _error(exchange: _Exchange) -> web.Response:
     return web.json_response({"error": exchange.fault.text}, status=exchange.fault.status or 200)
 
 
+async def _reply(exchange: _Exchange) -> web.Response:
+    return web.Response(
+        text=exchange.fault.body, status=exchange.fault.status or 200, content_type="application/json", charset="utf-8"
+    )
+
+
 async def _rate_limit(exchange: _Exchange) -> web.Response:
-    return too_many(exchange.fault.seconds)
+    return too_many(exchange.fault.seconds, dated=exchange.fault.dated)
 
 
 async def _redirect(exchange: _Exchange) -> web.Response:
@@ -158,6 +190,7 @@ _SPOILERS: Mapping[FaultKind, _Spoiler] = {
     FaultKind.CLOSE: _close,
     FaultKind.TIMEOUT: _timeout,
     FaultKind.LATE: _late,
+    FaultKind.HEAD: _head,
     FaultKind.HTTP: _http,
     FaultKind.EMPTY: _empty,
     FaultKind.NULL: _null,
@@ -165,6 +198,7 @@ _SPOILERS: Mapping[FaultKind, _Spoiler] = {
     FaultKind.SHORT: _short,
     FaultKind.GARBAGE: _garbage,
     FaultKind.ERROR: _error,
+    FaultKind.REPLY: _reply,
     FaultKind.RATE_LIMIT: _rate_limit,
     FaultKind.REDIRECT: _redirect,
     FaultKind.OVERSIZE: _oversize,

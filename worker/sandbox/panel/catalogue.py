@@ -1,11 +1,13 @@
 """The services that the sandbox sells: at least one of each of the 17 types."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
+from math import inf
 
 from worker.domain.orders.services import Service, rule_of
+from worker.sandbox.panel.many_services import many_services
 
 
 def _service(  # noqa: PLR0917  # the arguments are columns of the table below
@@ -71,12 +73,18 @@ _SHRUNKEN = 3
 
 
 class Catalogue:
-    """The services by id, with all changes made to them."""
+    """The services by id, with all changes made to them.
 
-    def __init__(self, services: Iterable[Service] = SERVICES) -> None:
+    `now` returns the time of the clock. The list shows a change of a rate `lag` seconds later; infinity: never.
+    """
+
+    def __init__(self, services: Iterable[Service] = SERVICES, now: Callable[[], float] = lambda: 0.0) -> None:
         self._services = {service.service: service for service in services}
+        self._now = now
         self._removed: set[str] = set()
+        self._shown_rates: dict[str, list[tuple[float, Decimal | None]]] = {}
         self.listing = Listing.FULL
+        self.lag = 0.0
 
     def find(self, service: str) -> Service | None:
         """Returns the service that can be ordered now under this id, or None."""
@@ -87,8 +95,10 @@ class Catalogue:
         return self._services[service]
 
     def listed(self) -> list[Service]:
-        """Returns the services for a reply to `services`."""
+        """Returns the services for a reply to `services`, with the rates that it shows."""
         offered = [service for number, service in self._services.items() if number not in self._removed]
+        if self._shown_rates:
+            offered = [self._as_shown(service) for service in offered]
         match self.listing:
             case Listing.FULL:
                 return offered
@@ -105,9 +115,16 @@ class Catalogue:
         rate: Decimal | None = None,
         smallest: int | None = None,
         largest: int | None = None,
+        lag: float | None = None,
+        at: float | None = None,
     ) -> None:
-        """Changes the given values. Raises KeyError for an id that was never sold."""
+        """Changes the given values. Raises KeyError for an id that was never sold.
+
+        The list shows a new rate `lag` seconds after `at`; the catalogue's own lag, and now, unless given.
+        """
         old = self._services[service]
+        if rate is not None:
+            self._show_later(old, rate, (self._now() if at is None else at) + (self.lag if lag is None else lag))
         self._services[service] = replace(
             old,
             name=old.name if name is None else name,
@@ -121,3 +138,22 @@ class Catalogue:
 
     def restore(self, service: str) -> None:
         self._removed.discard(self._services[service].service)
+
+    def grow(self, count: int | None) -> None:
+        """Offers services of every kind until there are `count`; None: those of SERVICES only."""
+        for service in many_services(len(SERVICES) + 1, count or 0):
+            self._services.setdefault(service.service, service)
+        added = {number for number in self._services if int(number) > len(SERVICES)}
+        self._removed -= added
+        self._removed |= {number for number in added if int(number) > (count or 0)}
+
+    def _show_later(self, old: Service, rate: Decimal, at: float) -> None:
+        self._shown_rates.setdefault(old.service, [(-inf, old.rate)]).append((at, rate))
+
+    def _as_shown(self, service: Service) -> Service:
+        rates = self._shown_rates.get(service.service)
+        if rates is None:
+            return service
+        now = self._now()
+        shown = next(rate for at, rate in reversed(rates) if at <= now)
+        return replace(service, rate=shown)

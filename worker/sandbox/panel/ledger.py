@@ -14,7 +14,7 @@ def orders(panel: Panel, since_id: int = 0) -> list[dict[str, Any]]:
     child order counts its share of the parent's charge, which the parent no longer counts.
     """
     panel.book.settle()
-    return [_order(panel, order) for number, order in panel.book.orders.items() if number > since_id]
+    return [_order(panel, order) for number, order in sorted(panel.book.orders.items()) if number > since_id]
 
 
 def order(panel: Panel, number: str) -> dict[str, Any] | None:
@@ -69,6 +69,7 @@ def _order(panel: Panel, order: Order) -> dict[str, Any]:
         "remains": order.remains(panel.clock.now()),
         "start_count": order.start_count,
         "accepted_at": _date(panel, order.accepted_at),
+        "origin": order.origin,
         "parent": None if order.parent is None else str(order.parent),
         "spawned": [str(number) for number in order.spawning.orders] if order.spawning else [],
         "refills": [str(number) for number in order.refills],

@@ -16,6 +16,7 @@ from worker.sandbox.options import SandboxOptions
 from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import NOTHING, Account, NotEnoughFundsError, rounded
 from worker.sandbox.panel.clock import Agenda, Clock
+from worker.sandbox.panel.numbering import Numbering
 from worker.sandbox.panel.orders import (
     ACTIVE,
     CANCELED,
@@ -26,10 +27,12 @@ from worker.sandbox.panel.orders import (
     PAUSED,
     PENDING,
     Order,
+    Origin,
     Spawning,
     is_open,
     plan_life,
 )
+from worker.sandbox.panel.prices import Prices
 from worker.sandbox.panel.validate import RefusedError, Wanted, expiry_date
 from worker.sandbox.switches import Switches
 
@@ -42,37 +45,40 @@ _BUSY_LINK = "neworder.error.link_duplicate"
 class OrderBook:
     """Takes orders and moves them along. Each change of a charge debits or refunds the difference.
 
-    `cheating` has the switches of the cheats, which change the amounts that the panel takes and refunds.
+    `cheating` has the switches of the cheats, which change the amounts that the panel takes and refunds. `agenda` has
+    the steps that `settle` runs when they are due.
     """
 
     def __init__(
         self, options: SandboxOptions, clock: Clock, chance: Chance, account: Account, cheating: Switches
     ) -> None:
         self.orders: dict[int, Order] = {}
+        self.numbering = Numbering(options, clock, chance, self.orders.keys())
+        self.prices = Prices()
+        self.agenda = Agenda()
         self._options = options
         self._clock = clock
         self._chance = chance
         self._account = account
         self._cheating = cheating
-        self._agenda = Agenda()
-        self._last_id = options.first_order_id - 1
         self._busy: Counter[tuple[str, str | None]] = Counter()
 
     def settle(self) -> None:
         """Brings every order up to the present."""
-        self._agenda.run(self._clock.now())
+        self.agenda.run(self._clock.now())
 
     def find(self, text: str) -> Order | None:
         """Returns this account's order with this id; None for another customer's id, or a text that is no id."""
         number = whole_number(text)
         return None if number is None else self.orders.get(number)
 
-    def accept(self, wanted: Wanted) -> Order:
+    def accept(self, wanted: Wanted, origin: Origin = Origin.ADD) -> Order:
         """Takes an order and its money. Raises RefusedError and takes nothing if the panel refuses it."""
         now = self._clock.now()
         if self._options.refuse_busy_links and self._busy[wanted.service.service, wanted.link] > 0:
             raise RefusedError(_BUSY_LINK)
-        charge = expected_charge(wanted.service.rate, wanted.rule, wanted.billed, wanted.runs or 1)
+        rate = self.prices.rate(wanted.service)
+        charge = expected_charge(rate, wanted.rule, wanted.billed, wanted.runs or 1)
         price = rounded(charge or NOTHING)
         taken = price + cheats.overcharge(price) if cheats.OVERCHARGE in self._cheating else price
         try:
@@ -86,11 +92,12 @@ class OrderBook:
             price=price,
             at=now,
             params=wanted.params,
+            origin=origin,
         )
         order.debited = taken
         self._busy[order.service, order.link] += 1
         if wanted.rule.billing is Billing.SPAWNED:
-            self._subscribe(order, wanted)
+            self._subscribe(order, wanted, rate or NOTHING)
         elif wanted.runs is not None:
             self._drip(order, wanted)
         else:
@@ -102,7 +109,7 @@ class OrderBook:
         if order.cancel_requested_at is not None:
             return
         now = order.cancel_requested_at = self._clock.now()
-        self._agenda.put(now + self._chance.around(_MINUTE, 4, "cancel", order.id), partial(self._cancel, order))
+        self.agenda.put(now + self._chance.around(_MINUTE, 4, "cancel", order.id), partial(self._cancel, order))
 
     def amend(
         self,
@@ -139,10 +146,6 @@ class OrderBook:
         if status is not None:
             self._move(order, status)
 
-    def _next_id(self) -> int:
-        self._last_id += 1 + self._chance.gap(self._options.foreign, "foreign", len(self.orders))
-        return self._last_id
-
     def _enter(
         self,
         *,
@@ -152,9 +155,10 @@ class OrderBook:
         price: Decimal,
         at: float,
         params: Mapping[str, str] = MappingProxyType({}),
+        origin: Origin = Origin.PARENT,
         parent: int | None = None,
     ) -> Order:
-        number = self._next_id()
+        number = self.numbering.next()
         order = self.orders[number] = Order(
             id=number,
             service=service,
@@ -166,26 +170,27 @@ class OrderBook:
             charge=price,
             life=plan_life(self._chance, self._options, number, quantity),
             start_count=self._chance.whole(0, 50_000, "start count", number),
+            origin=origin,
             parent=parent,
         )
         return order
 
     def _begin(self, order: Order) -> None:
-        self._agenda.put(order.accepted_at + order.life.starts_after, partial(self._start, order))
+        self.agenda.put(order.accepted_at + order.life.starts_after, partial(self._start, order))
 
     def _start(self, order: Order, at: float) -> None:
         if order.held or order.status != PENDING:
             return
         order.started_at = at
         self._move(order, IN_PROGRESS)
-        self._agenda.put(at + order.life.lasts, partial(self._finish, order))
+        self.agenda.put(at + order.life.lasts, partial(self._finish, order))
 
     def _finish(self, order: Order, at: float) -> None:
         if order.held or order.status != IN_PROGRESS:
             return
         self._close(order, order.life.ending, order.life.delivered)
         if order.life.late:
-            self._agenda.put(at + order.life.late[0], partial(self._change_late, order))
+            self.agenda.put(at + order.life.late[0], partial(self._change_late, order))
 
     def _change_late(self, order: Order, _at: float) -> None:
         if not order.held and order.life.late:
@@ -212,7 +217,7 @@ class OrderBook:
         step = is_open(status) - is_open(order.status)
         order.status = status
         if step < 0 and cheats.CHARGED_AGAIN in self._cheating:
-            self._agenda.put(self._clock.now() + cheats.CHARGED_AGAIN_AFTER, partial(self._charge_again, order))
+            self.agenda.put(self._clock.now() + cheats.CHARGED_AGAIN_AFTER, partial(self._charge_again, order))
         if order.parent is None:
             self._busy[order.service, order.link] += step
         elif spawning := self.orders[order.parent].spawning:
@@ -244,7 +249,7 @@ class OrderBook:
             smallest=wanted.billed,
             largest=wanted.billed,
         )
-        self._agenda.put(parent.accepted_at, partial(self._run, parent, parent.spawning))
+        self.agenda.put(parent.accepted_at, partial(self._run, parent, parent.spawning))
 
     def _run(self, parent: Order, spawning: Spawning, at: float) -> None:
         """Places one child order of a drip-feed. The parent has paid for all; the last gets what rounding left."""
@@ -256,9 +261,9 @@ class OrderBook:
         parent.charge -= charge
         self._spawn(parent, parent.link, spawning.smallest, charge, at)
         if not is_last:
-            self._agenda.put(at + spawning.every, partial(self._run, parent, spawning))
+            self.agenda.put(at + spawning.every, partial(self._run, parent, spawning))
 
-    def _subscribe(self, parent: Order, wanted: Wanted) -> None:
+    def _subscribe(self, parent: Order, wanted: Wanted, rate: Decimal) -> None:
         posts = int(wanted.params.get("posts", 0)) or self._chance.whole(2, 6, "posts", parent.id)
         old_posts = int(wanted.params.get("old_posts", 0))
         delay = int(wanted.params.get("delay", 0)) * _MINUTE
@@ -270,7 +275,7 @@ class OrderBook:
             every=self._chance.around(30 * _MINUTE, 4, "every", parent.id) + delay,
             smallest=int(wanted.params["min"]),
             largest=int(wanted.params["max"]),
-            rate=wanted.service.rate or NOTHING,
+            rate=rate,
             expiry=expiry_date(wanted.params.get("expiry", "")),
         )
         self._await_post(parent, parent.spawning, parent.accepted_at)
@@ -279,7 +284,7 @@ class OrderBook:
         made = len(spawning.orders)
         if made < spawning.planned:
             wait = 0.0 if made < spawning.at_once else spawning.every
-            self._agenda.put(at + wait, partial(self._post, parent, spawning))
+            self.agenda.put(at + wait, partial(self._post, parent, spawning))
 
     def _post(self, parent: Order, spawning: Spawning, at: float) -> None:
         """Places and charges one child order of a subscription, or retries in an hour if the balance is too small."""
@@ -296,7 +301,7 @@ class OrderBook:
             self._account.charge(charge)
         except NotEnoughFundsError:
             self._move(parent, PAUSED)
-            self._agenda.put(at + _HOUR, partial(self._post, parent, spawning))
+            self.agenda.put(at + _HOUR, partial(self._post, parent, spawning))
             return
         self._move(parent, ACTIVE)
         link = f"https://posts.example/{parent.params['username']}/{number}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.statuses import read_order_status
@@ -27,6 +28,15 @@ def is_open(status: str) -> bool:
     return read_order_status(status)[0] is OrderState.SUBMITTED
 
 
+class Origin(StrEnum):
+    """Where an order came from."""
+
+    ADD = "add"  #: a call of `add`, once for each call
+    TWICE = "twice"  #: a call of `add` that bought twice
+    HAND = "hand"  #: somebody who ordered on the same account in another way
+    PARENT = "parent"  #: a drip-feed or a subscription
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """An order's fate: times in simulated seconds, `delivered` in units.
@@ -42,7 +52,10 @@ class Life:
 
 
 def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int) -> Life:
-    """Returns the fate of an order, which depends on the seed and its id only. Most take minutes, some an hour."""
+    """Returns the fate of an order, which depends on the seed and its id only.
+
+    By default, most take minutes, some an hour.
+    """
     fate = chance.share("ending", order)
     ending, delivered = COMPLETED, quantity
     if fate < options.canceled:
@@ -57,8 +70,8 @@ def plan_life(chance: Chance, options: SandboxOptions, order: int, quantity: int
         else:
             late = (after, CANCELED, 0)
     return Life(
-        starts_after=chance.around(40, 6, "starts after", order),
-        lasts=chance.around(600, 6, "lasts", order),
+        starts_after=chance.around(options.starts_after, 6, "starts after", order),
+        lasts=chance.around(options.lasts, 6, "lasts", order),
         ending=ending,
         delivered=delivered,
         late=late,
@@ -114,6 +127,7 @@ class Order:
     status: str = PENDING
     started_at: float = 0.0
     delivered: int = 0  #: as of the last change of status
+    origin: Origin = Origin.ADD
     parent: int | None = None
     spawning: Spawning | None = None
     held: bool = False  #: whether `OrderBook.amend` has set it: time no longer changes it

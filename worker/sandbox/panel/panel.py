@@ -10,11 +10,13 @@ from worker.sandbox.panel import cheats
 from worker.sandbox.panel.account import Account
 from worker.sandbox.panel.catalogue import Catalogue
 from worker.sandbox.panel.clock import Clock
+from worker.sandbox.panel.limits import Limits
 from worker.sandbox.panel.orderbook import OrderBook
 from worker.sandbox.panel.orders import COMPLETED, PARTIAL, PENDING, Order, is_open
+from worker.sandbox.panel.prices import Drift
 from worker.sandbox.panel.refills import RefillBook
-from worker.sandbox.panel.validate import INCORRECT_REQUEST, ParsedRequest, RefusedError, Validator
-from worker.sandbox.switches import Switches
+from worker.sandbox.panel.validate import INCORRECT_REQUEST, Batches, ParsedRequest, RefusedError, Validator
+from worker.sandbox.switches import Switch, Switches
 
 INCORRECT_ORDER = "Incorrect order ID"
 REFILL_NOT_FOUND = "Refill not found"
@@ -29,12 +31,15 @@ class Panel:
         self.currency = options.currency
         self.clock = Clock(options.speed, options.epoch or datetime.now(UTC))
         self.account = Account(options.balance)
-        self.catalogue = Catalogue()
-        self.validator = Validator(options.key, self.catalogue, options.max_ids)
-        chance = Chance(options.seed)
-        self.cheats = Switches("cheat", cheats.ALL)
-        self.book = OrderBook(options, self.clock, chance, self.account, self.cheats)
-        self.refills = RefillBook(options, chance)
+        self.catalogue = Catalogue(now=self.clock.now)
+        self.validator = Validator(options.key, self.catalogue, Batches())
+        self.limits = Limits(options.rate_limit)
+        self.chance = Chance(options.seed)
+        self.cheats = Switches("cheat", {name: Switch(about) for name, about in cheats.ALL.items()})
+        self.cheats.on(*options.cheats)
+        self.book = OrderBook(options, self.clock, self.chance, self.account, self.cheats)
+        self.drift = Drift(self.catalogue, self.clock, self.book.agenda, self.chance)
+        self.refills = RefillBook(options, self.chance)
 
     def answer(self, request: ParsedRequest) -> Any:
         """Carries out the request and returns the reply for JSON. Raises RefusedError."""
@@ -55,7 +60,7 @@ class Panel:
             case "refill_status":
                 return self._refill_statuses(request)
             case "cancel":
-                return [self._batch_item("order", number, "cancel", self._cancel) for number in request.ids]
+                return self._cancels(request)
             case _:
                 raise RefusedError(INCORRECT_REQUEST)
 
@@ -97,6 +102,11 @@ class Panel:
             return [self._batch_item("refill", number, "status", self._refill_status) for number in request.ids]
         return {"status": self._refill_status(request.ids[0])}
 
+    def _cancels(self, request: ParsedRequest) -> Any:
+        if request.is_batch:
+            return [self._batch_item("order", number, "cancel", self._cancel) for number in request.ids]
+        return {"cancel": self._cancel(request.ids[0])}
+
     @staticmethod
     def _batch_item(subject: str, number: str, name: str, act: Any) -> dict[str, Any]:
         said = int(number) if number.isascii() and number.isdigit() else number
@@ -133,14 +143,15 @@ class Panel:
 
 
 def _service_entry(service: Service) -> dict[str, Any]:
+    """Returns a service as `services` shows it. Omits a limit that the catalogue doesn't tell."""
+    limits = {"min": service.min, "max": service.max}
     return {
         "service": int(service.service),
         "name": service.name,
         "type": service.type,
         "category": service.category,
-        "rate": str(service.rate),
-        "min": str(service.min),
-        "max": str(service.max),
+        "rate": None if service.rate is None else f"{service.rate:f}",
+        **{name: str(limit) for name, limit in limits.items() if limit is not None},
         "refill": service.refill,
         "cancel": service.cancel,
     }

@@ -21,7 +21,12 @@ INCORRECT_SERVICE = "Incorrect service ID"
 MISSING_LINK = "neworder.error.link"
 INVALID_LINK = "neworder.error.invalid_link"
 
+ACTIONS = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
+
 _LONGEST_LINK = 2048
+
+#: The document allows batches of so many ids.
+MOST_IDS = 100
 
 #: By action: the field with one id, and the field with many.
 _ID_FIELDS: Mapping[str, tuple[str | None, str]] = {
@@ -77,24 +82,35 @@ class ParsedRequest:
         self.violations.append(Violation(kind, detail))
 
 
+@dataclass(slots=True)
+class Batches:
+    """The batches that a panel takes: up to `most` ids, of a longer one none, or the first if it is `cut`.
+
+    `single` holds the actions that take one id alone.
+    """
+
+    most: int = MOST_IDS
+    cut: bool = False
+    single: set[str] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Reads requests to one account. `max_ids` is the largest batch."""
+    """Reads requests to one account."""
 
     key: str
     catalogue: Catalogue
-    max_ids: int
+    batches: Batches
 
-    def read(self, form: Mapping[str, str], *, cut_batches: bool = False) -> ParsedRequest:
-        """Reads a request's form. `cut_batches`: drops the ids beyond `max_ids` instead of refusing the batch."""
+    def read(self, form: Mapping[str, str]) -> ParsedRequest:
         parsed = ParsedRequest(form.get("action", ""))
         try:
-            self._read(form, parsed, cut_batches=cut_batches)
+            self._read(form, parsed)
         except RefusedError as refused:
             parsed.refused = refused.text
         return parsed
 
-    def _read(self, form: Mapping[str, str], parsed: ParsedRequest, *, cut_batches: bool) -> None:
+    def _read(self, form: Mapping[str, str], parsed: ParsedRequest) -> None:
         if form.get("key") != self.key:
             raise RefusedError(INVALID_KEY)
         match parsed.action:
@@ -103,13 +119,17 @@ class Validator:
             case "add":
                 parsed.wanted = _read_order(form, self.catalogue, parsed)
             case action if action in _ID_FIELDS:
-                self._read_ids(form, parsed, cut_batches=cut_batches)
+                self._read_ids(form, parsed)
             case _:
                 parsed.note("unknown_action", parsed.action)
                 raise RefusedError(INCORRECT_REQUEST)
 
-    def _read_ids(self, form: Mapping[str, str], parsed: ParsedRequest, *, cut_batches: bool) -> None:
+    def _read_ids(self, form: Mapping[str, str], parsed: ParsedRequest) -> None:
         one, many = _ID_FIELDS[parsed.action]
+        if parsed.action in self.batches.single:
+            if many in form:
+                raise RefusedError(INCORRECT_REQUEST)
+            one = one or "order"
         allowed = [name for name in (one, many) if name is not None]
         _note_unknown(form, allowed, parsed)
         given = [name for name in allowed if name in form]
@@ -122,11 +142,11 @@ class Validator:
             parsed.note("bad_id", f"{given[0]} holds a blank")
         if repeated := [number for number, times in Counter(ids).items() if times > 1]:
             parsed.note("duplicate_ids", ",".join(repeated))
-        if len(ids) > self.max_ids:
+        if len(ids) > MOST_IDS:
             parsed.note("too_many_ids", str(len(ids)))
-            if not cut_batches:
-                raise RefusedError(INCORRECT_REQUEST)
-        parsed.ids = tuple(number.strip() for number in ids[: self.max_ids])
+        if len(ids) > self.batches.most and not self.batches.cut:
+            raise RefusedError(INCORRECT_REQUEST)
+        parsed.ids = tuple(number.strip() for number in ids[: self.batches.most])
 
 
 def _note_unknown(form: Mapping[str, str], allowed: Collection[str], parsed: ParsedRequest) -> None:

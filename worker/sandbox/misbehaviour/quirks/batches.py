@@ -1,9 +1,12 @@
-"""Quirks in replies to batches."""
+"""Quirks in batches: in the replies to them, in their size, and panels that take one id alone."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
+from worker.sandbox.misbehaviour.quirks.reply import Call, OfPanel, Quirk, Reply, Valued
+from worker.sandbox.panel.panel import Panel
+from worker.sandbox.panel.validate import MOST_IDS
+from worker.sandbox.values import share, whole
 
 _RESULTS: Mapping[str, str] = {"refill": "refill", "cancel": "cancel", "refill_status": "status"}
 
@@ -20,6 +23,13 @@ def batch_gaps(reply: Reply, call: Call) -> None:
     """The reply omits every second id."""
     if _is_batch(reply, call):
         reply.body = dict(list(reply.body.items())[::2]) if isinstance(reply.body, dict) else reply.body[::2]
+
+
+def batch_silent_ids(reply: Reply, call: Call, value: float) -> None:
+    """A share of ids is never in the reply: whoever asks again is told nothing again."""
+    if _is_batch(reply, call) and isinstance(reply.body, dict):
+        silent = call.panel.chance.share
+        reply.body = {number: item for number, item in reply.body.items() if silent("silent", number) >= value}
 
 
 def batch_empty_list(reply: Reply, call: Call) -> None:
@@ -58,14 +68,34 @@ def batch_as_list(reply: Reply, call: Call) -> None:
         ]
 
 
-def batch_first_hundred(_reply: Reply, _call: Call) -> None:
-    """The panel answers the first 100 ids of a longer batch and ignores the others."""
-    # The validator has dropped the others already.
+def batch_limit(panel: Panel, value: int | None) -> None:
+    """The panel refuses batches of more than so many ids."""
+    panel.validator.batches.most = MOST_IDS if value is None else value
+
+
+def batch_first_hundred(panel: Panel, value: bool | None) -> None:
+    """The panel answers the first 100 ids of a longer batch (`batch_limit` sets another number), ignores the others."""
+    panel.validator.batches.cut = bool(value)
+
+
+def _one_by_one(action: str, field: str) -> OfPanel:
+    def switch(panel: Panel, value: bool | None) -> None:
+        single = panel.validator.batches.single
+        (single.add if value else single.discard)(action)
+
+    switch.__doc__ = f"The panel knows `{action}` only with one id, in the field `{field}`."
+    return OfPanel(switch)
 
 
 QUIRKS: Mapping[str, Quirk] = {
-    "batch_first_hundred": batch_first_hundred,
+    "single_status": _one_by_one("status", "order"),
+    "single_refill": _one_by_one("refill", "order"),
+    "single_refill_status": _one_by_one("refill_status", "refill"),
+    "single_cancel": _one_by_one("cancel", "order"),
+    "batch_limit": OfPanel(batch_limit, whole("IDS", 20)),
+    "batch_first_hundred": OfPanel(batch_first_hundred),
     "batch_gaps": batch_gaps,
+    "batch_silent_ids": Valued(batch_silent_ids, share("0.1")),
     "batch_empty_list": batch_empty_list,
     "batch_bare_errors": batch_bare_errors,
     "batch_bare_object": batch_bare_object,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
+from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
 
 _WORDS_OF_CANCEL = "Your order will be cancelled asap"
 
@@ -42,9 +42,45 @@ def refills_at_once(reply: Reply, call: Call) -> None:
         reply.body = {"refill": "1"}
 
 
+def cancels_by_id(reply: Reply, call: Call) -> None:
+    """Cancels of a batch arrive as an object: {"7": {"cancel": 1}, "8": {"error": text}}."""
+    if items := _items(reply, call, "cancel"):
+        reply.body = {
+            str(item["order"]): item["cancel"] if isinstance(item["cancel"], dict) else {"cancel": item["cancel"]}
+            for item in items
+        }
+
+
+def balance_under_funds(reply: Reply, call: Call) -> None:
+    """The balance arrives as {"funds": amount}."""
+    if call.action == "balance" and isinstance(reply.body, dict) and "balance" in reply.body:
+        reply.body["funds"] = reply.body.pop("balance")
+
+
+def add_tells_more(reply: Reply, call: Call) -> None:
+    """The reply to `add` also has the charge, the currency and the quantity."""
+    order = call.panel.book.find(str(reply.body.get("order"))) if call.action == "add" and not reply.error else None
+    if order:
+        reply.body |= {"charge": float(order.price), "currency": call.panel.currency, "quantity": order.quantity}
+
+
+def statuses_tell_id(reply: Reply, call: Call) -> None:
+    """Each status of a batch has its id once more, under `order`."""
+    if call.request.is_batch:
+        for number, item in statuses(reply, call):
+            if call.action == "status":
+                item["order"] = int(number)
+
+
+def order_id(reply: Reply, call: Call) -> None:
+    """The panel accepts an order with {"order_id": id}."""
+    if call.action == "add" and isinstance(reply.body, dict) and "order" in reply.body:
+        reply.body["order_id"] = reply.body.pop("order")
+
+
 def order_id_in_data(reply: Reply, call: Call) -> None:
     """The panel accepts an order with {"data": {"order_id": id}}."""
-    if call.action == "add" and reply.error is None:
+    if call.action == "add" and isinstance(reply.body, dict) and "order" in reply.body:
         reply.body = {"data": {"order_id": reply.body["order"]}}
 
 
@@ -109,10 +145,19 @@ OF_REQUESTS: Mapping[str, Quirk] = {
     "cancels_at_once": cancels_at_once,
     "refills_in_words": refills_in_words,
     "refills_at_once": refills_at_once,
+    "cancels_by_id": cancels_by_id,
+}
+
+#: These add to the documented shape.
+TELLING_MORE: Mapping[str, Quirk] = {
+    "add_tells_more": add_tells_more,
+    "statuses_tell_id": statuses_tell_id,
 }
 
 #: From the answer outwards. They come last of all.
 AROUND: Mapping[str, Quirk] = {
+    "balance_under_funds": balance_under_funds,
+    "order_id": order_id,
     "order_id_in_data": order_id_in_data,
     "order_under_id": order_under_id,
     "statuses_in_orders": statuses_in_orders,

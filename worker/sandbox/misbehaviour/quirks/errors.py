@@ -1,8 +1,9 @@
-"""Quirks in errors, and bytes before the JSON."""
+"""Quirks in errors, in charsets, and bytes before the JSON."""
 
 from collections.abc import Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply
+from worker.sandbox.misbehaviour.quirks.reply import Call, Change, Quirk, Reply
+from worker.sandbox.panel.validate import INVALID_KEY
 
 _LOCALISED: Mapping[str, str] = {
     "Not enough funds on balance": "Fondos insuficientes en el saldo",
@@ -48,19 +49,44 @@ def error_status_msg(reply: Reply, _call: Call) -> None:
         reply.body = {"status": "error", "msg": reply.error}
 
 
+def error_status_false(reply: Reply, _call: Call) -> None:
+    """Errors are written {"status": false, "msg": text}."""
+    if reply.error is not None:
+        reply.body = {"status": False, "msg": reply.error}
+
+
+def error_message(reply: Reply, _call: Call) -> None:
+    """Errors are written {"message": text}, with HTTP status 401 for a bad key and 400 otherwise."""
+    if reply.error is not None:
+        reply.status = 401 if reply.error == INVALID_KEY else 400
+        reply.body = {"message": reply.error}
+
+
+def error_by_field(reply: Reply, _call: Call) -> None:
+    """Errors are written {"message": "The given data was invalid.", "errors": {"order": [text]}}, HTTP status 422."""
+    if reply.error is not None:
+        reply.status = 422
+        reply.body = {"message": "The given data was invalid.", "errors": {"order": [reply.error]}}
+
+
 def error_plural(reply: Reply, _call: Call) -> None:
     """Errors are written {"errors": [text]}."""
     if reply.error is not None:
         reply.body = {"errors": [reply.error]}
 
 
-def _with_status(status: int) -> Quirk:
+def _with_status(status: int) -> Change:
     def with_status(reply: Reply, _call: Call) -> None:
         if reply.error is not None:
             reply.status = status
 
     with_status.__doc__ = f"Errors come with HTTP status {status}, and the same body."
     return with_status
+
+
+def utf_16(reply: Reply, _call: Call) -> None:
+    """The text is in UTF-16."""
+    reply.charset = "utf-16"
 
 
 def php_notice(reply: Reply, _call: Call) -> None:
@@ -82,7 +108,11 @@ QUIRKS: Mapping[str, Quirk] = {
     "error_windows_1251": error_windows_1251,
     "error_echoes_key": error_echoes_key,
     "error_plural": error_plural,
+    "error_by_field": error_by_field,
+    "error_message": error_message,
+    "error_status_false": error_status_false,
     "error_status_msg": error_status_msg,
+    "utf_16": utf_16,
     "php_notice": php_notice,
     "byte_order_mark": byte_order_mark,
 }

@@ -1,13 +1,15 @@
-"""The quirk that makes order ids texts.
+"""Quirks in the ids of orders.
 
-The sandbox still counts its orders. This module translates the ids in requests and replies. A client's id without the
-prefix belongs to no order: it is marked, so that the reply can repeat it unchanged.
+Where ids are texts, the sandbox still counts its orders, and this module translates the ids in requests and replies. A
+client's id without the prefix belongs to no order: it is marked, so that the reply can repeat it unchanged.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Reply
+from worker.sandbox.misbehaviour.quirks.reply import Call, OfPanel, Quirk, Reply, Valued
+from worker.sandbox.panel.panel import Panel
+from worker.sandbox.values import share, whole
 
 PREFIX = "ord-"
 _UNKNOWN = "~"
@@ -22,6 +24,29 @@ def _numbers(ids: str) -> str:
     return ",".join(
         number.removeprefix(PREFIX) if number.startswith(PREFIX) else _UNKNOWN + number for number in ids.split(",")
     )
+
+
+def ids_not_increasing(panel: Panel, value: bool | None) -> None:
+    """Ids of new orders don't increase: they lie anywhere within a million."""
+    panel.book.numbering.increasing = not value
+
+
+def ids_jump(panel: Panel, value: int | None) -> None:
+    """After every so many of your orders, the sequence of ids jumps ahead by a million."""
+    panel.book.numbering.jump_every = value
+
+
+def ids_restart(panel: Panel, value: int | None) -> None:
+    """After every so many of your orders, the sequence of ids starts anew at 1. No order of yours loses its id."""
+    panel.book.numbering.restart_every = value
+
+
+def ids_repeated(reply: Reply, call: Call, value: float) -> None:
+    """A share of adds is answered with the id of your order before. The new order has an id of its own all the same."""
+    orders = call.panel.book.orders
+    if call.action == "add" and reply.error is None and call.panel.chance.share("repeated", len(orders)) < value:
+        taken = (number for number, order in reversed(orders.items()) if order.parent is None)
+        reply.body["order"] = next((number for number in taken if number != reply.body["order"]), reply.body["order"])
 
 
 def ids_not_numeric(reply: Reply, call: Call) -> None:
@@ -44,3 +69,12 @@ def _rewrite(item: dict[str, Any]) -> None:
 
 def _shown(number: str) -> str:
     return number.removeprefix(_UNKNOWN) if number.startswith(_UNKNOWN) else PREFIX + number
+
+
+QUIRKS: Mapping[str, Quirk] = {
+    "ids_not_increasing": OfPanel(ids_not_increasing),
+    "ids_jump": OfPanel(ids_jump, whole("ORDERS", 10)),
+    "ids_restart": OfPanel(ids_restart, whole("ORDERS", 10)),
+    "ids_repeated": Valued(ids_repeated, share("0.5")),
+    "ids_not_numeric": ids_not_numeric,
+}

@@ -1,12 +1,11 @@
-"""Quirks in numbers and flags, and in charges of closed orders."""
+"""Quirks in numbers and flags."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
-from worker.sandbox.panel.orders import CANCELED, PARTIAL
+from worker.sandbox.misbehaviour.quirks.reply import Call, Change, Quirk, Reply, statuses
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -62,44 +61,20 @@ def dripfeed_flag(reply: Reply, call: Call) -> None:
             entry["dripfeed"] = call.panel.catalogue.sold(str(entry["service"])).dripfeed
 
 
-def _counts(name: str, value: Any) -> Quirk:
+def _counts(name: str, value: Any) -> Change:
     def counts(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             if name in item:
                 item[name] = value
 
-    counts.__doc__ = f"`{name}` is {value!r}."
+    counts.__doc__ = f"`{name}` is {json.dumps(value)}."
     return counts
 
 
-def charge_kept(reply: Reply, call: Call) -> None:
-    """A Partial or Canceled order keeps its first charge in `status`, though the panel refunded the rest."""
-    for number, item in statuses(reply, call):
-        order = call.panel.book.find(number)
-        if order and "charge" in item and item["status"] in {PARTIAL, CANCELED}:
-            item["charge"] = str(order.price)
-
-
-def money_with_signs(reply: Reply, call: Call) -> None:
-    """Balance, charges and rates arrive with a sign and separators of thousands: "$1,234.50"."""
-
-    def signed(item: dict[str, Any], name: str) -> None:
-        if name in item:
-            item[name] = f"${Decimal(str(item[name])):,f}"
-
-    if call.action == "balance" and reply.error is None:
-        signed(reply.body, "balance")
-    elif call.action == "services" and reply.error is None:
-        for entry in reply.body:
-            signed(entry, "rate")
-    for _, item in statuses(reply, call):
-        signed(item, "charge")
-
-
 QUIRKS: Mapping[str, Quirk] = {
-    "charge_kept": charge_kept,
     "dripfeed_flag": dripfeed_flag,
     "remains_null": _counts("remains", None),
+    "remains_zero": _counts("remains", "0"),
     "remains_empty": _counts("remains", ""),
     "remains_negative": _counts("remains", "-12"),
     "remains_word": _counts("remains", "unknown"),
@@ -110,7 +85,6 @@ QUIRKS: Mapping[str, Quirk] = {
     "flags_absent": flags_absent,
     "flags_as_numbers": flags_as_numbers,
     "flags_as_text": flags_as_text,
-    "money_with_signs": money_with_signs,
     "numbers_as_text": numbers_as_text,
     "text_as_numbers": text_as_numbers,
 }

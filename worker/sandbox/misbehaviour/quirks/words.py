@@ -1,9 +1,8 @@
-"""Quirks in the words of statuses, and orders that the panel doesn't know just after `add`."""
+"""Quirks in the words of statuses."""
 
 from collections.abc import Callable, Mapping
 
-from worker.sandbox.misbehaviour.quirks.reply import Call, Quirk, Reply, statuses
-from worker.sandbox.panel.panel import INCORRECT_ORDER
+from worker.sandbox.misbehaviour.quirks.reply import Call, Change, Quirk, Reply, statuses
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "Pending": ("Awaiting", "Queued", "pending"),
@@ -15,11 +14,8 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 _REFUNDS = ("Refunded", "Refund")
 _TROUBLES = ("Error", "Fail", "Paused")
 
-#: Simulated seconds for which a panel doesn't know an order that it has just taken.
-UNKNOWN_AT_FIRST = 180.0
 
-
-def _spelled(about: str, spell: Callable[[str], str]) -> Quirk:
+def _spelled(about: str, spell: Callable[[str], str]) -> Change:
     def spelled(reply: Reply, call: Call) -> None:
         for _, item in statuses(reply, call):
             item["status"] = spell(item["status"])
@@ -28,7 +24,7 @@ def _spelled(about: str, spell: Callable[[str], str]) -> Quirk:
     return spelled
 
 
-def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Quirk:
+def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Change:
     """Makes a quirk that replaces words. An order's id chooses among `words`, so that each order keeps its word."""
 
     def worded(reply: Reply, call: Call) -> None:
@@ -40,23 +36,7 @@ def _worded(about: str, words: Mapping[str, tuple[str, ...]]) -> Quirk:
     return worded
 
 
-def unknown_at_first(reply: Reply, call: Call) -> None:
-    """For the first three minutes, the status of an order is "Incorrect order ID"."""
-    if call.action != "status":
-        return
-    now = call.panel.clock.now()
-    for number, _ in list(statuses(reply, call)):
-        order = call.panel.book.find(number)
-        if order and now - order.accepted_at < UNKNOWN_AT_FIRST:
-            error = {"error": INCORRECT_ORDER}
-            if call.request.is_batch:
-                reply.body[number] = error
-            else:
-                reply.body = error
-
-
 QUIRKS: Mapping[str, Quirk] = {
-    "unknown_at_first": unknown_at_first,
     "status_synonyms": _worded("Statuses are synonyms: Cancelled, Complete, Running, ...", _SYNONYMS),
     "status_refunded": _worded("Canceled orders have the status Refunded.", {"Canceled": _REFUNDS}),
     "status_troubled": _worded("Orders in progress have the status Error, Fail or Paused.", {"In progress": _TROUBLES}),
