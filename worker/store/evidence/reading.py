@@ -93,9 +93,14 @@ SIGHTINGS = text(f"""
                 WHERE k.panel = ANY(CAST(:names AS text[])) AND k.panel_order_id = t.number::text
                     AND k.outcome IN ('accepted', '{ACCEPTED_LATE}')
             ) AS live
-    FROM sightings t
-    WHERE t.panel = ANY(CAST(:names AS text[]))
-        AND (t.explained IS NULL AND t.order_id IS NULL OR t.seen_at > to_timestamp(:since))
+    FROM (
+        SELECT * FROM sightings
+        WHERE panel = ANY(CAST(:names AS text[])) AND explained IS NULL AND order_id IS NULL
+        UNION ALL
+        SELECT * FROM sightings
+        WHERE panel = ANY(CAST(:names AS text[])) AND seen_at > to_timestamp(:since)
+            AND (explained IS NOT NULL OR order_id IS NOT NULL)
+    ) t
 """)  # noqa: S608 - columns of ours
 
 ASKED = text(f"""
