@@ -65,6 +65,14 @@ EXPLAIN_KNOWN = text("""
         )
 """)
 
+#: A person named some for lost orders.
+OWN = text("""
+    UPDATE sightings t SET order_id = o.id
+    FROM orders o
+    WHERE t.panel = :panel AND t.explained IS NULL AND t.order_id IS NULL
+        AND o.panel = t.panel AND o.panel_order_id = t.number::text
+""")
+
 #: What was asked about ids below every open question is of no use any more.
 FORGET = text("DELETE FROM asked_ids WHERE panel = :panel AND chunk < :chunk")
 
@@ -126,11 +134,11 @@ class Asking:
             await transaction.execute(EXPLAIN, {"panel": self._panel, "number": literal(numbers), "how": how})
 
     async def tidy(self, below: int) -> None:
-        """Notes which ids that answered are known by now; forgets what no open question needs.
+        """Notes which ids that answered have an order by now; forgets what no open question needs.
 
         That is what was asked about chunks below this one, and old ids there that are explained.
         """
         about = {"panel": self._panel, "chunk": below, "number": below * CHUNK}
         async with self._transactions.begin() as transaction:
-            for statement in (EXPLAIN_KNOWN, FORGET, FORGET_SIGHTINGS):
+            for statement in (EXPLAIN_KNOWN, OWN, FORGET, FORGET_SIGHTINGS):
                 await transaction.execute(statement, about)
