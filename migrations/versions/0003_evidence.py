@@ -55,6 +55,7 @@ def upgrade() -> None:
         ["panel", "number"],
         postgresql_where=sa.text("explained IS NULL AND order_id IS NULL"),
     )
+    op.create_index("sightings_panel_seen_at_idx", "sightings", ["panel", "seen_at"])
     op.create_table(
         "asked_ids",
         sa.Column("panel", sa.Text(), nullable=False),

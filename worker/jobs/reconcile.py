@@ -254,10 +254,11 @@ class Reconcile:
     async def _prices(self, known: Snapshot, suspects: Sequence[Suspect], parents: Sequence[KnownParent]) -> PriceBook:
         if not known.sightings:
             return PriceBook((), Rates(), grain_of(()))
-        services = {suspect.question.service for suspect in suspects} | {parent.service for parent in parents}
-        since = min((suspect.question.began_at for suspect in suspects), default=known.now)
-        seen_at = min(sighting.seen_at for sighting in known.sightings)
-        return await self._records.prices.book(services, since, seen_at)
+        numbers = sorted(sighting.number for sighting in known.sightings)
+        around = [suspect for suspect in suspects if suspect.may_lie_at_any(numbers)]
+        services = {suspect.question.service for suspect in around} | {parent.service for parent in parents}
+        times = {suspect.question.began_at for suspect in around} | {parent.began_at for parent in parents}
+        return await self._records.prices.book(services, times | {sighting.seen_at for sighting in known.sightings})
 
     async def _shapes_tell(self) -> bool:
         until, tell = self._shapes

@@ -5,7 +5,7 @@ that is known for certain. A charge that differs from what was expected excludes
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
@@ -39,6 +39,11 @@ class Suspect:
 
     def may_lie_at(self, number: int) -> bool:
         return (self.low is None or number > self.low) and (self.high is None or number < self.high)
+
+    def may_lie_at_any(self, numbers: Sequence[int]) -> bool:
+        """Says whether one of these ids, in ascending order, lies between its bounds."""
+        at = 0 if self.low is None else bisect_right(numbers, self.low)
+        return at < len(numbers) and self.may_lie_at(numbers[at])
 
 
 @dataclass(frozen=True, slots=True)

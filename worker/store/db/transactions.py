@@ -12,6 +12,7 @@ from worker.store.db.errors import database_errors
 from worker.store.db.pipeline import Pipeline, pipelined
 
 _BEGIN, _COMMIT = text("BEGIN"), text("COMMIT")
+_BEGIN_OF_ONE_INSTANT = text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 class Transaction(Pipeline):
@@ -38,15 +39,16 @@ class Transactions:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Transaction]:
+    async def begin(self, *, of_one_instant: bool = False) -> AsyncIterator[Transaction]:
         """Yields a transaction, and commits it; rolls it back where the body raises.
 
+        `of_one_instant`: it only reads, and all that it reads is as it was when its first statement began.
         Raises DatabaseError, also instead of an error that the body gets with the rows that it fetches.
         """
         with database_errors():
             async with self._engine.connect() as connection, pipelined(connection) as driver:
                 transaction = Transaction(driver)
-                await transaction.execute(_BEGIN)
+                await transaction.execute(_BEGIN_OF_ONE_INSTANT if of_one_instant else _BEGIN)
                 yield transaction
                 await transaction.execute(_COMMIT)
         await transaction.committed()

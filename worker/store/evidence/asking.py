@@ -11,7 +11,7 @@ from worker.store.db.arrays import literal
 from worker.store.db.transactions import Transactions
 from worker.store.evidence.names import Names
 
-#: The ids that no `add` ever told, of those that answered.
+#: The ids that belong to an order, by an answer or by evidence, whether or not its row is still there.
 KNOWN = text("""
     SELECT panel_order_id FROM orders
     WHERE panel = ANY(CAST(:names AS text[])) AND panel_order_id = ANY(CAST(:numbers AS text[]))
@@ -19,6 +19,9 @@ KNOWN = text("""
     SELECT panel_order_id FROM submissions
     WHERE panel = ANY(CAST(:names AS text[])) AND panel_order_id = ANY(CAST(:numbers AS text[]))
         AND outcome IN ('accepted', 'accepted_late')
+    UNION
+    SELECT number::text FROM sightings
+    WHERE panel = ANY(CAST(:names AS text[])) AND number = ANY(CAST(:numbers AS bigint[])) AND order_id IS NOT NULL
 """)
 
 #: A later sight of an id adds to the first one. Its time is that of the first.
@@ -53,14 +56,32 @@ EXPLAIN = text("""
     WHERE panel = :panel AND number = ANY(CAST(:number AS bigint[])) AND explained IS NULL AND order_id IS NULL
 """)
 
+#: The panel told some ids in the end: they had answered while their own calls were in flight.
+EXPLAIN_KNOWN = text("""
+    UPDATE sightings t SET explained = 'known'
+    WHERE t.panel = :panel AND t.explained IS NULL AND t.order_id IS NULL
+        AND EXISTS (
+            SELECT FROM submissions s
+            WHERE s.panel = t.panel AND s.panel_order_id = t.number::text AND s.outcome IN ('accepted', 'accepted_late')
+        )
+""")
+
+#: A person named some for lost orders.
+OWN = text("""
+    UPDATE sightings t SET order_id = o.id
+    FROM orders o
+    WHERE t.panel = :panel AND t.explained IS NULL AND t.order_id IS NULL
+        AND o.panel = t.panel AND o.panel_order_id = t.number::text
+""")
+
 #: What was asked about ids below every open question is of no use any more.
 FORGET = text("DELETE FROM asked_ids WHERE panel = :panel AND chunk < :chunk")
 
-#: Seconds for which an id that is explained stays on record.
+#: Seconds for which an id that is explained stays on record. One that was linked stays for ever: no answer told it.
 _WEEK = 7 * 86_400.0
 FORGET_SIGHTINGS = text(f"""
     DELETE FROM sightings
-    WHERE panel = :panel AND (explained IS NOT NULL OR order_id IS NOT NULL)
+    WHERE panel = :panel AND explained IS NOT NULL AND order_id IS NULL
         AND seen_at < clock_timestamp() - make_interval(secs => {_WEEK}) AND number < :number
 """)  # noqa: S608 - a number of ours
 
@@ -75,7 +96,7 @@ class Asking:
         self._names = Names(engine, panel)
 
     async def known(self, numbers: Collection[int]) -> set[int]:
-        """Returns those of these ids that some `add` told."""
+        """Returns those of these ids that belong to an order."""
         about = {"names": await self._names.all(), "numbers": [str(number) for number in numbers]}
         async with self._engine.connect() as connection:
             return {int(number) for number in (await connection.execute(KNOWN, about)).scalars()}
@@ -113,9 +134,12 @@ class Asking:
         async with self._transactions.begin() as transaction:
             await transaction.execute(EXPLAIN, {"panel": self._panel, "number": literal(numbers), "how": how})
 
-    async def forget_below(self, chunk: int) -> None:
-        """Forgets what was asked about lower chunks, and old sightings there that are explained."""
-        about = {"panel": self._panel, "chunk": chunk, "number": chunk * CHUNK}
+    async def tidy(self, below: int) -> None:
+        """Notes which ids that answered have an order by now; forgets what no open question needs.
+
+        That is what was asked about chunks below this one, and old ids there that are explained.
+        """
+        about = {"panel": self._panel, "chunk": below, "number": below * CHUNK}
         async with self._transactions.begin() as transaction:
-            await transaction.execute(FORGET, about)
-            await transaction.execute(FORGET_SIGHTINGS, about)
+            for statement in (EXPLAIN_KNOWN, OWN, FORGET, FORGET_SIGHTINGS):
+                await transaction.execute(statement, about)

@@ -11,12 +11,16 @@ _SECONDS = "extract(epoch FROM {})::float8"
 
 _KNOW = text("INSERT INTO guards (panel) VALUES (:panel) ON CONFLICT DO NOTHING")
 
-#: One worker examines, and goes on as long as it says so in time.
+#: One worker examines, and goes on as long as it lives and says so in time.
 _TAKE = text(f"""
     UPDATE guards SET worker_id = :worker_id, examined_until = clock_timestamp() + make_interval(secs => :seconds)
     WHERE panel = :panel
         AND (worker_id = :worker_id OR examined_until IS NULL OR examined_until < clock_timestamp()
-            OR examined_until > clock_timestamp() + make_interval(secs => :longest))
+            OR examined_until > clock_timestamp() + make_interval(secs => :longest)
+            OR NOT EXISTS (
+                SELECT FROM workers w
+                WHERE w.id = guards.worker_id AND w.ended_at IS NULL AND w.lease_until > clock_timestamp()
+            ))
     RETURNING {_SECONDS.format("searched_at")} AS searched_at,
         {_SECONDS.format("shared_since")} AS shared_since
 """)  # noqa: S608 - columns of ours

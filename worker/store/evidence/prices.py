@@ -1,6 +1,6 @@
 """Reads what a panel charged around the open questions, and what its catalogue showed meanwhile."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -16,34 +16,45 @@ _PRICE = f"""
     p.units, p.charge
 """
 
-#: A price is known between two orders that are at most a day apart. So many of each service tell enough.
-_DAY = 86_400.0
-_BEFORE, _MEANWHILE, _AFTER, _NEWEST = 30, 300, 300, 20
+#: Times that are no further apart than this are one stretch: so many seconds, and so many stretches, the newest.
+_TOGETHER = 600.0
+MOST_STRETCHES = 50
 
-#: The prices of the services in question, and of the services whose next orders came after the ids were seen: these
-#: may witness that the account still pays what it paid.
+#: A price is known between two orders that are at most a day apart. So many tell enough: before a stretch of each
+#: service, in it and after it of all services.
+_DAY = 86_400.0
+_BEFORE, _WITHIN, _AFTER, _NEWEST = 30, 3000, 100, 20
+
+#: The prices around each stretch. Services whose orders came in it or after it may witness that the account still pays
+#: what it paid before.
 PRICES = text(f"""
-    WITH after AS (
-        SELECT p.* FROM prices p
-        WHERE p.panel = :panel AND p.began_at > to_timestamp(:seen_at) ORDER BY p.began_at LIMIT {_AFTER}
+    WITH g AS (
+        SELECT * FROM unnest(CAST(:since AS float8[]), CAST(:until AS float8[])) AS g(since, until)
+    ), later AS (
+        SELECT g.since, p.* FROM g CROSS JOIN LATERAL (
+            (
+                SELECT * FROM prices p
+                WHERE p.panel = :panel AND p.began_at BETWEEN to_timestamp(g.since) AND to_timestamp(g.until)
+                ORDER BY p.began_at DESC LIMIT {_WITHIN}
+            )
+            UNION ALL
+            (
+                SELECT * FROM prices p
+                WHERE p.panel = :panel AND p.began_at > to_timestamp(g.until) ORDER BY p.began_at LIMIT {_AFTER}
+            )
+        ) p
     ), of AS (
-        SELECT unnest(CAST(:services AS text[])) AS service UNION SELECT service FROM after
+        SELECT g.since, s.service FROM g CROSS JOIN unnest(CAST(:services AS text[])) AS s(service)
+        UNION
+        SELECT since, service FROM later
     )
-    SELECT {_PRICE} FROM after p
+    SELECT {_PRICE} FROM later p
     UNION
     SELECT p.* FROM of CROSS JOIN LATERAL (
-        (
-            SELECT {_PRICE} FROM prices p
-            WHERE p.panel = :panel AND p.service = of.service
-                AND p.began_at BETWEEN to_timestamp(:since) - make_interval(secs => {_DAY}) AND to_timestamp(:since)
-            ORDER BY p.began_at DESC LIMIT {_BEFORE}
-        )
-        UNION ALL
-        (
-            SELECT {_PRICE} FROM prices p
-            WHERE p.panel = :panel AND p.service = of.service AND p.began_at > to_timestamp(:since)
-            ORDER BY p.began_at LIMIT {_MEANWHILE}
-        )
+        SELECT {_PRICE} FROM prices p
+        WHERE p.panel = :panel AND p.service = of.service
+            AND p.began_at BETWEEN to_timestamp(of.since) - make_interval(secs => {_DAY}) AND to_timestamp(of.since)
+        ORDER BY p.began_at DESC LIMIT {_BEFORE}
     ) p
 """)  # noqa: S608 - columns and numbers of ours
 
@@ -83,16 +94,23 @@ class Prices:
         self._transactions = Transactions(engine)
         self._panel = panel
 
-    async def book(self, services: Collection[str], since: float, seen_at: float) -> PriceBook:
-        """Returns what is known of these services' prices.
+    async def book(self, services: Collection[str], times: Iterable[float]) -> PriceBook:
+        """Returns what is known of these services' prices around these times.
 
-        `since`: when the first of the calls in question began. `seen_at`: when the first of the ids was seen.
+        They are those at which the calls in question began, and at which the ids in question were seen.
         """
-        about = {"panel": self._panel, "services": list(services), "since": since, "seen_at": seen_at}
-        async with self._transactions.begin() as transaction:
+        stretches = _stretches(times)
+        about = {
+            "panel": self._panel,
+            "services": list(services),
+            "since": [since for since, _ in stretches],
+            "until": [until for _, until in stretches],
+        }
+        first = {"panel": self._panel, "since": stretches[0][0] if stretches else 0.0}
+        async with self._transactions.begin(of_one_instant=True) as transaction:
             charges = await transaction.execute(CHARGES, about)
-            readings = await transaction.execute(READINGS, about)
-            changes = await transaction.execute(CHANGES, about)
+            readings = await transaction.execute(READINGS, first)
+            changes = await transaction.execute(CHANGES, first)
             prices = [Price(*row) for row in await transaction.fetch(PRICES, about)]
             named = {"panel": self._panel, "services": [*{*services, *(price.service for price in prices)}]}
             rates = await transaction.execute(RATES, named)
@@ -106,6 +124,16 @@ class Prices:
             )
             newest = [row.charge for row in await charges.fetchall()]
         return PriceBook(prices, known, grain_of(newest[::-1]))
+
+
+def _stretches(times: Iterable[float]) -> list[tuple[float, float]]:
+    stretches: list[tuple[float, float]] = []
+    for time in sorted(times):
+        if stretches and time <= stretches[-1][1] + _TOGETHER:
+            stretches[-1] = stretches[-1][0], time
+        else:
+            stretches.append((time, time))
+    return stretches[-MOST_STRETCHES:]
 
 
 def _change(row: Any) -> RateChange:

@@ -25,7 +25,7 @@ NEIGHBOURS = 200
 #: Between those, about so many known orders are enough, however many there are.
 _BETWEEN = 5_000
 
-#: Seconds before the oldest open question from which on the children of parents may still matter.
+#: Seconds before the oldest open question since which ids that answered, and are explained, are landmarks.
 _DAY = 86_400.0
 
 _SECONDS = "extract(epoch FROM {})::float8"
@@ -94,9 +94,14 @@ SIGHTINGS = text(f"""
                 WHERE k.panel = ANY(CAST(:names AS text[])) AND k.panel_order_id = t.number::text
                     AND k.outcome IN ('accepted', '{ACCEPTED_LATE}')
             ) AS live
-    FROM sightings t
-    WHERE t.panel = ANY(CAST(:names AS text[]))
-        AND (t.explained IS NULL AND t.order_id IS NULL OR t.seen_at > to_timestamp(:since))
+    FROM (
+        SELECT * FROM sightings
+        WHERE panel = ANY(CAST(:names AS text[])) AND explained IS NULL AND order_id IS NULL
+        UNION ALL
+        SELECT * FROM sightings
+        WHERE panel = ANY(CAST(:names AS text[])) AND seen_at > to_timestamp(:since)
+            AND (explained IS NOT NULL OR order_id IS NOT NULL)
+    ) t
 """)  # noqa: S608 - columns of ours
 
 ASKED = text(f"""
@@ -161,7 +166,8 @@ class Snapshot:
     """What the database knows of one account. Times are seconds of its clock.
 
     `sightings` are the live ones. `landmarks` are known orders and ids that answered. `are_numbers`: the panel's ids
-    are whole numbers. `parents` are the known drip-feeds and subscriptions, none of them read.
+    are whole numbers. `parents` are the known drip-feeds and subscriptions that may have spawned one of the sightings,
+    as far as their own times tell; none of them is read.
     """
 
     now: float
@@ -194,10 +200,13 @@ class Reading:
             return row.number, row.changed_at
 
     async def snapshot(self) -> Snapshot:
-        """Reads everything, the open questions first: a call that ends meanwhile counts as still in flight."""
+        """Reads everything as it is at one instant.
+
+        So of each id that answered, the call that it may come from is among the open questions, or told it.
+        """
         names = await self._names.all()
         about = {"panel": self._panel, "names": names}
-        async with self._transactions.begin() as transaction:
+        async with self._transactions.begin(of_one_instant=True) as transaction:
             clock = await transaction.execute(_CLOCK)
             questions = [_question(row) for row in await transaction.fetch(QUESTIONS, about)]
             (at,) = await clock.fetchall()
@@ -206,16 +215,19 @@ class Reading:
             known = await transaction.execute(LANDMARKS, {"names": names, "at_most": NEIGHBOURS, **around})
             seen = await transaction.execute(SIGHTINGS, about | since)
             asked = await transaction.execute(ASKED, about)
-            parents = await transaction.execute(PARENTS, about | since)
             known_orders, seen_ids = await known.fetchall(), await seen.fetchall()
+            landmarks = [*_known(known_orders), *map(_seen, seen_ids)]
+            sightings = [_sighting(one) for one in seen_ids if one.live]
+            placed_since = _placed_since(sightings, landmarks)
+            parents = await transaction.fetch(PARENTS, about | {"since": placed_since}) if sightings else []
             return Snapshot(
                 at.now,
                 questions,
-                [*_known(known_orders), *map(_seen, seen_ids)],
+                landmarks,
                 all(_number(one.panel_order_id) is not None for one in known_orders),
-                [_sighting(one) for one in seen_ids if one.live],
+                sightings,
                 {one.chunk: one.sent_at for one in await asked.fetchall()},
-                [*_parents(await parents.fetchall())],
+                [*_parents(parents)],
             )
 
     async def shapes_tell(self) -> bool:
@@ -277,6 +289,15 @@ def _known(rows: Iterable[Any]) -> Iterator[Landmark]:
 
 def _seen(row: Any) -> Landmark:
     return Landmark(row.number, -math.inf if row.began_at is None else row.began_at, row.seen_at)
+
+
+def _placed_since(sightings: Iterable[Sighting], landmarks: Iterable[Landmark]) -> float:
+    """Returns a time since which all of these ids were given out for certain; minus infinity where none tells.
+
+    An id was given out after each lower one, so after the call of a lower one began.
+    """
+    lowest = min((sighting.number for sighting in sightings), default=0)
+    return max((landmark.earliest for landmark in landmarks if landmark.number < lowest), default=-math.inf)
 
 
 def _sighting(row: Any) -> Sighting:

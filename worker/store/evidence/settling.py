@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence.questions import OpenQuestion
 from worker.domain.evidence.settlement import evidence_noted, reconciled, verdict_detail
-from worker.domain.evidence.verdicts import Absent, Linked, Verdict
+from worker.domain.evidence.verdicts import Absent, Linked, Undecided, Verdict
 from worker.domain.orders.changes import Change
 from worker.store.db.arrays import literal
 from worker.store.db.errors import ConflictError
@@ -32,6 +32,11 @@ LOCK = text(f"""
     ORDER BY o.id
     FOR NO KEY UPDATE OF o SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
+
+#: What is on record about orders that stay in doubt.
+ON_RECORD = text("""
+    SELECT order_id, verdict, progress FROM examinations WHERE order_id = ANY(CAST(:order_id AS bigint[]))
+""")
 
 EXAMINED = text("""
     INSERT INTO examinations AS e (order_id, at, verdict, progress)
@@ -76,14 +81,34 @@ class Settling:
         `suggest_only`: it notes verdicts for a person, and leaves the orders unconfirmed.
         """
         changes: list[tuple[Change, Verdict]] = []
-        for start in range(0, len(verdicts), TOGETHER):
-            some = verdicts[start : start + TOGETHER]
+        news = await self._news(verdicts, progress, suggest_only=suggest_only)
+        for start in range(0, len(news), TOGETHER):
+            some = news[start : start + TOGETHER]
             try:
                 changes += await self._settle(some, progress, suggest_only=suggest_only)
             except ConflictError:  # some order has got one of these ids since the worker asked about it
                 for one in some:
                     changes += await self._settle_alone(one, progress, suggest_only=suggest_only)
         return changes
+
+    async def _news(
+        self,
+        verdicts: Sequence[tuple[OpenQuestion, Verdict]],
+        progress: Mapping[int, Mapping[str, Any]],
+        *,
+        suggest_only: bool,
+    ) -> list[tuple[OpenQuestion, Verdict]]:
+        """Returns the verdicts that change an order or aren't on record, so that no other order is locked."""
+        async with self._transactions.begin() as transaction:
+            about = {"order_id": literal(question.order_id for question, _ in verdicts)}
+            rows = await transaction.fetch(ON_RECORD, about) if verdicts else []
+        known = {row.order_id: (row.verdict, row.progress) for row in rows}
+        return [
+            (question, verdict)
+            for question, verdict in verdicts
+            if not (suggest_only or isinstance(verdict, Undecided))
+            or known.get(question.order_id) != (verdict_detail(verdict), progress.get(question.order_id))
+        ]
 
     async def _settle_alone(
         self,

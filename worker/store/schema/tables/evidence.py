@@ -60,6 +60,7 @@ sightings = Table(
         "number",
         postgresql_where=text("explained IS NULL AND order_id IS NULL"),
     ),
+    Index("sightings_panel_seen_at_idx", "panel", "seen_at"),
 )
 
 asked_ids = Table(
