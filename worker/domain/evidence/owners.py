@@ -23,8 +23,8 @@ CROWD = 64
 #: A panel may give so many times the units that were ordered, as a bonus.
 _BONUS = 2
 
-#: Among so many suspects, a price is compared with all of them at once, not with one after the other.
-_MANY = 4 * CROWD
+#: Among so many suspects, an id's owners are looked up by price, and so many that the price fits are tried.
+_MANY, _TRIED = 4 * CROWD, 4 * CROWD
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Lineup:
         """Returns the owners without trying all: those of its price, and others only where there are none."""
         possible: list[int] = []
         for tried, at in enumerate(self._by_ids(sighting, self._alike.of(sighting, stretch))):
-            if tried == _MANY or len(possible) > CROWD:
+            if tried == _TRIED or len(possible) > CROWD:
                 return Owners(possible, [at], stretch, is_crowd=True, is_complete=False)
             if self._may_cost(self.suspects[at], sighting):
                 possible.append(at)
