@@ -43,8 +43,8 @@ def examined(name: str, history: History, premises: Premises, *, daily: bool = F
 
 def small(seed: int, breaks: str = "", *, daily: bool = False) -> Told:
     """Runs a small misleading world. In every third one, two possible owners are a crowd."""
-    crowd = 64 if seed % 3 else 2
-    with mock.patch.multiple(owners, CROWD=crowd, _MANY=4 * crowd if seed % 3 else crowd):
+    crowd, many = (owners.CROWD, owners._MANY) if seed % 3 else (2, 2)
+    with mock.patch.multiple(owners, CROWD=crowd, _MANY=many):
         history = misleading.history(seed, breaks)
         return examined(f"small world {seed}", history, misleading.PREMISES, daily=daily, watched=not breaks)
 

@@ -6,14 +6,16 @@ that is known for certain. A charge that differs from what was expected excludes
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import accumulate, islice
 
 from worker.domain.evidence.landmarks import Landmarks
 from worker.domain.evidence.prices import PACKAGE, PriceBook
 from worker.domain.evidence.questions import OpenQuestion, Premises
 from worker.domain.evidence.sightings import Sighting
+from worker.domain.money.amounts import Amount
 
 #: An id that more orders may own than this links none of them.
 CROWD = 64
@@ -21,8 +23,8 @@ CROWD = 64
 #: A panel may give so many times the units that were ordered, as a bonus.
 _BONUS = 2
 
-#: Among so many suspects, a price is compared with all of them at once, not with one after the other.
-_MANY = 4 * CROWD
+#: Among so many suspects, an id's owners are looked up by price, and so many that the price fits are tried.
+_MANY, _TRIED = 4 * CROWD, 4 * CROWD
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,15 @@ class Suspect:
 class Owners:
     """Who may own an id. `possible`: those whom nothing excludes. `by_ids`: a price may exclude some of these.
 
-    `is_crowd`: they are too many to link any of them. `is_complete`: `by_ids` has all of them. `stretch`: the suspects
-    among which all of them are.
+    `is_crowd`: they are too many to link any of them, and `possible` hasn't all. `is_complete`: `by_ids` has all of
+    them. `stretch`: the suspects among which all of them are.
     """
 
     possible: Sequence[int]
     by_ids: Sequence[int]
-    is_complete: bool
     stretch: range
-
-    @property
-    def is_crowd(self) -> bool:
-        return len(self.possible) > CROWD
+    is_crowd: bool
+    is_complete: bool
 
 
 def suspects_of(questions: Iterable[OpenQuestion], landmarks: Landmarks, premises: Premises) -> list[Suspect]:
@@ -98,17 +97,29 @@ class Lineup:
         end = min(bisect_left(self._began, sighting.seen_at), bisect_left(self._lows, sighting.number))
         start = bisect_left(self._highs, sighting.number + 1, hi=end)
         stretch = range(start, end)
-        is_complete = len(stretch) <= _MANY
-        if is_complete:
-            by_ids = [at for at in stretch if self._may_own(self.suspects[at], sighting)]
+        if len(stretch) > _MANY:
+            return self._among_many(sighting, stretch)
+        by_ids = list(self._by_ids(sighting, stretch))
+        possible = by_ids
+        if len(by_ids) > 1:
+            possible = [at for at in by_ids if self._may_cost(self.suspects[at], sighting)]
+        return Owners(possible, by_ids, stretch, is_crowd=len(possible) > CROWD, is_complete=True)
+
+    def _among_many(self, sighting: Sighting, stretch: range) -> Owners:
+        """Returns the owners without trying all: those of its price, and others only where there are none."""
+        possible: list[int] = []
+        for tried, at in enumerate(self._by_ids(sighting, self._alike.of(sighting, stretch))):
+            if tried == _TRIED or len(possible) > CROWD:
+                return Owners(possible, [at], stretch, is_crowd=True, is_complete=False)
+            if self._may_cost(self.suspects[at], sighting):
+                possible.append(at)
+        by_ids = possible or list(islice(self._by_ids(sighting, stretch), 2))
+        if len(by_ids) == 1:
             possible = by_ids
-            if len(by_ids) > 1:
-                possible = [at for at in by_ids if self._may_cost(self.suspects[at], sighting)]
-        else:
-            by_ids = list(islice((at for at in stretch if self._may_own(self.suspects[at], sighting)), 2))
-            among = self._alike.of(sighting, stretch)
-            possible = list(islice((at for at in among if self._may_own(self.suspects[at], sighting)), CROWD + 1))
-        return Owners(possible, by_ids, is_complete, stretch)
+        return Owners(possible, by_ids, stretch, is_crowd=len(possible) > CROWD, is_complete=False)
+
+    def _by_ids(self, sighting: Sighting, positions: Iterable[int]) -> Iterator[int]:
+        return (at for at in positions if self._may_own(self.suspects[at], sighting))
 
     def _may_own(self, suspect: Suspect, sighting: Sighting) -> bool:
         """Says whether the order may have this id, by all but its price."""
@@ -146,36 +157,64 @@ class _Alike:
 
     def __init__(self, suspects: Sequence[Suspect], prices: PriceBook) -> None:
         self._prices = prices
-        self._others: list[int] = []
-        self._of: dict[str, list[tuple[int, int]]] = {}
+        self._units = [billed(suspect.question) for suspect in suspects]
+        self._service = [suspect.question.service for suspect in suspects]
+        self._parents: list[int] = []
+        self._of: dict[str, list[int]] = {}
         self._first: dict[str, float] = {}
         for at, suspect in enumerate(suspects):
-            question = suspect.question
-            if question.is_parent:
-                self._others.append(at)
+            if suspect.question.is_parent:
+                self._parents.append(at)
                 continue
-            self._of.setdefault(question.service, []).append((billed(question), at))
-            self._first.setdefault(question.service, question.began_at)
-        for members in self._of.values():
-            members.sort()
+            self._of.setdefault(suspect.question.service, []).append(at)
+            self._first.setdefault(suspect.question.service, suspect.question.began_at)
+        before = ((service, prices.of_a_unit_before(service, first)) for service, first in self._first.items())
+        self._by_cost = sorted(
+            (unit.middle * self._units[at], at) for service, unit in before if unit for at in self._of[service]
+        )
+        self._known: dict[float, _Known] = {}
 
     def of(self, sighting: Sighting, stretch: range) -> Iterator[int]:
         """Yields the suspects of a stretch whom no known price excludes. Some whom one excludes may be among them."""
-        yield from (at for at in self._others if at in stretch)
-        for service, members in self._of.items():
-            yield from (at for _, at in self._fitting(service, members, sighting) if at in stretch)
-
-    def _fitting(
-        self, service: str, members: Sequence[tuple[int, int]], sighting: Sighting
-    ) -> Sequence[tuple[int, int]]:
         charge = sighting.uncut_charge
         if charge is None:
-            return members
-        # A price that was the same from before the first of them until after the sighting was the same for all.
-        one = self._prices.of_a_unit(service, self._first[service], sighting.seen_at)
-        if one is None or one.low <= 0:
-            return members
+            yield from stretch
+            return
+        known = self._known_at(sighting.seen_at)
+        for members in (self._parents, *(self._of[service] for service in known.unknown)):
+            yield from members[bisect_left(members, stretch.start) : bisect_left(members, stretch.stop)]
         grain = self._prices.grain
-        fewest = max(int((charge - grain) / one.high) - 1, 0)
-        most = int((charge + grain) / one.low) + 1
-        return members[bisect_left(members, (fewest, -1)) : bisect_left(members, (most + 1, -1))]
+        first = bisect_left(self._by_cost, ((charge - grain) / known.spread, -1))
+        last = bisect_left(self._by_cost, ((charge + grain) * known.spread, len(self._units)))
+        for _, at in self._by_cost[first:last]:
+            unit = known.units.get(self._service[at])
+            if at in stretch and unit is not None:
+                units = self._units[at]
+                if unit.low * units - grain <= charge <= unit.high * units + grain:
+                    yield at
+
+    def _known_at(self, seen_at: float) -> "_Known":
+        """Returns the prices that are known up to a time.
+
+        A price that was the same from before the first suspect of a service until then was the same for all of them.
+        """
+        until = self._prices.first_after(seen_at)
+        if until not in self._known:
+            self._known[until] = _Known(
+                {
+                    service: unit
+                    for service, first in self._first.items()
+                    if (unit := self._prices.of_a_unit(service, first, seen_at)) is not None
+                },
+                self._of,
+            )
+        return self._known[until]
+
+
+class _Known:
+    """The prices of a unit that are known for certain, by service. `spread`: the highest ratio of their bounds."""
+
+    def __init__(self, units: Mapping[str, Amount], services: Iterable[str]) -> None:
+        self.units = units
+        self.unknown = [service for service in services if service not in units]
+        self.spread = max((unit.high / unit.low for unit in units.values()), default=Decimal(1))

@@ -4,9 +4,11 @@ Nothing here is proof: a plan that asks too little only takes longer.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
+from typing import TypeAlias
 
 from worker.domain.evidence.landmarks import Landmarks
 from worker.domain.evidence.owners import Suspect
@@ -27,9 +29,6 @@ _SOON = 5.0
 #: Ids that denied us are asked again once the last denial is older by half, and no sooner than after so many seconds.
 _AGAIN, _OLDER = 2.0, 0.5
 
-#: Lost orders that began within so many seconds are planned for together.
-_TOGETHER = 2.0
-
 #: The ids among which the worker searches for orders that are nobody's.
 _SEARCHED = 4_000
 
@@ -40,6 +39,10 @@ _READ_AGAIN = 15.0
 _ROUNDS = ((6.0, 1.5), (60.0, 4.0), (900.0, 15.0), (1500.0, 30.0))
 _LAST_ROUNDS = 120.0
 _WAITING = 5.0  #: while ids wait to be asked about
+
+
+#: What is worth more comes first: a kind, and a distance or an age in seconds.
+_Rank: TypeAlias = tuple[int, float]
 
 
 class Allowance:
@@ -61,28 +64,18 @@ class Allowance:
         self._saved -= calls
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Lost orders between the same known orders, planned for together. Times as in `OpenQuestion`."""
-
-    low: int | None
-    high: int | None
-    began_at: float
-    ended_at: float
-    last_at: float
-
-
 def wanted_chunks(
     suspects: Iterable[Suspect], landmarks: Landmarks, asked: Asked, premises: Premises, now: float
 ) -> list[int]:
     """Returns the chunks that are worth asking about now, the best first; none without a known order."""
-    if landmarks.newest is None:
+    lost = [suspect for suspect in suspects if suspect.question.is_lost]
+    if landmarks.newest is None or not lost:
         return []
-    best: dict[int, tuple[int, float]] = {}
-    for wanted in _together(suspects):
-        for chunk, rank in _wanted_by(wanted, landmarks, asked, premises, now):
-            if chunk not in best or rank < best[chunk]:
-                best[chunk] = rank
+    plan = _Plan(lost, landmarks, asked, premises, now)
+    best: dict[int, _Rank] = {}
+    for chunk, rank in chain(plan.around_the_calls(), plan.for_absence()):
+        if chunk not in best or rank < best[chunk]:
+            best[chunk] = rank
     return sorted(best, key=lambda chunk: (best[chunk], chunk))
 
 
@@ -117,66 +110,96 @@ def parents_to_read(
     ]
 
 
-def _together(suspects: Iterable[Suspect]) -> Iterator[_Wanted]:
-    """Puts lost orders together that lie in the same gap and were sent at about the same time."""
-    newest: dict[tuple[int | None, int | None], _Wanted] = {}
-    lost = (suspect for suspect in suspects if suspect.question.is_lost)
-    for suspect in sorted(lost, key=attrgetter("question.began_at")):
-        question = suspect.question
-        one = _Wanted(suspect.low, suspect.high, question.began_at, question.ended_at or 0.0, suspect.last_at)
-        gap = one.low, one.high
-        if gap in newest and one.began_at <= newest[gap].began_at + _TOGETHER:
-            before = newest[gap]
-            newest[gap] = _Wanted(
-                *gap, before.began_at, max(before.ended_at, one.ended_at), max(before.last_at, one.last_at)
-            )
-            continue
-        if gap in newest:
-            yield newest[gap]
-        newest[gap] = one
-    yield from newest.values()
+class _Plan:
+    """Finds the chunks that help with lost orders.
 
+    If a chunk isn't worth asking about for the order that may be taken last, of all those that it may hold, it isn't
+    for any of them. So each chunk is tried once, however many orders were lost.
+    """
 
-def _wanted_by(
-    one: _Wanted, landmarks: Landmarks, asked: Asked, premises: Premises, now: float
-) -> Iterator[tuple[int, tuple[int, float]]]:
-    """Yields the chunks that help with these orders, each with its rank: the lowest first."""
-    first, margin = landmarks.number_at(one.began_at)
-    last, margin_of_last = landmarks.number_at(min(now, one.last_at))
-    soon, margin_of_soon = landmarks.number_at(min(one.ended_at + _SOON, now))
-    low = int(first - margin) if one.low is None else max(int(first - margin), one.low)
-    high = int(last + margin_of_last) + 1 if one.high is None else min(int(last + margin_of_last) + 1, one.high)
-    for chunk in range(max(chunk_of(low), 0), chunk_of(high) + 1):
-        is_likely = chunk <= chunk_of(int(soon + margin_of_soon))
-        sent_at = asked.sent_at.get(chunk)
+    def __init__(
+        self, lost: Iterable[Suspect], landmarks: Landmarks, asked: Asked, premises: Premises, now: float
+    ) -> None:
+        self._lost = sorted(lost, key=attrgetter("last_at"), reverse=True)
+        self._began = sorted(suspect.question.began_at for suspect in self._lost)
+        self._landmarks = landmarks
+        self._sent_at = asked.sent_at
+        self._hidden = premises.hidden
+        self._now = now
+
+    def around_the_calls(self) -> Iterator[tuple[int, _Rank]]:
+        """Yields the chunks from about the time of each call until the order can't be taken any more."""
+        untried = _Untried()
+        for suspect in self._lost:
+            question, now = suspect.question, self._now
+            first, margin = self._landmarks.number_at(question.began_at)
+            last, margin_of_last = self._landmarks.number_at(min(now, suspect.last_at))
+            soon, margin_of_soon = self._landmarks.number_at(min((question.ended_at or now) + _SOON, now))
+            low = max(int(first - margin), suspect.low or 0, 0)
+            high = int(min(last + margin_of_last + 1, math.inf if suspect.high is None else suspect.high))
+            for chunk in untried.between(chunk_of(low), chunk_of(high)):
+                rank = self._rank(chunk, suspect, is_likely=chunk <= chunk_of(int(soon + margin_of_soon)))
+                if rank is not None:
+                    yield chunk, rank
+
+    def _rank(self, chunk: int, suspect: Suspect, *, is_likely: bool) -> _Rank | None:
+        """Returns how much a chunk is worth for an order; None if it isn't yet or any more."""
+        sent_at = self._sent_at.get(chunk)
         if sent_at is None:
-            yield chunk, (0 if is_likely else 2, abs(landmarks.time_at(chunk * CHUNK) - one.began_at))
-        elif sent_at < _needed_at(chunk, one, landmarks, premises):
-            age_then = sent_at - max(min(landmarks.time_at((chunk + 1) * CHUNK), sent_at), one.began_at)
-            if now - sent_at >= max(_AGAIN, _OLDER * age_then):
-                yield chunk, (1 if is_likely else 3, age_then)
-    yield from _needed_for_absence(one, landmarks, asked, premises, now)
+            return (0 if is_likely else 2), self._distance(chunk)
+        given_out = min(self._landmarks.time_at((chunk + 1) * CHUNK), sent_at)
+        age_then = sent_at - max(given_out, suspect.question.began_at)
+        if sent_at >= self._needed_at(chunk, suspect) or self._now - sent_at < max(_AGAIN, _OLDER * age_then):
+            return None
+        return (1 if is_likely else 3), age_then
+
+    def for_absence(self) -> Iterator[tuple[int, _Rank]]:
+        """Yields the chunks whose denial would help to prove an order absent, once the time for it has come."""
+        over = [suspect for suspect in self._lost if suspect.last_at + self._hidden <= self._now]
+        for suspects in (over, self._lost[: len(self._lost) - len(over)]):
+            untried = _Untried()
+            for suspect in suspects:
+                end, kind = suspect.high, 4
+                if suspect.low is not None and end is None and suspects is over:
+                    end, kind = frontier(suspect.low, suspect.last_at, self._landmarks), 5
+                if suspect.low is None or end is None:
+                    continue
+                between = chunks(suspect.low, end)
+                for chunk in untried.between(between.start, between.stop - 1):
+                    needed_at = self._needed_at(chunk, suspect)
+                    if self._sent_at.get(chunk, -math.inf) < needed_at <= self._now:
+                        yield chunk, (kind, self._distance(chunk))
+
+    def _needed_at(self, chunk: int, suspect: Suspect) -> float:
+        """Returns from when on a denial of these ids is proof. In a quiet night the ids' own times don't count."""
+        if suspect.high is None:
+            return suspect.last_at + self._hidden
+        return min(suspect.last_at, given_out(chunk, suspect.high, self._landmarks)) + self._hidden
+
+    def _distance(self, chunk: int) -> float:
+        """Returns how far these ids are from the next lost call, in seconds."""
+        time = self._landmarks.time_at(chunk * CHUNK)
+        at = bisect_left(self._began, time)
+        return min(abs(time - began_at) for began_at in self._began[max(at - 1, 0) : at + 1])
 
 
-def _needed_for_absence(
-    one: _Wanted, landmarks: Landmarks, asked: Asked, premises: Premises, now: float
-) -> Iterator[tuple[int, tuple[int, float]]]:
-    """Yields the chunks whose denial would help to prove the orders absent, once the time for it has come."""
-    if one.low is None:
-        return
-    end, kind = one.high, 4
-    if end is None and now >= one.last_at + premises.hidden:
-        end, kind = frontier(one.low, one.last_at, landmarks), 5
-    if end is None:
-        return
-    for chunk in chunks(one.low, end):
-        needed_at = _needed_at(chunk, one, landmarks, premises)
-        if asked.sent_at.get(chunk, -math.inf) < needed_at <= now:
-            yield chunk, (kind, abs(landmarks.time_at(chunk * CHUNK) - one.began_at))
+class _Untried:
+    """Chunks that weren't tried before. Those that were are stepped over at once."""
 
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
 
-def _needed_at(chunk: int, one: _Wanted, landmarks: Landmarks, premises: Premises) -> float:
-    """Returns from when on a denial of these ids is proof. In a quiet night the ids' own times don't count."""
-    if one.high is None:
-        return one.last_at + premises.hidden
-    return min(one.last_at, given_out(chunk, one.high, landmarks)) + premises.hidden
+    def between(self, first: int, last: int) -> Iterator[int]:
+        chunk = self._from(first)
+        while chunk <= last:
+            yield chunk
+            self._next[chunk] = chunk + 1
+            chunk = self._from(chunk)
+
+    def _from(self, chunk: int) -> int:
+        end = chunk
+        while end in self._next:
+            end = self._next[end]
+        while chunk in self._next:
+            self._next[chunk], chunk = end, self._next[chunk]
+        return end

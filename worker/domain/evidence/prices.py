@@ -134,8 +134,10 @@ class PriceBook:
         self._prices = sorted((price for price in prices if self._is_exact(price)), key=attrgetter("began_at"))
         self._began = [price.began_at for price in self._prices]
         self._of: dict[str, list[Price]] = {}
+        self._began_of: dict[str, list[float]] = {}
         for price in self._prices:
             self._of.setdefault(price.service, []).append(price)
+            self._began_of.setdefault(price.service, []).append(price.began_at)
         self._known: dict[tuple[str, float, float], Amount | None] = {}
         self.wants_reading = False  #: a newer reading of the catalogue would tell more
 
@@ -154,16 +156,25 @@ class PriceBook:
         before = self._before(service, began_at)
         if before is None:
             return None
-        known = service, before.began_at, self._first_after(seen_at)
+        until = self.first_after(seen_at)
+        known = service, before.began_at, until
         if known not in self._known:
             of_service = self._of[service]
-            after = bisect_right(of_service, seen_at, key=attrgetter("began_at"))
+            after = bisect_right(self._began_of[service], seen_at)
             self._known[known] = (
-                self._between(before, of_service[after])
-                if after < len(of_service)
-                else self._witnessed(before, self._first_after(seen_at))
+                self._between(before, of_service[after]) if after < len(of_service) else self._witnessed(before, until)
             )
         return self._known[known]
+
+    def of_a_unit_before(self, service: str, began_at: float) -> Amount | None:
+        """Returns the price of one unit as the nearest known order of a service before paid it."""
+        before = self._before(service, began_at)
+        return None if before is None else self._unit(before)
+
+    def first_after(self, time: float) -> float:
+        """Returns when the first known order after this time began; infinity if there is none."""
+        at = bisect_right(self._began, time)
+        return self._began[at] if at < len(self._began) else float("inf")
 
     def is_plausible(
         self, charge: Decimal, service: str, units: int, *, expected: Decimal | None, began_at: float, seen_at: float
@@ -197,17 +208,13 @@ class PriceBook:
     def _before(self, service: str, began_at: float) -> Price | None:
         """Returns the nearest known order of a service whose call ended before, at most a day."""
         of_service = self._of.get(service, ())
-        for at in range(bisect_left(of_service, began_at, key=attrgetter("began_at")) - 1, -1, -1):
+        for at in range(bisect_left(self._began_of.get(service, ()), began_at) - 1, -1, -1):
             price = of_service[at]
             if price.began_at < began_at - _OLDEST:
                 return None
             if price.ended_at < began_at:
                 return price
         return None
-
-    def _first_after(self, time: float) -> float:
-        at = bisect_right(self._began, time)
-        return self._began[at] if at < len(self._began) else float("inf")
 
     def _between(self, before: Price, after: Price) -> Amount | None:
         """Returns the price of a unit between two orders of one service, if it is known (rule D1)."""
