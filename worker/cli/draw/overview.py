@@ -1,6 +1,6 @@
 """Texts that both `status` and `top` show."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from worker.cli.draw.evidence import disown_command, either
@@ -15,7 +15,7 @@ from worker.store.views.recent import Rates, RecentError
 _HOUR = 3600
 
 #: What an order in doubt waits for, by doubt, where nothing was found that may be its own.
-_NOTHING_FOUND: Mapping[str | None, str] = {
+_NOTHING_FOUND: dict[str | None, str] = {
     Doubt.TOO_YOUNG: "nothing found so far",
     Doubt.NO_BOUNDS: "nothing found; waits for a later order",
     Doubt.NOT_COVERED: "nothing found so far; the worker still asks about some ids",
@@ -23,7 +23,7 @@ _NOTHING_FOUND: Mapping[str | None, str] = {
 }
 
 #: The same where something was found. IDS stands for the candidates.
-_FOUND: Mapping[str, str] = {
+_FOUND: dict[str | None, str] = {
     Doubt.NO_BOUNDS: "IDS may be it, or an order from before the first known one: waits for you",
     Doubt.AMBIGUOUS: "IDS may be it, or another order's",
     Doubt.BOUGHT: "the panel took it, as IDS: waits for you",
@@ -83,7 +83,7 @@ def _doubt(order: UnconfirmedOrder, at: datetime) -> str:
             return f"nothing found; known {_in(order.known_from, at)} at the earliest"
         first = order.doubt == Doubt.NO_BOUNDS and order.known_from is None
         return "nothing found, and no order before it is known: waits for you" if first else _NOTHING_FOUND[order.doubt]
-    words = _FOUND.get(order.doubt or "", harmless(order.doubt or "in doubt"))
+    words = (_NOTHING_FOUND | _FOUND).get(order.doubt) or harmless(order.doubt or "in doubt")
     return words.replace("IDS", harmless(either(order.candidates), 80) or "what answered")
 
 
