@@ -336,6 +336,7 @@ def _reconcile(works: Works, upstream: Upstream, work: AsyncEngine, settings: Se
             partial(hasten, "balance", schedule.balance),
         ),
         allowance=Allowance(panel.requests_per_second),
+        observer=works.metrics,
         timeout=panel.timeout,
         suggest_only=settings.reconcile.mode is ReconcileMode.SUGGEST,
     )

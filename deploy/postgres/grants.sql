@@ -5,7 +5,8 @@ BEGIN;
 REVOKE ALL ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, accounts, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, polls, paces, budgets, pauses, periodic_jobs,
+    examinations, sightings, asked_ids, prices, catalogue_readings, guards,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 FROM PUBLIC, order_sync_worker, order_sync_producer, order_sync_reader;
@@ -38,7 +39,11 @@ GRANT SELECT ON order_events_archive, submissions_archive, order_events_all, sub
 
 GRANT EXECUTE ON FUNCTION order_sync_archive TO order_sync_worker;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON examinations, polls, pauses TO order_sync_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON polls, pauses, examinations, sightings, asked_ids TO order_sync_worker;
+
+GRANT SELECT, INSERT, DELETE ON prices, catalogue_readings TO order_sync_worker;
+
+GRANT SELECT, INSERT, UPDATE ON guards TO order_sync_worker;
 
 GRANT SELECT ON alembic_version TO order_sync_worker;
 
@@ -59,7 +64,8 @@ TO order_sync_producer;
 GRANT SELECT ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, accounts, submissions, examinations, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, polls, paces, budgets, pauses, periodic_jobs,
+    examinations, sightings, asked_ids, prices, catalogue_readings, guards,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
 TO order_sync_reader;

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from worker.cli.check_accounts import account_findings
+from worker.cli.draw.evidence import disown_command
 from worker.cli.draw.folding import fitting
 from worker.cli.finding import Finding, Verdict
 from worker.cli.frame.database import ANOTHER, UPDATE
@@ -93,6 +94,14 @@ def _database(settings: Settings) -> Generator[Finding, None, bool]:
                     f"is paused ({'orders only' if pause.scope == 'add' else 'all calls'}) since "
                     f"{pause.since:%Y-%m-%d %H:%M:%S %Z}: {pause.reason}, {pause.detail}",
                     "it resumes by itself when that is over",
+                )
+            for panel, since in found.shared:
+                yield Finding(
+                    f"panel {panel}",
+                    Verdict.WARNING,
+                    f"somebody else orders on this account, known since {since:%Y-%m-%d %H:%M:%S %Z}: evidence settles "
+                    "no order in doubt",
+                    f"say which panel orders are theirs: `{disown_command(panel)}`",
                 )
             for panel in found.panels:
                 if panel not in settings.panels:

@@ -17,12 +17,24 @@ from worker.domain.evidence.landmarks import Landmarks, ids_increase
 from worker.domain.evidence.owners import Suspect, suspects_of
 from worker.domain.evidence.planning import FIRST, Allowance, next_round, parents_to_read, search, wanted_chunks
 from worker.domain.evidence.prices import PriceBook, Rates, grain_of
+from worker.domain.evidence.progress import progress
 from worker.domain.evidence.questions import Premises
-from worker.domain.evidence.settlement import progress, verdict_detail
+from worker.domain.evidence.settlement import is_for_a_person, verdict_detail
 from worker.domain.evidence.sightings import CHUNK, Asked, chunk_of
-from worker.domain.evidence.verdicts import Absent, Doubt, Knowledge, KnownParent, Undecided, Weighing, weigh
+from worker.domain.evidence.verdicts import (
+    Absent,
+    Doubt,
+    Knowledge,
+    KnownParent,
+    Undecided,
+    Verdict,
+    Weighing,
+    weigh,
+)
+from worker.domain.orders.changes import Change
 from worker.jobs.machinery.inquiry import Answers, Inquiry
 from worker.jobs.machinery.lease import Lease
+from worker.jobs.machinery.observer import EvidenceObserver
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.evidence.asking import Asking
 from worker.store.evidence.guards import Guard, Guards
@@ -89,6 +101,7 @@ class Reconcile:
         on_demand: OnDemand,
         *,
         allowance: Allowance,
+        observer: EvidenceObserver,
         timeout: float,
         suggest_only: bool = False,
     ) -> None:
@@ -98,7 +111,8 @@ class Reconcile:
         self._lease = lease
         self._premises = premises
         self._on_demand = on_demand
-        self._inquiry = Inquiry(upstream, allowance)
+        self._inquiry = Inquiry(upstream, allowance, observer)
+        self._observer = observer
         self._examines = timeout + EXAMINES
         self._suggest_only = suggest_only
         self._mark: object = None  #: changes whenever an order comes into doubt
@@ -161,6 +175,7 @@ class Reconcile:
             suspects = suspects_of(known.questions, landmarks, self._premises)
         if self._search == []:
             await self._records.guards.searched()
+            _log.info("ids_searched", panel=self._upstream.name, found=len(known.sightings))
             self._search, self._search_at = None, _clock() + SEARCH_EVERY
             guard = replace(guard, searched_at=known.now)
         if guard.searched_at is not None or not is_ordered:
@@ -271,25 +286,34 @@ class Reconcile:
         return {one.question.order_id: await self._records.money.unexplained(one) for one in absent}
 
     async def _settle(self, weighing: Weighing, known: Knowledge) -> None:
-        by_order = {suspect.question.order_id: suspect for suspect in known.suspects}
-        verdicts = [(by_order[order_id].question, verdict) for order_id, verdict in weighing.verdicts.items()]
-        shown = {
-            order_id: progress(by_order[order_id], known, self._premises)
+        by_order = {suspect.question.order_id: suspect.question for suspect in known.suspects}
+        verdicts = [(by_order[order_id], verdict) for order_id, verdict in weighing.verdicts.items()]
+        open_ids = {
+            order_id
             for order_id, verdict in weighing.verdicts.items()
             if isinstance(verdict, Undecided) or self._suggest_only
         }
+        shown = await _off_the_loop(known.suspects, partial(progress, open_ids, weighing, known, self._premises))
         changes = await self._records.settling.settle(verdicts, shown, suggest_only=self._suggest_only)
         for change, verdict in changes:
-            about = {
-                "order_id": change.order_id,
-                "panel": self._upstream.name,
-                "state": change.after.state,
-                **verdict_detail(verdict),
-            }
-            if change.changes_state:
-                _log.info("order_reconciled", **about)
-            else:
-                _log.warning("order_undecided", **about)
+            question = by_order[change.order_id]
+            self._tell(change, verdict, known.now - (question.ended_at or question.began_at))
+
+    def _tell(self, change: Change, verdict: Verdict, in_doubt_for: float) -> None:
+        about = {
+            "order_id": change.order_id,
+            "panel": self._upstream.name,
+            "state": change.after.state,
+            **verdict_detail(verdict),
+        }
+        if change.changes_state:
+            _log.info("order_reconciled", **about, in_doubt_for=round(in_doubt_for, 1))
+        elif is_for_a_person(verdict):
+            _log.warning("order_undecided", **about)
+        else:
+            _log.info("order_examined", **about)
+        kind = str(verdict.doubt) if isinstance(verdict, Undecided) else about["verdict"]
+        self._observer.weighed(self._upstream.name, kind, in_doubt_for if change.changes_state else None)
 
     async def _read_on_demand(self, weighing: Weighing, known: Knowledge) -> None:
         """Has the catalogue or the balance read, where that would tell more about an order."""

@@ -67,5 +67,6 @@ def _show_account(snapshot: Snapshot, panel: PanelStands) -> None:
         snapshot.balance_read.labels(panel.panel).set(panel.balance.at.timestamp())
     if panel.services_at is not None:
         snapshot.services_read.labels(panel.panel).set(panel.services_at.timestamp())
+    snapshot.shared_account.labels(panel.panel).set(panel.shared_since is not None)
     for pause in panel.pauses:
         snapshot.paused.labels(panel.panel, pause.reason, pause.scope).set(1)

@@ -14,6 +14,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
 
+from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.changes import Change
 from worker.domain.orders.states import OrderState
 
@@ -30,6 +31,12 @@ OUTCOMES = ("answered", "refused", "not_sent", "unknown")
 
 #: Seconds. Panels answer in a tenth of a second, or time out after half a minute.
 REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
+
+#: Verdicts that settle an order, in the words of its events.
+SETTLED = ("linked", "absent")
+
+#: Seconds. Most orders that were bought are found in half a minute, and proof of absence takes ten by default.
+SETTLE_SECONDS = (2.5, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 14_400, 86_400)
 
 _CURRENCY = re.compile(r"[A-Z]{3,5}")
 
@@ -61,6 +68,9 @@ class Snapshot:
         self.balance_read = gauge("balance_read_timestamp_seconds", "When the balance was last read.", "panel")
         self.services_read = gauge("services_read_timestamp_seconds", "When the services were last mirrored.", "panel")
         self.paused = gauge("paused", "1 for each pause in force.", "panel", "reason", "scope")
+        self.shared_account = gauge(
+            "shared_account", "1 if somebody else was found to order on the panel's account.", "panel"
+        )
         self.workers = gauge("workers", "Workers that are alive.")
 
     def balance(self, panel: str, currency: str | None, amount: Decimal) -> None:
@@ -102,6 +112,18 @@ class Metrics:
         )
         self._job_failures = counter(
             "job_failures_total", "Failed runs of the job, and failed calls that it started.", "job_name", "panel"
+        )
+        self._evidence_requests = counter(
+            "evidence_requests_total", "Requests about ids that may be those of lost orders.", "panel"
+        )
+        self._evidence_ids = counter("evidence_ids_total", "The ids in these requests.", "panel")
+        self._verdicts = counter("verdicts_total", "New verdicts on orders in doubt.", "panel", "verdict")
+        self._settle_seconds = Histogram(
+            f"{PREFIX}settle_seconds",
+            "How long orders were in doubt until evidence settled them.",
+            ["panel", "verdict"],
+            buckets=SETTLE_SECONDS,
+            registry=self._registry,
         )
         self._limit = gauge("requests_per_second_limit", "REQUESTS_PER_SECOND, for all workers together.", "panel")
         self._pool_in_use = gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
@@ -155,6 +177,17 @@ class Metrics:
 
     def job_failed(self, job: str, panel: str) -> None:
         self._job_failures.labels(job, panel).inc()
+
+    def ids_asked(self, panel: str, ids: int) -> None:
+        """Counts a request of evidence about so many ids."""
+        self._evidence_requests.labels(panel).inc()
+        self._evidence_ids.labels(panel).inc(ids)
+
+    def weighed(self, panel: str, verdict: str, seconds: float | None = None) -> None:
+        """Counts a new verdict. `seconds`: how long the order was in doubt, if it is settled now."""
+        self._verdicts.labels(panel, verdict).inc()
+        if seconds is not None:
+            self._settle_seconds.labels(panel, verdict).observe(max(seconds, 0.0))
 
     def limit(self, panel: str, requests_per_second: float) -> None:
         self._limit.labels(panel).set(requests_per_second)
@@ -212,6 +245,12 @@ class Metrics:
             for action in ACTIONS:
                 for outcome in OUTCOMES:
                     self._requests.labels(panel, action, outcome)
+            self._evidence_requests.labels(panel)
+            self._evidence_ids.labels(panel)
+            for verdict in (*SETTLED, *Doubt):
+                self._verdicts.labels(panel, verdict)
+            for verdict in SETTLED:
+                self._settle_seconds.labels(panel, verdict)
 
 
 def _gauge(registry: CollectorRegistry, name: str, text: str, *labels: str) -> Gauge:

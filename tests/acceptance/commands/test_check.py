@@ -109,12 +109,14 @@ async def test_what_keeps_rows_waiting_is_a_warning(settings: dict[str, str], da
             "INSERT INTO pauses (panel, scope, reason, detail, until) "
             "VALUES ('default', 'add', 'not_enough_funds', 'Not enough funds', now() + interval '1 hour')"
         )
+        producer.execute("INSERT INTO guards (panel, shared_since) VALUES ('default', now()), ('other', NULL)")
     low = {**settings, "PANELS__DEFAULT__LOW_BALANCE": "1000.01"}
     ended = await order_sync("check", "--json", settings=low)
     warnings = [(f["subject"], f["text"]) for f in load(ended.out) if f["verdict"] == "warning"]
     assert ended.code == 0
-    assert [subject for subject, _ in warnings] == ["panel default", "panel other", "panel default"]
-    paused, waiting, money = (text for _, text in warnings)
+    assert [subject for subject, _ in warnings] == ["panel default", "panel default", "panel other", "panel default"]
+    paused, shared, waiting, money = (text for _, text in warnings)
+    assert shared.startswith("somebody else orders on this account, known since ")
     assert paused.startswith("is paused (orders only) since ")
     assert paused.endswith(": not_enough_funds, Not enough funds")
     assert waiting == "isn't configured, and orders for it are pending"

@@ -1,6 +1,7 @@
 """Runs commands in this process, on a database of the test's own, and adds orders for them."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -35,12 +36,17 @@ def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
     return typed
 
 
-def add_unconfirmed(database: Database, verdict: str | None = None, **columns: Any) -> int:
-    """Adds an order whose call began ten minutes ago and got no answer."""
+def add_unconfirmed(
+    database: Database, verdict: str | None = None, progress: dict[str, Any] | None = None, **columns: Any
+) -> int:
+    """Adds an order whose call got no answer, with what the last examination said of it."""
     order_id = database.add_order(state="unconfirmed", error_code="no_answer", error="timed out", **columns)
     add_submission(database, order_id, "unknown", expected_charge="0.09")
     if verdict is not None:
-        database.execute("INSERT INTO examinations VALUES (%s, now(), 1, %s)", [order_id, verdict])
+        database.execute(
+            "INSERT INTO examinations (order_id, verdict, progress) VALUES (%s, %s, %s)",
+            [order_id, verdict, None if progress is None else json.dumps(progress)],
+        )
     return order_id
 
 

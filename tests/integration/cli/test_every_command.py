@@ -1,5 +1,6 @@
 """Tests every command in the tree: its help, wrong arguments, and everything around it that can fail."""
 
+import json
 import os
 import shlex
 import sys
@@ -25,9 +26,30 @@ ARGUMENTS = {
     "accept-account": ["default"],
     "orders add": ["--service", "1", "--link", "https://example.com/me", "--quantity", "100"],
     "orders cancel": ["1"],
+    "orders disown": ["--why", "x"],
     "orders refill": ["--state", "completed"],
     "orders resolve": ["1", "--reject", "--why", "x"],
     "orders retry": ["--state", "rejected"],
+}
+
+#: What was found so far about an order in doubt, with much in it.
+PROGRESS = {
+    "between": [23_400, 1_234_567],
+    "ids": 1_200_000,
+    "counts": 45,
+    "until": 1_796_000_000,
+    "found": 25,
+    "candidates": [
+        {
+            "id": "23501",
+            "charge": "12345.12345678",
+            "seen_at": 1_795_000_000,
+            "also": [1_000_001, 1_000_002, 1_000_003],
+            "more": 77,
+            "not": {"1000004": "price", "1000005": "taken"},
+        }
+    ],
+    "others": [{"id": "23507", "charge": None, "why": why} for why in ("time", "shape", "units", "price", "taken")],
 }
 
 #: Commands that read no settings; and commands that run until a signal ends them.
@@ -85,12 +107,15 @@ def crowded(shared: Database, order_1: None) -> None:
     """Adds many rows of everything, with long texts, so that each command prints all that it can."""
     long = "The panel said that " + "it had much to say about this, and " * 6
     shared.execute("TRUNCATE order_events, pauses, workers, balances, audits, service_changes, refills, cancels")
+    shared.execute("TRUNCATE sightings, guards")
     shared.execute(
         "UPDATE orders SET id = 1000000 WHERE id = 1;"
         "UPDATE submissions SET order_id = 1000000;"
-        "INSERT INTO examinations VALUES (1000000, now() + interval '30 s', 3, "
-        """'{"verdict": "undecided", "doubt": "fits_loosely", "candidates": [23501, 23502]}');"""
         "ALTER TABLE orders ALTER COLUMN id RESTART WITH 1"
+    )
+    shared.execute(
+        "INSERT INTO examinations (order_id, verdict, progress) VALUES (1000000, %s, %s)",
+        ['{"verdict": "undecided", "doubt": "ambiguous", "candidates": ["23501"]}', json.dumps(PROGRESS)],
     )
     for state in ("unconfirmed", "rejected", "submitted", "completed", "pending"):
         for number in range(60):
@@ -103,6 +128,14 @@ def crowded(shared: Database, order_1: None) -> None:
                 error_code="link_refused",
                 error=long,
             )
+    for number in range(23_500, 23_520):
+        shared.execute(
+            "INSERT INTO sightings (panel, number, charge, uncut_charge) VALUES ('default', %s, 1234567.12345678, 1)",
+            [number],
+        )
+    shared.execute(
+        "INSERT INTO guards (panel, shared_since) VALUES ('default', now()), ('a-panel-of-a-long-name-1', now())"
+    )
     shared.execute(
         """
         INSERT INTO order_events (order_id, kind, state_before, state_after, panel_status, detail)
@@ -135,6 +168,7 @@ def crowded(shared: Database, order_1: None) -> None:
 MORE = [
     "orders list --link nowhere",
     "orders list --panel a-panel-of-a-long-name-1 --since 7d --error-code link_refused",
+    "orders disown --dry-run --no-check",
     "orders show 1000000",
     "orders retry --state rejected --dry-run",
     "services --changed-since 30d",

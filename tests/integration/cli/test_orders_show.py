@@ -81,7 +81,17 @@ def test_the_timeline_of_what_the_worker_did(order_sync: OrderSync, database: Da
 def test_for_a_script(order_sync: OrderSync, database: Database) -> None:
     order_id = add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous"}', params='{"a": [1]}')
     shown = json.loads(order_sync("orders", "show", str(order_id), "--json").out)
-    assert list(shown) == ["order", "submissions", "refills", "cancels", "events", "verdict"]
+    assert list(shown) == [
+        "order",
+        "submissions",
+        "refills",
+        "cancels",
+        "events",
+        "verdict",
+        "progress",
+        "examined_at",
+        "shared_since",
+    ]
     assert (shown["order"]["id"], shown["order"]["params"]) == (order_id, {"a": [1]})
     (submission,) = shown["submissions"]
     assert (submission["expected_charge"], submission["began_at"]) == ("0.09", "2026-11-01T12:00:00+00:00")
@@ -95,8 +105,89 @@ def test_every_doubt_has_plain_words(order_sync: OrderSync, database: Database, 
     assert "Expected charge: 0.09." in shown
     assert "It may be the panel order 5 or 6." in shown
     assert doubt not in shown
-    for command in ("--panel-order-id 5", "--panel-order-id 6", "--not-accepted", "--reject"):
+    for command in ("--panel-order-id 5", "--panel-order-id 6", "--reject"):
         assert f"  order-sync orders resolve {order_id} {command} --why" in shown
+    assert ("--not-accepted" in shown) is (doubt is not Doubt.BOUGHT)
+
+
+def evidence_of(order_sync: OrderSync, order_id: int) -> list[str]:
+    return order_sync("orders", "show", str(order_id)).out.partition("\nevidence\n")[2].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("between", "said"),
+    [
+        ([None, None], "No known order bounds its id."),
+        ([23511, None], "If the panel took it, its id is above 23511; no later order is known yet."),
+        ([None, 23527], "If the panel took it, its id is below 23527; no order before it is known."),
+        ([23511, 23527], "If the panel took it, its id lies between 23511 and 23527."),
+    ],
+)
+def test_between_which_ids_it_lies(
+    order_sync: OrderSync, database: Database, between: list[int | None], said: str
+) -> None:
+    verdict = json.dumps({"verdict": "undecided", "doubt": "no_bounds", "candidates": []})
+    order_id = add_unconfirmed(database, verdict, {"between": between, "ids": 0, "counts": None, "until": None})
+    assert evidence_of(order_sync, order_id)[2:4] == [
+        f"  {said}",
+        "  The panel wasn't asked about these ids. A denial is no proof yet.",
+    ]
+
+
+def test_what_was_asked_what_was_seen_and_whose_it_may_be(order_sync: OrderSync, database: Database) -> None:
+    verdict = json.dumps({"verdict": "undecided", "doubt": "ambiguous", "candidates": ["23520", "23521"]})
+    progress = {
+        "between": [23511, 24511],
+        "ids": 990,
+        "counts": 85,
+        "until": 4_000_000_000,
+        "found": 3,
+        "candidates": [
+            {"id": "23520", "charge": "0.27", "seen_at": 1_795_000_000, "also": [43, 44], "more": 0, "not": {}},
+            {
+                "id": "23521",
+                "charge": None,
+                "seen_at": 1_795_000_000,
+                "also": [43],
+                "more": 7,
+                "not": {"45": "price", "46": "taken"},
+            },
+        ],
+        "others": [{"id": "23525", "charge": "1.8", "why": "units"}],
+    }
+    order_id = add_unconfirmed(database, verdict, progress)
+    assert evidence_of(order_sync, order_id)[2:15] == [
+        "  If the panel took it, its id lies between 23511 and 24511.",
+        "  The panel was asked about 990 of these ids or so; 85 % of them were denied late enough to count.",
+        "  It may be the panel order 23520 (charge 0.27), first seen at 2026-11-18 11:06:40.",
+        "    That may also be the order 43 or 44.",
+        "  It may be the panel order 23521 (no charge), first seen at 2026-11-18 11:06:40.",
+        "    That may also be the order 43 or 7 others.",
+        "    It can't be the order 45: its price at that time is known, and the charge differs.",
+        "    It can't be the order 46: without it, another order would have to own two.",
+        "  Or one of 1 other panel orders.",
+        "  It isn't the panel order 23525 (charge 1.8): more units remain than were ordered.",
+        "  What answered may be this order, and may be another one that is in doubt or being sent.",
+        "  It waits until the others are settled, or a later order tells the price. Lost lookalikes may wait for you.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(("until", "told"), [(4_000_000_000, True), (1_700_000_000, False), (None, False)])
+def test_until_when_it_waits(order_sync: OrderSync, database: Database, until: int | None, *, told: bool) -> None:
+    verdict = json.dumps({"verdict": "undecided", "doubt": "not_covered", "candidates": []})
+    order_id = add_unconfirmed(database, verdict, {"between": [1, 9], "ids": 7, "counts": 0, "until": until})
+    line = "  That it wasn't bought can't be known before 2096-10-02 07:06:40."
+    assert (line in evidence_of(order_sync, order_id)) is told
+
+
+def test_an_account_that_somebody_else_uses(order_sync: OrderSync, database: Database) -> None:
+    order_id = add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous", "candidates": ["5"]}')
+    database.execute("INSERT INTO guards (panel, shared_since) VALUES ('default', '2026-11-18 11:06:40Z')")
+    assert (
+        "  Since 2026-11-18 11:06:40, the worker settles nothing on this panel: somebody else orders on its account. "
+        "Say what is theirs: order-sync orders disown --panel default"
+    ) in evidence_of(order_sync, order_id)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,12 @@ def busy(database: Database) -> None:
     database.execute("INSERT INTO periodic_jobs VALUES ('default', 'services', now(), '2026-01-02')")
     for state in ("completed", "partial", "canceled", "rejected"):
         database.add_order(state=state, panel="closed", panel_order_id=state)
-    add_unconfirmed(database, '{"verdict": "undecided", "doubt": "ambiguous"}')
+    add_unconfirmed(
+        database, '{"verdict": "undecided", "doubt": "ambiguous", "candidates": ["5", "6"]}', {"until": 4_000_000_000}
+    )
+    database.execute(
+        "INSERT INTO guards (panel, shared_since) VALUES ('other', now() - interval '2 h'), ('third', NULL)"
+    )
     database.execute("UPDATE orders SET updated_at = now() - interval '10 min' WHERE state = 'unconfirmed'")
     for balance in ("7", "5.50"):
         database.insert("balances", panel="default", balance=balance, currency="USD", at=f"2026-01-0{balance[0]}")
@@ -103,6 +108,7 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
         "unconfirmed": 1,
         "submitted": 1,
         "services_at": "2026-01-02T00:00:00+00:00",
+        "shared_since": None,
         "last_minute": {"sent": 1.0, "finished": 0.0, "rejected": 0.0, "unconfirmed": 0.0},
         "last_hour": {"sent": 1.0, "finished": 1.0, "rejected": 1.0, "unconfirmed": 0.0},
     }
@@ -111,13 +117,21 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
     assert (audit["currency"], audit["missing"]) == ("USD", "0.45")
     assert audit["opened_at"] < audit["closed_at"] < shown["at"]
     assert other["audit"] is None
+    assert other["shared_since"] < shown["at"]
     assert (other["panel"], other["configured"], other["submitting"], other["balance"]) == ("other", False, 1, None)
     assert other["pauses"][0]["until"] == "2026-01-01T00:00:00+00:00"
     assert (third["panel"], third["pending"], third["balance"]["amount"]) == ("third", 0, "1")
     (unconfirmed,) = shown["unconfirmed"]
     assert unconfirmed.pop("age_seconds") >= 600
-    assert (unconfirmed.pop("since"), unconfirmed.pop("known_from")) > ("2026", "2026")
-    assert unconfirmed == {"order_id": 10, "panel": "default", "verdict": "undecided", "doubt": "ambiguous"}
+    assert unconfirmed.pop("since") > "2026"
+    assert unconfirmed == {
+        "order_id": 10,
+        "panel": "default",
+        "verdict": "undecided",
+        "doubt": "ambiguous",
+        "known_from": "2096-10-02T07:06:40+00:00",
+        "candidates": ["5", "6"],
+    }
     (error,) = shown["errors"]
     assert error.pop("at") > "2026"
     assert error == {
@@ -158,13 +172,18 @@ def test_for_people(order_sync: OrderSync) -> None:
     assert "panel other isn't configured here" in said
     assert "panel default is paused for 0 s (orders only): low_balance: below 5" in said
     assert "outage, tries again now: \\x1b[31mgone" in said
-    assert "order 10 (default) is unconfirmed for 10 min: ambiguous; examined again now" in said
+    assert "order 10 (default) is unconfirmed for 10 min: 5 or 6 may be it, or another order's" in said
     assert "panel default, last minute: 1 sent, 0 finished" in said
     assert "panel default, last hour: 1 sent, 1 finished, 1 rejected" in said
     assert "10 min ago: order 5 (default) rejected: link_refused: Bad \\x1b[31mlink" in said
     assert "panel default, audited until 5 h 0 min ago: 0.45 USD is missing: order-sync audit --since 3d" in said
     assert "panel third, audited until 1 d 1 h ago: all is explained" in said
     assert "panel other, audited" not in said
+    assert (
+        "panel other: somebody else orders on this account, known for 2 h 0 min; nothing is settled: "
+        "order-sync orders disown --panel other"
+    ) in said
+    assert "panel third: " not in said
     assert "worker alive:1 is alive" in said
     assert "dead" not in said
 

@@ -94,7 +94,9 @@ async def test_the_account_and_the_workers(snapshot: Any, database: Database) ->
         database.execute("INSERT INTO periodic_jobs VALUES (%s, 'services', now(), '2026-01-02T00:00:00Z')", [panel])
     database.execute("INSERT INTO workers (id, name, lease_until) VALUES (gen_random_uuid(), 'w', now() + '1 h')")
 
+    database.execute("INSERT INTO guards (panel, shared_since) VALUES ('shop', now()), ('idle', NULL)")
     told = await snapshot()
+    assert (told["shared_account", "shop"], told["shared_account", "idle"]) == (1, 0)
     account = {labels: value for labels, value in told.items() if labels[0].startswith(("balance", "services", "pau"))}
     assert account == {
         ("balance", "USD", "shop"): 12.5,

@@ -342,7 +342,7 @@ async def test_workers_and_examinations_that_are_over_go(archive: Archive, datab
     )
     for state in ("unconfirmed", "submitted"):
         doubtful = database.add_order(state=state, panel_order_id=state)
-        database.execute("INSERT INTO examinations VALUES (%s, now(), 1)", [doubtful])
+        database.execute("INSERT INTO examinations VALUES (%s)", [doubtful])
     assert await archive.sweep(dry_run=True) == Tidied(workers=1, examinations=1)
     assert await archive.sweep() == Tidied(workers=1, examinations=1)
     assert {name for (name,) in database.all("SELECT name FROM workers")} == {"open", "lately", "lives"}

@@ -3,12 +3,14 @@
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
 from worker.cli.draw.top import SORTS, Chosen, picture
+from worker.domain.evidence.verdicts import Doubt
 from worker.settings.model import ReconcileMode, ReconcileSettings
 from worker.store.shared.pauses import StandingPause
 from worker.store.views.overview import (
@@ -123,25 +125,60 @@ def test_the_key_for_sorting_goes_round() -> None:
     assert chosen.after("r", []).reverse
 
 
-@pytest.mark.parametrize(
-    ("verdict", "doubt", "due", "mode", "said"),
-    [
-        (None, None, None, ReconcileMode.AUTO, "examined in 5 min"),
-        ("undecided", "too_young", 90, ReconcileMode.AUTO, "too_young; examined again in 1 min"),
-        ("undecided", "too_young", -90, ReconcileMode.AUTO, "too_young; examined again now"),
-        ("linked", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence, the panel took it"),
-        ("absent", None, 90, ReconcileMode.SUGGEST, "waits for you: by the evidence, the panel didn't take it"),
-        (None, None, None, ReconcileMode.OFF, "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"),
-    ],
-)
-def test_what_an_unconfirmed_order_waits_for(
-    verdict: str | None, doubt: str | None, due: float | None, *, mode: ReconcileMode, said: str
-) -> None:
+def waits(
+    verdict: str | None, doubt: str | None = None, due: float | None = None, *candidates: str, **more: Any
+) -> str:
+    """Returns what an unconfirmed order waits for, as the picture says."""
     known_from = None if due is None else NOW + timedelta(seconds=due)
-    order = UnconfirmedOrder(42, "p", NOW, 0.0, verdict, doubt, known_from)
+    order = UnconfirmedOrder(42, "p", NOW, 0.0, verdict, doubt, known_from, candidates)
     stands = Overview(NOW, (PanelStands("p", configured=True),), (order,), (), ())
-    text = "\n".join(drawn(stands, Chosen(), (120, 24), ReconcileSettings(mode=mode)))
-    assert f"42 (p) for 0 s: {said}" in text
+    (line,) = [line for line in drawn(stands, Chosen(), (120, 24), ReconcileSettings(**more)) if line.startswith("42 ")]
+    return line.strip().removeprefix("42 (p) for 0 s: ")
+
+
+def test_what_an_unconfirmed_order_waits_for() -> None:
+    suggest, off = ReconcileMode.SUGGEST, ReconcileMode.OFF
+    assert waits(None) == "examined soon"
+    assert waits("linked", mode=suggest) == "waits for you: by the evidence, the panel took it"
+    assert waits("absent", mode=suggest) == "waits for you: by the evidence, the panel didn't take it"
+    assert waits(None, mode=off) == "waits for you, since ORDER_SYNC_RECONCILE__MODE is off"
+
+
+@pytest.mark.parametrize("doubt", [Doubt.TOO_YOUNG, Doubt.NO_BOUNDS, Doubt.NOT_COVERED, Doubt.QUIET])
+def test_what_an_order_waits_for_of_which_nothing_was_found(doubt: Doubt) -> None:
+    assert waits("undecided", doubt, 90) == "nothing found; known in 1 min at the earliest"
+    assert waits("undecided", doubt, -90).startswith("nothing found")
+    assert "known" not in waits("undecided", doubt, -90)
+
+
+def test_the_first_order_of_all_can_never_be_proven_absent() -> None:
+    said = waits("undecided", Doubt.NO_BOUNDS)
+    assert said == "nothing found, and no order before it is known: waits for you"
+    assert waits("undecided", Doubt.NO_BOUNDS, None, "5") == (
+        "5 may be it, or an order from before the first known one: waits for you"
+    )
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_every_doubt_has_plain_words(doubt: Doubt) -> None:
+    said = waits("undecided", doubt, -90, "5", "6", "7")
+    assert doubt not in said
+    assert "IDS" not in said
+
+
+def test_what_an_order_waits_for_of_which_something_was_found() -> None:
+    assert waits("undecided", Doubt.BOUGHT, 90, "5", "6", "7") == "the panel took it, as 5, 6 or 7: waits for you"
+    assert waits("undecided", Doubt.AMBIGUOUS, 90) == "what answered may be it, or another order's"
+
+
+def test_an_account_that_somebody_else_uses() -> None:
+    panel = PanelStands("p", configured=True, shared_since=NOW - timedelta(hours=2))
+    lines = drawn(Overview(NOW, (panel,), (), (), ()), Chosen(), (160, 24))
+    at = [line.strip() for line in lines].index("SHARED ACCOUNT")
+    assert lines[at + 1].strip() == (
+        "p: somebody else orders on this account, known for 2 h 0 min; nothing is settled: "
+        "order-sync orders disown --panel p"
+    )
 
 
 def test_trouble_is_told_beside_the_last_news() -> None:

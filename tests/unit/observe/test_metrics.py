@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.observe.conftest import Clock
+from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
 from worker.observe.metrics import SNAPSHOT_COUNTS, Metrics, Snapshot
@@ -85,6 +86,26 @@ def test_requests(metrics: Metrics) -> None:
     assert told(metrics, "panel_request_seconds_sum", panel="shop") == {("add",): 30.2}
     buckets = told(metrics, "panel_request_seconds_bucket", panel="shop", action="add")
     assert (buckets["0.1",], buckets["0.25",], buckets["30.0",]) == (0, 1, 2)
+
+
+def test_what_evidence_costs_and_what_comes_of_it(metrics: Metrics) -> None:
+    assert told(metrics, "verdicts_total", panel="shop") == dict.fromkeys(
+        [(verdict,) for verdict in ("linked", "absent", *Doubt)], 0
+    )
+    metrics.ids_asked("shop", 100)
+    metrics.ids_asked("shop", 37)
+    metrics.weighed("shop", "ambiguous")
+    metrics.weighed("shop", "linked", 3.5)
+    metrics.weighed("shop", "linked", -0.1)  # a clock that was set
+    assert told(metrics, "evidence_requests_total") == {("shop",): 2}
+    assert told(metrics, "evidence_ids_total") == {("shop",): 137}
+    counted = {
+        verdict: number for (verdict,), number in told(metrics, "verdicts_total", panel="shop").items() if number
+    }
+    assert counted == {"ambiguous": 1, "linked": 2}
+    assert told(metrics, "settle_seconds_sum", panel="shop") == {("absent",): 0, ("linked",): 3.5}
+    buckets = told(metrics, "settle_seconds_bucket", panel="shop", verdict="linked")
+    assert (buckets["2.5",], buckets["5.0",]) == (1, 2)
 
 
 def test_a_snapshot_is_shown_for_a_while_and_its_age_for_ever(metrics: Metrics, clock: Clock) -> None:

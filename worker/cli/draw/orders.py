@@ -3,28 +3,13 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
+from worker.cli.draw.evidence import evidence_lines, settling_lines
 from worker.cli.draw.output import brief, harmless, money, span, table, timestamp
-from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.states import OrderState
 from worker.store.queue.polls import LOOKED_BEFORE
 from worker.store.views.order_history import MOST_EVENTS, OrderHistory
 from worker.store.views.order_search import Columns, Page
-
-_DOUBTS: Mapping[str, str] = {
-    Doubt.TOO_YOUNG: "Nothing that answered can be this order, but it may still appear; the worker asks again.",
-    Doubt.NO_BOUNDS: "Nothing that answered can be this order, and no known order before or after it bounds its id.",
-    Doubt.NOT_COVERED: "Nothing that answered can be this order so far; the worker still asks about other ids.",
-    Doubt.QUIET: "Nothing that answered can be this order, no later order is known, and the balance is no proof yet.",
-    Doubt.AMBIGUOUS: "The panel orders that can be this one can also be other orders.",
-    Doubt.BOUGHT: "The panel took it for certain, but nothing says which of these panel orders it is. Never retry it.",
-    Doubt.FITS_LOOSELY: "A panel order can only be this one, but nothing explains its charge yet.",
-    Doubt.MONEY_IS_GONE: "Nothing answered, but the account lost more money than all other orders can have cost.",
-    Doubt.MAYBE_SPAWNED: "A panel order that can be this one may be a child order of a drip-feed or subscription.",
-    Doubt.SHARED_ACCOUNT: "Panel orders answer that are nobody's: somebody else orders on this account.",
-    Doubt.IDS_NOT_INCREASING: "This panel's ids don't increase with time, so they prove nothing about this order.",
-}
 
 _LABEL = 16
 
@@ -107,49 +92,6 @@ def _charge(history: OrderHistory) -> str:
     charge = money(history.order["charge"], history.order["currency"])
     expected = money(history.submissions[-1]["expected_charge"]) if history.submissions else ""
     return f"{charge}, expected {expected}" if charge and expected else charge
-
-
-def evidence_lines(history: OrderHistory) -> Iterator[str]:
-    """Yields the evidence about an unconfirmed order."""
-    yield "evidence"
-    if history.submissions:
-        last = history.submissions[-1]
-        expected = money(last["expected_charge"]) or "not known beforehand"
-        yield f"  The call began at {timestamp(last['began_at'])}; no answer says whether the panel took the order."
-        yield f"  Expected charge: {expected}."
-    for line in _verdict_lines(history.verdict):
-        yield f"  {line}"
-    if candidates := _candidates(history):
-        yield f"  It may be the panel order {harmless(' or '.join(candidates))}."
-
-
-def settling_lines(history: OrderHistory) -> Iterator[str]:
-    """Yields the commands with which a person settles an unconfirmed order."""
-    yield "to settle it by hand, one of"
-    command = f"  order-sync orders resolve {history.order['id']}"
-    for candidate in _candidates(history) or ["ID"]:
-        yield f"{command} --panel-order-id {shlex.quote(harmless(candidate))} --why '...'"
-    yield f"{command} --not-accepted --why '...'  (sent again)"
-    yield f"{command} --reject --why '...'        (given up)"
-
-
-def _verdict_lines(verdict: Mapping[str, Any] | None) -> Iterator[str]:
-    match (verdict or {}).get("verdict"):
-        case "linked":
-            yield "By the evidence, the panel took it; ORDER_SYNC_RECONCILE__MODE is suggest."
-        case "absent":
-            yield "By the evidence, the panel didn't take it; ORDER_SYNC_RECONCILE__MODE is suggest."
-        case "undecided":
-            doubt = str((verdict or {}).get("doubt"))
-            yield _DOUBTS.get(doubt, harmless(doubt))
-        case _:
-            yield "The worker hasn't examined the panel's ids yet, or ORDER_SYNC_RECONCILE__MODE is off."
-
-
-def _candidates(history: OrderHistory) -> list[str]:
-    verdict = history.verdict or {}
-    linked = verdict.get("panel_order_id")
-    return [str(number) for number in ([linked] if linked else verdict.get("candidates", []))]
 
 
 def _labelled(values: Mapping[str, object]) -> Iterator[str]:

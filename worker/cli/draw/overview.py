@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from worker.cli.draw.evidence import disown_command, either
 from worker.cli.draw.output import compact, harmless, money, span
+from worker.domain.evidence.verdicts import Doubt
 from worker.settings.model import ReconcileMode, ReconcileSettings
 from worker.store.records.audit_results import LatestAudit
 from worker.store.shared.pauses import StandingPause
@@ -11,6 +13,26 @@ from worker.store.views.overview import BalanceStands, Overview, PanelStands, Un
 from worker.store.views.recent import Rates, RecentError
 
 _HOUR = 3600
+
+#: What an order in doubt waits for, by doubt, where nothing was found that may be its own.
+_NOTHING_FOUND: dict[str | None, str] = {
+    Doubt.TOO_YOUNG: "nothing found so far",
+    Doubt.NO_BOUNDS: "nothing found; waits for a later order",
+    Doubt.NOT_COVERED: "nothing found so far; the worker still asks about some ids",
+    Doubt.QUIET: "nothing found; waits for a later order, or a balance that adds up",
+}
+
+#: The same where something was found. IDS stands for the candidates.
+_FOUND: dict[str | None, str] = {
+    Doubt.NO_BOUNDS: "IDS may be it, or an order from before the first known one: waits for you",
+    Doubt.AMBIGUOUS: "IDS may be it, or another order's",
+    Doubt.BOUGHT: "the panel took it, as IDS: waits for you",
+    Doubt.FITS_LOOSELY: "only IDS can be it, but nothing explains its charge yet",
+    Doubt.MONEY_IS_GONE: "nothing found, but money is gone: waits for you",
+    Doubt.MAYBE_SPAWNED: "IDS may be it, or a child order",
+    Doubt.SHARED_ACCOUNT: "somebody else orders on this account: waits for you",
+    Doubt.IDS_NOT_INCREASING: "the panel's ids prove nothing: waits for you",
+}
 
 
 def rates(counts: Rates) -> str:
@@ -51,10 +73,26 @@ def waits_for(order: UnconfirmedOrder, at: datetime, rules: ReconcileSettings) -
             return "waits for you: by the evidence, the panel didn't take it"
         case None:
             return "examined soon"
-        case _ if order.known_from is not None and order.known_from > at:
-            return f"{harmless(order.doubt or 'in doubt')}; known {_in(order.known_from, at)} at the earliest"
         case _:
-            return f"{harmless(order.doubt or 'in doubt')}; examined again and again"
+            return _doubt(order, at)
+
+
+def _doubt(order: UnconfirmedOrder, at: datetime) -> str:
+    if order.doubt in _NOTHING_FOUND and not order.candidates:
+        if order.known_from is not None and order.known_from > at:
+            return f"nothing found; known {_in(order.known_from, at)} at the earliest"
+        first = order.doubt == Doubt.NO_BOUNDS and order.known_from is None
+        return "nothing found, and no order before it is known: waits for you" if first else _NOTHING_FOUND[order.doubt]
+    words = (_NOTHING_FOUND | _FOUND).get(order.doubt) or harmless(order.doubt or "in doubt")
+    return words.replace("IDS", harmless(either(order.candidates), 80) or "what answered")
+
+
+def shared(panel: PanelStands, at: datetime) -> str:
+    """Returns since when somebody else orders on the account, and the command that says what is theirs."""
+    if panel.shared_since is None:
+        return ""
+    ago = span((at - panel.shared_since).total_seconds())
+    return f"somebody else orders on this account, known for {ago}; nothing is settled: {disown_command(panel.panel)}"
 
 
 def _in(when: datetime, at: datetime) -> str:

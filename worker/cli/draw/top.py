@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.draw.output import brief, compact, harmless, span, timestamp
-from worker.cli.draw.overview import audited, balance, error, pause, waits_for
+from worker.cli.draw.overview import audited, balance, error, pause, shared, waits_for
 from worker.settings.model import ReconcileSettings
 from worker.store.views.overview import Overview, PanelStands
 
@@ -144,7 +144,7 @@ def _lasts(panel: PanelStands) -> Text:
 
 
 def _style(panel: PanelStands) -> str:
-    return "bold red" if panel.pauses else "yellow" if not panel.configured else "bold"
+    return "bold red" if panel.pauses or panel.shared_since else "yellow" if not panel.configured else "bold"
 
 
 def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> list[list[Text]]:
@@ -154,6 +154,11 @@ def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> l
         for panel in stands.panels
         if panel.panel in panels
         for one in panel.pauses
+    ]
+    shared_by = [
+        _line(f"{harmless(panel.panel)}: {shared(panel, stands.at)}")
+        for panel in stands.panels
+        if panel.panel in panels and panel.shared_since is not None
     ]
     gone = [
         _line(f"{harmless(panel.panel)}: {audited(panel.audit, stands.at)}")
@@ -175,6 +180,7 @@ def _sections(stands: Overview, panels: set[str], rules: ReconcileSettings) -> l
     ]
     titled = {
         "PAUSED": halted,
+        "SHARED ACCOUNT": shared_by,
         "MONEY IS MISSING": gone,
         "UNCONFIRMED  (order-sync orders show ID)": doubtful,
         "LAST ERRORS": errors,

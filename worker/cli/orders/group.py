@@ -13,6 +13,7 @@ TARGETS = {
     "refill": ("worker.cli.orders.change:refill", "Ask for refills of orders."),
     "retry": ("worker.cli.orders.change:retry", "Put rejected orders back: they are checked and sent again."),
     "resolve": ("worker.cli.orders.resolve:resolve", "Settle an unconfirmed order by hand."),
+    "disown": ("worker.cli.orders.disown:disown", "Say which panel orders are somebody else's."),
 }
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from worker.cli.draw.orders import evidence_lines
+from worker.cli.draw.evidence import evidence_lines
 from worker.cli.draw.output import harmless, money, print_lines
 from worker.cli.frame.database import on_database
 from worker.cli.frame.errors import CommandError
@@ -13,6 +13,7 @@ from worker.cli.frame.parameters import ORDER_ID, nonblank
 from worker.cli.frame.questions import ask_first, confirm, must_be_able_to_ask
 from worker.cli.orders.operator_options import who, why
 from worker.cli.orders.show import history_of
+from worker.domain.evidence.verdicts import Doubt
 from worker.domain.orders.operator_actions import Declined, ResolvedAs, resolved
 from worker.domain.orders.outcomes import Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.states import OrderState
@@ -69,7 +70,7 @@ def resolve(
         _check_free(settings, history, panel_order_id)
         if not no_check:
             print_lines(iter([_ask_panel(settings, history, panel_order_id)]), settings)
-    print_lines(iter([_consequence(order_id, decision)]), settings)
+    print_lines(iter([_consequence(history, decision)]), settings)
     confirm("Do it?", yes=yes)
     result = on_database(
         settings,
@@ -86,10 +87,13 @@ def _decision(panel_order_id: str | None, *, not_accepted: bool) -> ResolvedAs:
     return ResolvedAs(OrderState.PENDING if not_accepted else OrderState.REJECTED)
 
 
-def _consequence(order_id: int, decision: ResolvedAs) -> str:
+def _consequence(history: OrderHistory, decision: ResolvedAs) -> str:
+    order_id = history.order["id"]
     match decision.state:
         case OrderState.SUBMITTED:
             return f"The worker follows order {order_id} as panel order {harmless(decision.panel_order_id or '')}."
+        case OrderState.PENDING if (history.verdict or {}).get("doubt") == Doubt.BOUGHT:
+            return f"The worker sends order {order_id} again. By the evidence the panel took it: you pay twice."
         case OrderState.PENDING:
             return f"The worker sends order {order_id} again. If the panel took it after all, you pay twice."
         case _:

@@ -13,10 +13,22 @@ from worker.cli.frame.parameters import ORDER_ID, json_option
 from worker.settings.model import Settings, load
 from worker.store.views.order_history import OrderHistories, OrderHistory
 
+_SHOWN = (
+    "order",
+    "submissions",
+    "refills",
+    "cancels",
+    "events",
+    "verdict",
+    "progress",
+    "examined_at",
+    "shared_since",
+)
+
 
 @click.command(epilog=examples("order-sync orders show 42"))
 @click.argument("order_id", type=ORDER_ID, metavar="ID")
-@json_option("{order, submissions, refills, cancels, events, verdict}, columns by name.")
+@json_option(f"{{{', '.join(_SHOWN)}}}, columns by name.")
 def show(*, order_id: int, as_json: bool) -> None:
     """Show one order, with its history.
 
@@ -25,8 +37,7 @@ def show(*, order_id: int, as_json: bool) -> None:
     settings = load(need_panels=False)
     history = history_of(settings, order_id)
     if as_json:
-        names = ("order", "submissions", "refills", "cancels", "events", "verdict")
-        shown = {name: getattr(history, name) for name in names}
+        shown = {name: getattr(history, name) for name in _SHOWN}
         print_json(shown | {"order": {**history.order, "params": _parsed(history.order["params"])}}, settings)
     else:
         print_lines(order_lines(history), settings)

@@ -9,13 +9,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from itertools import accumulate, islice
 
+from worker.domain.amounts import Amount
 from worker.domain.evidence.landmarks import Landmarks
 from worker.domain.evidence.prices import PACKAGE, PriceBook
 from worker.domain.evidence.questions import OpenQuestion, Premises
 from worker.domain.evidence.sightings import Sighting
-from worker.domain.money.amounts import Amount
 
 #: An id that more orders may own than this links none of them.
 CROWD = 64
@@ -25,6 +26,16 @@ _BONUS = 2
 
 #: Among so many suspects, an id's owners are looked up by price, and so many that the price fits are tried.
 _MANY, _TRIED = 4 * CROWD, 4 * CROWD
+
+
+class WhyNot(StrEnum):
+    """The reasons why an id can't be an order's own."""
+
+    IDS = "ids"  #: the id lies outside the ids between which the order lies
+    TIME = "time"  #: the id answered before the order was sent, or was still denied when the order had to answer
+    SHAPE = "shape"  #: one of them is a drip-feed or subscription, and the other is none
+    UNITS = "units"  #: far more units remain than were ordered
+    PRICE = "price"  #: the price at that time is known for certain, and the charge differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +133,22 @@ class Lineup:
         return (at for at in positions if self._may_own(self.suspects[at], sighting))
 
     def _may_own(self, suspect: Suspect, sighting: Sighting) -> bool:
-        """Says whether the order may have this id, by all but its price."""
+        return self.why_not(suspect, sighting) is None
+
+    def why_not(self, suspect: Suspect, sighting: Sighting) -> WhyNot | None:
+        """Returns why the id can't be the order's own, by all but its price; None: it may be."""
         question = suspect.question
-        if not suspect.may_lie_at(sighting.number) or question.began_at >= sighting.seen_at:
-            return False
+        if not suspect.may_lie_at(sighting.number):
+            return WhyNot.IDS
+        if question.began_at >= sighting.seen_at:
+            return WhyNot.TIME
         if sighting.denied_at is not None and sighting.denied_at > suspect.last_at + self._premises.hidden:
-            return False  # it would have answered by then
+            return WhyNot.TIME  # it would have answered by then
         if sighting.has_spawned and not question.is_parent:
-            return False
+            return WhyNot.SHAPE
         if sighting.is_parent is not question.is_parent:
-            return not self._shapes_tell
-        return (
-            question.is_parent
-            or question.units is None
-            or sighting.most_remains is None
-            or sighting.most_remains <= _BONUS * question.units
-        )
+            return WhyNot.SHAPE if self._shapes_tell else None
+        return None if question.is_parent or _fits(question, sighting) else WhyNot.UNITS
 
     def _may_cost(self, suspect: Suspect, sighting: Sighting) -> bool:
         question = suspect.question
@@ -145,6 +156,11 @@ class Lineup:
             return True
         known = self._prices.charge(question.service, billed(question), question.began_at, sighting.seen_at)
         return known is None or sighting.uncut_charge in known
+
+
+def _fits(question: OpenQuestion, sighting: Sighting) -> bool:
+    """Says whether no more units remain than the order can have, with a bonus."""
+    return question.units is None or sighting.most_remains is None or sighting.most_remains <= _BONUS * question.units
 
 
 def billed(question: OpenQuestion) -> int:

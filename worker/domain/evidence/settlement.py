@@ -1,12 +1,17 @@
 """Turns a verdict into the change of an unconfirmed order, and into what its events say."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from worker.domain.evidence.owners import Suspect
-from worker.domain.evidence.questions import Premises
-from worker.domain.evidence.verdicts import Absent, Knowledge, Linked, Undecided, Verdict
+from worker.domain.evidence.verdicts import Absent, Doubt, Linked, Undecided, Verdict
 from worker.domain.orders.changes import Change, EventKind, OrderRecord
 from worker.domain.orders.states import OrderState
+
+#: Most candidates that are named. More of them help nobody, and come and go.
+MOST_CANDIDATES = 10
+
+#: Doubts that time may end: nothing was found so far.
+_WAITING = frozenset({Doubt.TOO_YOUNG, Doubt.NO_BOUNDS, Doubt.NOT_COVERED, Doubt.QUIET})
 
 
 def verdict_detail(verdict: Verdict) -> dict[str, Any]:
@@ -17,22 +22,22 @@ def verdict_detail(verdict: Verdict) -> dict[str, Any]:
         case Absent():
             return {"verdict": "absent"}
         case Undecided(doubt, candidates):
-            return {"verdict": "undecided", "doubt": str(doubt), "candidates": [str(number) for number in candidates]}
+            named = [str(number) for number in candidates[:MOST_CANDIDATES]]
+            return {"verdict": "undecided", "doubt": str(doubt), "candidates": named}
 
 
-def progress(suspect: Suspect, known: Knowledge, premises: Premises) -> dict[str, Any]:
-    """Returns what a person is shown of an order that is still undecided.
+def is_news(before: Mapping[str, Any] | None, detail: Mapping[str, Any]) -> bool:
+    """Says whether a verdict, in detail, tells more than the one before. That an order is young tells nothing."""
+    return before != detail and not (before is None and detail.get("doubt") == Doubt.TOO_YOUNG)
 
-    `between`: the ids between which it lies, null where nothing bounds it. `asked`: the share of them, in hundredths,
-    that the panel denied late enough to count. `until`: when the worker can know at the earliest that it wasn't bought,
-    in seconds of the database's clock; null where a later order has to be known first.
-    """
-    low, high, last_at = suspect.low, suspect.high, suspect.last_at
-    shown: dict[str, Any] = {"between": [low, high], "asked": None, "until": round(last_at + premises.hidden)}
-    if low is not None and high is not None:
-        share = known.asked.share(low, high, last_at, known.landmarks, premises.hidden)
-        shown["asked"] = int(share * 20) * 5
-    return shown
+
+def is_for_a_person(verdict: Verdict) -> bool:
+    """Says whether a person can do something about a verdict that settles nothing: there is something to look at."""
+    match verdict:
+        case Undecided(doubt, candidates):
+            return bool(candidates) or doubt not in _WAITING
+        case _:
+            return True
 
 
 def reconciled(order_id: int, before: OrderRecord, verdict: Verdict) -> Change | None:

@@ -4,7 +4,7 @@ Ids are asked about in chunks. A chunk counts as asked once a call answered for 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -90,23 +90,17 @@ class Asked:
         An id that was given out by some time had to answer `hidden` seconds later. So a denial that was sent then
         counts, and any denial that was sent `hidden` seconds after the id was given out for certain.
         """
-        return min(
-            (self._covered_until(chunk, high, landmarks, hidden) for chunk in chunks(low, high)), default=math.inf
-        )
+        return min(self.each_covered_until(low, high, landmarks, hidden), default=math.inf)
 
-    def share(self, low: int, high: int, last_at: float, landmarks: Landmarks, hidden: float) -> float:
-        """Returns for which share of the chunks between two ids the denials count, for an order taken by `last_at`."""
-        between = chunks(low, high)
-        count = sum(self._covered_until(chunk, high, landmarks, hidden) >= last_at for chunk in between)
-        return count / len(between) if between else 1.0
+    def each_covered_until(self, low: int, high: int, landmarks: Landmarks, hidden: float) -> Iterator[float]:
+        """Yields the same for each chunk between two ids."""
+        for chunk in chunks(low, high):
+            counts_until = self.sent_at.get(chunk, -math.inf) - hidden
+            yield math.inf if counts_until >= given_out(chunk, high, landmarks) else counts_until
 
     def sent_since(self, low: int, high: int, time: float) -> bool:
         """Says whether each id between these two was denied by a call that was sent at this time or later."""
         return all(self.sent_at.get(chunk, -math.inf) >= time for chunk in chunks(low, high))
-
-    def _covered_until(self, chunk: int, high: int, landmarks: Landmarks, hidden: float) -> float:
-        counts_until = self.sent_at.get(chunk, -math.inf) - hidden
-        return math.inf if counts_until >= given_out(chunk, high, landmarks) else counts_until
 
 
 def chunks(low: int, high: int) -> range:

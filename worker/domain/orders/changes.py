@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     CANCELED = "canceled"  #: canceled here, before it was sent
     RECONCILED = "reconciled"  #: evidence settled it: linked to its panel order, or proven not to have been bought
     EVIDENCE = "evidence"  #: the evidence, where it is less than proof
+    DISOWNED = "disowned"  #: a person said which panel orders are somebody else's, while this order was in doubt
     RESOLVED = "resolved"  #: a person settled it
     RETRIED = "retried"  #: a person put it back after it was rejected
     ADDED = "added"  #: a person placed it

@@ -1,5 +1,6 @@
 """Decides what a person may do to an order by hand: place it, settle it, put it back, ask for a cancel or a refill."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,12 @@ def resolved(order_id: int, before: OrderRecord, decision: ResolvedAs, *, who: s
     if decision.panel_order_id is not None:
         detail["panel_order_id"] = decision.panel_order_id
     return Change(order_id, EventKind.RESOLVED, before, after, detail=detail)
+
+
+def disowned(order_id: int, record: OrderRecord, panel_order_ids: Sequence[str], *, who: str, why: str) -> Change:
+    """Records that a person said of panel orders that they are nobody's here, while this order was in doubt."""
+    detail = {"who": who, "why": why, "panel_order_ids": list(panel_order_ids)}
+    return Change(order_id, EventKind.DISOWNED, record, record, detail=detail)
 
 
 def retried(

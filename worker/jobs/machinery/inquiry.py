@@ -9,6 +9,7 @@ from worker.domain.evidence.sightings import numbers_of
 from worker.domain.orders.outcomes import Reason
 from worker.domain.orders.statuses import ItemError, OrderReport
 from worker.jobs.machinery.batches import BATCH, ask
+from worker.jobs.machinery.observer import EvidenceObserver
 from worker.jobs.machinery.upstream import Upstream
 
 
@@ -23,9 +24,10 @@ class Answers:
 class Inquiry:
     """Calls of `status` about ids. `is_closed`: the gate let no call through at the last try."""
 
-    def __init__(self, upstream: Upstream, allowance: Allowance) -> None:
+    def __init__(self, upstream: Upstream, allowance: Allowance, observer: EvidenceObserver) -> None:
         self._upstream = upstream
         self._allowance = allowance
+        self._observer = observer
         self.is_closed = False
 
     @property
@@ -61,6 +63,7 @@ class Inquiry:
         if not isinstance(permits, list):
             return {}
         self._allowance.spend(1)
+        self._observer.ids_asked(self._upstream.name, len(ids))
         return await ask(self._upstream.gate, permits[0], ids, self._upstream.client.statuses)
 
 

@@ -30,3 +30,16 @@ class Tracer(Protocol):
 
     def sent(self, claimed: Claimed, outcome: AddOutcome) -> None:
         """Notes the order that the call was about, and its outcome."""
+
+
+class EvidenceObserver(Protocol):
+    """Counts what evidence about lost answers costs, and what comes of it. The methods must not raise."""
+
+    def ids_asked(self, panel: str, ids: int) -> None:
+        """Notes one call that asked the panel about so many ids."""
+
+    def weighed(self, panel: str, verdict: str, seconds: float | None = None) -> None:
+        """Notes a new verdict on an order: linked, absent, or a doubt.
+
+        `seconds`: how long the order was in doubt, if the verdict has settled it.
+        """

@@ -33,14 +33,6 @@ _SHARED = text("""
     UPDATE guards SET shared_since = clock_timestamp() WHERE panel = :panel AND shared_since IS NULL
 """)
 
-_CLEAR = text("UPDATE guards SET shared_since = NULL WHERE panel = :panel AND shared_since IS NOT NULL")
-
-_DISOWN = text("""
-    UPDATE sightings t SET explained = 'disowned'
-    WHERE t.panel = :panel AND t.explained IS NULL AND t.order_id IS NULL
-        AND NOT EXISTS (SELECT FROM orders o WHERE o.panel = t.panel AND o.panel_order_id = t.number::text)
-""")
-
 #: No worker says that it examines for longer than this, in seconds.
 LONGEST = 600.0
 

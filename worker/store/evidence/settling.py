@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.domain.evidence.questions import OpenQuestion
-from worker.domain.evidence.settlement import evidence_noted, reconciled, verdict_detail
+from worker.domain.evidence.settlement import evidence_noted, is_news, reconciled, verdict_detail
 from worker.domain.evidence.verdicts import Absent, Linked, Undecided, Verdict
 from worker.domain.orders.changes import Change
 from worker.store.db.arrays import literal
@@ -22,13 +22,17 @@ from worker.store.queue.submissions import REFUTED
 TOGETHER = 100
 
 #: The orders that are still in doubt about the very call that was examined. One that another session has locked is
-#: left for the next round: it must not hold up the others.
+#: left for the next round: it must not hold up the others. So is one whose id has been explained meanwhile.
 LOCK = text(f"""
     SELECT o.id, o.panel, e.verdict, e.progress, {RECORD_COLUMNS}
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:token AS bigint[])) AS c(order_id, token)
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:token AS bigint[]), CAST(:number AS bigint[]))
+        AS c(order_id, token, number)
     JOIN orders o ON o.id = c.order_id
     LEFT JOIN examinations e ON e.order_id = o.id
     WHERE o.state = 'unconfirmed' AND (SELECT max(s.id) FROM submissions s WHERE s.order_id = o.id) = c.token
+        AND NOT EXISTS (
+            SELECT FROM sightings t WHERE t.panel = o.panel AND t.number = c.number AND t.explained IS NOT NULL
+        )
     ORDER BY o.id
     FOR NO KEY UPDATE OF o SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
@@ -138,6 +142,10 @@ class Settling:
                 {
                     "order_id": literal(by_order),
                     "token": literal(question.token for question, _ in by_order.values()),
+                    "number": literal(
+                        verdict.panel_order_id if isinstance(verdict, Linked) else None
+                        for _, verdict in by_order.values()
+                    ),
                 },
             )
             panels = {row.id: row.panel for row in rows}
@@ -150,7 +158,7 @@ class Settling:
                     if row.verdict == detail and row.progress == shown:
                         continue
                     noted[row.id] = json.dumps(detail)
-                    if row.verdict == detail:
+                    if not is_news(row.verdict, detail):
                         continue
                     change = evidence_noted(row.id, record, verdict)
                 changes.append((change, verdict))

@@ -43,7 +43,12 @@ _EVENTS = text("""
     ) newest ORDER BY id
 """)
 
-_VERDICT = text("SELECT verdict FROM examinations WHERE order_id = :order_id")
+#: What the evidence says of the order, and since when nothing is settled on its panel.
+_EXAMINED = text("""
+    SELECT e.verdict, e.progress, e.at, g.shared_since
+    FROM orders o LEFT JOIN examinations e ON e.order_id = o.id LEFT JOIN guards g ON g.panel = o.panel
+    WHERE o.id = :order_id
+""")
 
 #: Finds also an order for which the panel accepted the id late, when the order had gone on without it.
 _HOLDER = text(f"""
@@ -59,7 +64,9 @@ _HOLDER = text(f"""
 class OrderHistory:
     """One order at the time `at`, with its requests, submissions and events, each in the order of time.
 
-    `verdict` is that of the last examination (`verdict_detail`).
+    `verdict` is that of the last examination (`verdict_detail`), `progress` what it found so far (see
+    `worker.domain.evidence.progress`), and `examined_at` when one of the two last changed. `shared_since`: since when
+    the worker knows that somebody else orders on the panel's account.
     """
 
     at: datetime
@@ -70,6 +77,9 @@ class OrderHistory:
     submissions: tuple[Columns, ...]
     events: tuple[Columns, ...]
     verdict: Mapping[str, Any] | None
+    progress: Mapping[str, Any] | None
+    examined_at: datetime | None
+    shared_since: datetime | None
 
     @property
     def token(self) -> int | None:
@@ -98,7 +108,7 @@ class OrderHistories:
                 await _all(connection, _CANCELS, about),
                 await _all(connection, _SUBMISSIONS, about),
                 await _all(connection, _EVENTS, about | {"at_most": MOST_EVENTS}),
-                await connection.scalar(_VERDICT, about),
+                *(await connection.execute(_EXAMINED, about)).one(),
             )
 
     async def holder(self, panel: str, panel_order_id: str, *, order_id: int) -> int | None:

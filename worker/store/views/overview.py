@@ -61,6 +61,9 @@ POLLS = text(f"""
     WHERE w.panel IS NOT NULL
 """)  # noqa: S608 - names of ours
 
+#: The panels on whose accounts somebody else was found to order, and since when that is known.
+SHARED = text("SELECT panel, shared_since FROM guards WHERE shared_since IS NOT NULL")
+
 _SERVICES = text("SELECT panel, succeeded_at FROM periodic_jobs WHERE job = 'services'")
 
 _WORKERS = text("""
@@ -85,7 +88,7 @@ class PanelStands:
 
     `services_at`: when a worker last mirrored the catalogue. `status_age_seconds`: the time since the panel last
     reported the open order whose next poll is due first. `status_overdue_seconds`: by how much the first due poll is
-    late.
+    late. `shared_since`: since when the worker knows that somebody else orders on the account; None: it doesn't.
     """
 
     panel: str
@@ -104,6 +107,7 @@ class PanelStands:
     balance: BalanceStands | None = None
     audit: LatestAudit | None = None
     pauses: list[StandingPause] = field(default_factory=list)
+    shared_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class UnconfirmedOrder:
     """An order in doubt. `verdict` is that of the last examination, `doubt` says why it was less than proof.
 
     `known_from` is when the worker can know at the earliest that it wasn't bought. All three are None if there was
-    no examination yet.
+    no examination yet. `candidates` are the ids on the panel that may be its own.
     """
 
     order_id: int
@@ -121,6 +125,7 @@ class UnconfirmedOrder:
     verdict: str | None
     doubt: str | None
     known_from: datetime | None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,8 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
         for row in await connection.execute(_SERVICES):
             about(row.panel).services_at = row.succeeded_at
+        for row in await connection.execute(SHARED):
+            about(row.panel).shared_since = row.shared_since
         for row in await connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES}):
             about(row.panel).pauses.append(standing_pause(row))
         await _read_accounts(connection, about)
@@ -189,6 +196,14 @@ async def _read_accounts(connection: AsyncConnection, about: Callable[[str], Pan
 
 def _unconfirmed(row: Row[Any]) -> UnconfirmedOrder:
     verdict = row.verdict or {}
+    found = [verdict["panel_order_id"]] if "panel_order_id" in verdict else verdict.get("candidates", [])
     return UnconfirmedOrder(
-        row.id, row.panel, row.updated_at, row.age, verdict.get("verdict"), verdict.get("doubt"), row.known_from
+        row.id,
+        row.panel,
+        row.updated_at,
+        row.age,
+        verdict.get("verdict"),
+        verdict.get("doubt"),
+        row.known_from,
+        tuple(map(str, found)),
     )

@@ -1,18 +1,24 @@
 """Reads what keeps orders waiting, for whoever checks a set-up before work begins."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from worker.store.db.engine import connection_to
 from worker.store.queue.pending import PANELS_WAITING
 from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
+from worker.store.views.overview import SHARED
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What keeps orders waiting: `pauses`, each with its panel, and the panels for which orders are pending."""
+    """What keeps orders waiting: `pauses`, each with its panel, and the panels for which orders are pending.
+
+    `shared` has the panels on whose accounts somebody else was found to order, with since when that is known.
+    """
 
     pauses: tuple[tuple[str, StandingPause], ...]
     panels: tuple[str, ...]
+    shared: tuple[tuple[str, datetime], ...]
 
 
 def waiting(url: str) -> Waiting:
@@ -22,4 +28,5 @@ def waiting(url: str) -> Waiting:
         return Waiting(
             tuple((row.panel, standing_pause(row)) for row in pauses),
             tuple(connection.execute(PANELS_WAITING).scalars()),
+            tuple((row.panel, row.shared_since) for row in connection.execute(SHARED)),
         )

@@ -1,10 +1,9 @@
 """How verdicts about lost answers are written."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,6 +23,9 @@ from worker.store.evidence.reading import Reading
 from worker.store.evidence.settling import Settling
 from worker.store.queue.claim import Claims
 from worker.store.queue.settle import Settlements
+
+if TYPE_CHECKING:
+    import psycopg
 
 UNDECIDED = Undecided(Doubt.AMBIGUOUS, (101, 102))
 DETAIL = {"verdict": "undecided", "doubt": "ambiguous", "candidates": ["101", "102"]}
