@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.domain.evidence_case import book, paid
+from worker.domain.amounts import Amount
 from worker.domain.evidence.prices import PACKAGE, Price, RateChange, Rates, Reading, grain_of
-from worker.domain.money.amounts import Amount
 
 #: The order in question was sent at second 100, and its id seen at second 120.
 SENT, SEEN = 100.0, 120.0
