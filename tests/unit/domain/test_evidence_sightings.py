@@ -102,9 +102,6 @@ def test_a_chunk_that_was_not_asked_about_leaves_the_gap_open():
     marks = Landmarks([])
     assert whole.covered_until(100, 350, marks, HIDDEN) == 400.0
     assert part.covered_until(100, 350, marks, HIDDEN) == -math.inf
-    assert part.share(100, 350, 400.0, marks, HIDDEN) == 2 / 3
-    assert part.share(100, 350, 401.0, marks, HIDDEN) == 0.0
-    assert part.share(100, 101, 400.0, marks, HIDDEN) == 1.0  # there is nothing in between
     assert part.covered_until(100, 101, marks, HIDDEN) == math.inf
     assert whole.sent_since(100, 350, 700.0)
     assert not whole.sent_since(100, 350, 701.0)
@@ -132,7 +129,6 @@ def test_absence_by_the_ids_is_rule_b_for_each_id(sent, marks, low, width, last_
 
     covered = asked.covered_until(low, high, landmarks, HIDDEN) >= last_at
     assert covered is all(is_proof(number) for number in range(low + 1, high))
-    assert (asked.share(low, high, last_at, landmarks, HIDDEN) == 1) is covered
 
 
 @pytest.mark.parametrize(

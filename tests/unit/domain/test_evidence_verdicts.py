@@ -145,7 +145,14 @@ def test_money_that_is_gone_is_no_absence(gone, price, outcome):
 
 def test_a_link_needs_no_bound_above_and_no_complete_search():
     assert verdict(lost(1), [seen(105)], now=121.0, marks=[BELOW], asked=Asked({})) == Linked("105")
-    assert verdict(lost(1), [seen(105)], now=121.0, marks=[], asked=Asked({})) == Linked("105")
+
+
+def test_an_id_that_may_be_from_before_the_first_known_order_links_nobody():
+    """Some other program may have placed it on this account."""
+    about = {"now": 121.0, "marks": [], "asked": Asked({})}
+    assert verdict(lost(1), [seen(105)], **about) == Undecided(Doubt.NO_BOUNDS, (105,))
+    assert verdict(lost(1), [seen(105, denied_at=99.0)], **about) == Undecided(Doubt.NO_BOUNDS, (105,))
+    assert verdict(lost(1), [seen(105, denied_at=100.0)], **about) == Linked("105")
 
 
 @pytest.mark.parametrize(

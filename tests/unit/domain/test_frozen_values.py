@@ -11,7 +11,7 @@ import worker.domain
 import worker.panel
 
 #: What is no value: it keeps count of one request.
-AT_WORK = {"_Wire"}
+AT_WORK = {"_Found", "_Wire"}
 
 VALUES = sorted(
     {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate, islice
+from typing import TypeAlias
 
 from worker.domain.amounts import Amount
 from worker.domain.evidence.landmarks import Landmarks
@@ -168,25 +169,32 @@ def billed(question: OpenQuestion) -> int:
     return PACKAGE if question.units is None else question.units
 
 
+#: Suspects of one service that no known order of the service lies between: its last one before them began then.
+_Group: TypeAlias = tuple[str, float | None]
+
+
 class _Alike:
     """Suspects by what they can have cost, so that a charge finds those whom it fits without trying all."""
 
     def __init__(self, suspects: Sequence[Suspect], prices: PriceBook) -> None:
         self._prices = prices
         self._units = [billed(suspect.question) for suspect in suspects]
-        self._service = [suspect.question.service for suspect in suspects]
         self._parents: list[int] = []
-        self._of: dict[str, list[int]] = {}
-        self._first: dict[str, float] = {}
+        self._group: list[_Group] = []
+        self._of: dict[_Group, list[int]] = {}
+        self._first: dict[_Group, float] = {}
         for at, suspect in enumerate(suspects):
-            if suspect.question.is_parent:
+            question = suspect.question
+            group = question.service, prices.last_before(question.service, question.began_at)
+            self._group.append(group)
+            if question.is_parent:
                 self._parents.append(at)
                 continue
-            self._of.setdefault(suspect.question.service, []).append(at)
-            self._first.setdefault(suspect.question.service, suspect.question.began_at)
-        before = ((service, prices.of_a_unit_before(service, first)) for service, first in self._first.items())
+            self._of.setdefault(group, []).append(at)
+            self._first.setdefault(group, question.began_at)
+        before = ((group, prices.of_a_unit_before(group[0], first)) for group, first in self._first.items())
         self._by_cost = sorted(
-            (unit.middle * self._units[at], at) for service, unit in before if unit for at in self._of[service]
+            (unit.middle * self._units[at], at) for group, unit in before if unit for at in self._of[group]
         )
         self._known: dict[float, _Known] = {}
 
@@ -197,30 +205,27 @@ class _Alike:
             yield from stretch
             return
         known = self._known_at(sighting.seen_at)
-        for members in (self._parents, *(self._of[service] for service in known.unknown)):
+        for members in (self._parents, *(self._of[group] for group in known.unknown)):
             yield from members[bisect_left(members, stretch.start) : bisect_left(members, stretch.stop)]
         grain = self._prices.grain
         first = bisect_left(self._by_cost, ((charge - grain) / known.spread, -1))
         last = bisect_left(self._by_cost, ((charge + grain) * known.spread, len(self._units)))
         for _, at in self._by_cost[first:last]:
-            unit = known.units.get(self._service[at])
+            unit = known.units.get(self._group[at])
             if at in stretch and unit is not None:
                 units = self._units[at]
                 if unit.low * units - grain <= charge <= unit.high * units + grain:
                     yield at
 
     def _known_at(self, seen_at: float) -> "_Known":
-        """Returns the prices that are known up to a time.
-
-        A price that was the same from before the first suspect of a service until then was the same for all of them.
-        """
+        """Returns the prices that are known up to a time. Suspects of one group have the same."""
         until = self._prices.first_after(seen_at)
         if until not in self._known:
             self._known[until] = _Known(
                 {
-                    service: unit
-                    for service, first in self._first.items()
-                    if (unit := self._prices.of_a_unit(service, first, seen_at)) is not None
+                    group: unit
+                    for group, first in self._first.items()
+                    if (unit := self._prices.of_a_unit(group[0], first, seen_at)) is not None
                 },
                 self._of,
             )
@@ -228,9 +233,9 @@ class _Alike:
 
 
 class _Known:
-    """The prices of a unit that are known for certain, by service. `spread`: the highest ratio of their bounds."""
+    """The prices of a unit that are known for certain, by group. `spread`: the highest ratio of their bounds."""
 
-    def __init__(self, units: Mapping[str, Amount], services: Iterable[str]) -> None:
+    def __init__(self, units: Mapping[_Group, Amount], groups: Iterable[_Group]) -> None:
         self.units = units
-        self.unknown = [service for service in services if service not in units]
+        self.unknown = [group for group in groups if group not in units]
         self.spread = max((unit.high / unit.low for unit in units.values()), default=Decimal(1))

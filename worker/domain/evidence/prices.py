@@ -171,6 +171,11 @@ class PriceBook:
         before = self._before(service, began_at)
         return None if before is None else self._unit(before)
 
+    def last_before(self, service: str, began_at: float) -> float | None:
+        """Returns when the nearest known order of a service before began; None if there is none."""
+        before = self._before(service, began_at)
+        return None if before is None else before.began_at
+
     def first_after(self, time: float) -> float:
         """Returns when the first known order after this time began; infinity if there is none."""
         at = bisect_right(self._began, time)
