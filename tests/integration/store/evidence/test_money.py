@@ -14,7 +14,6 @@ from worker.domain.evidence.owners import suspects_of
 from worker.domain.evidence.questions import Premises
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import NotSent, Reason, Refused
-from worker.domain.orders.submission import Claimed
 from worker.store.evidence import money as store_money
 from worker.store.evidence.money import Money
 from worker.store.evidence.reading import Reading
@@ -88,7 +87,7 @@ class TestUnexplained:
     async def test_what_ended_before_the_reading_began_was_in_it(
         self, *, gone: Gone, heard: Heard, database: Database, ended: str, explained: bool
     ) -> None:
-        claimed: Claimed = await heard("101", request=costing("0.2"))
+        claimed = await heard("101", request=costing("0.2"))
         database.execute(
             "UPDATE submissions SET ended_at = now() - %s::interval, began_at = now() - %s::interval - interval '1 s'"
             " WHERE id = %s",
