@@ -117,6 +117,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome IN ('accepted', 'accepted_late')"),
     )
     op.drop_index("submissions_accepted_late_idx", table_name="submissions")
+    op.drop_index("submissions_lost_idx", table_name="submissions")
+    op.create_index(
+        "submissions_lost_idx",
+        "submissions",
+        ["panel", "ended_at"],
+        postgresql_where=sa.text("outcome IN ('unknown', 'refuted', 'lease_ended', 'accepted_late')"),
+    )
     op.drop_column("examinations", "times")
     op.drop_column("examinations", "due_at")
     op.add_column(
@@ -157,5 +164,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("outcome = 'accepted_late'"),
     )
     op.drop_index("submissions_known_idx", table_name="submissions")
+    op.drop_index("submissions_lost_idx", table_name="submissions")
+    op.create_index(
+        "submissions_lost_idx",
+        "submissions",
+        ["panel", "ended_at"],
+        postgresql_where=sa.text("outcome IN ('unknown', 'refuted')"),
+    )
     for table in ("guards", "catalogue_readings", "prices", "asked_ids", "sightings"):
         op.drop_table(table)

@@ -15,7 +15,9 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from tests.databases import new_database
 from worker import events
+from worker.domain.evidence.questions import OpenQuestion, Premises
 from worker.domain.orders.states import OrderState
+from worker.store.evidence import asking, guards, money, prices, reading, settling
 from worker.store.queue import (
     changes,
     claim,
@@ -30,7 +32,8 @@ from worker.store.queue import (
     submissions,
     take_over,
 )
-from worker.store.records import archive, audit, audit_results, catalogue, evidence
+from worker.store.queue import prices as queue_prices
+from worker.store.records import archive, audit, audit_results, catalogue
 from worker.store.shared import accounts, blocking_sessions, budget, leases, pauses, periodic_work
 from worker.store.views import catalogue_search, order_history, overview, recent, spending
 from worker.store.views.catalogue_search import ServiceSearch
@@ -59,6 +62,7 @@ MOST_ROWS_BY_TIME = 10_000
 HISTORY = {
     *("orders", "order_events", "order_events_archive", "submissions", "submissions_archive"),
     *("polls", "refills", "cancels", "balances", "audits", "service_changes"),
+    *("sightings", "asked_ids", "prices", "catalogue_readings"),
 }
 
 DEAD, LIVING = UUID(int=1), UUID(int=2)
@@ -116,6 +120,18 @@ FILL = f"""
         panel, opened_at, closed_at, opening, charges, refunds, top_ups, unexplained, closing, missing
     )
     SELECT 'default', now(), now() + n * interval '1 s', 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, {OTHER}) n;
+    INSERT INTO sightings (panel, number, seen_at, explained, order_id)
+    SELECT 'default', id, now() - interval '1 year', CASE WHEN id % 2 = 0 THEN 'known' END,
+        CASE WHEN id % 2 = 1 THEN id END
+    FROM orders WHERE id <= {CLOSED};
+    INSERT INTO sightings (panel, number) SELECT 'default', 1000000 + n FROM generate_series(1, {OPEN}) n;
+    INSERT INTO asked_ids SELECT 'default', n, now() FROM generate_series(1, {OTHER}) n;
+    INSERT INTO prices
+    SELECT 'default', n % 2000 + 1, t.at, t.at + interval '1 s', 1000, 0.9
+    FROM generate_series(1, {CLOSED}) n CROSS JOIN LATERAL (SELECT now() - n * interval '1 minute' AS at) t;
+    INSERT INTO catalogue_readings (panel, asked_at, read_at)
+    SELECT 'default', t.at, t.at + interval '1 s'
+    FROM generate_series(1, {OTHER}) n CROSS JOIN LATERAL (SELECT now() - n * interval '1 hour' AS at) t;
     INSERT INTO budgets VALUES ('default', now());
     INSERT INTO periodic_jobs VALUES ('default', 'services', now());
 """  # noqa: S608 - values of ours
@@ -132,6 +148,7 @@ CLAIM = PANEL | {"at_most": 50, "lease": 90.0}
 OPEN_IDS = list(range(CLOSED + 1, CLOSED + 51))
 CLOSED_IDS = list(range(1, 21))
 SUBMITTED_IDS = list(range(CLOSED + 4 * OPEN + 1, CLOSED + 4 * OPEN + 51))
+UNCONFIRMED_IDS = list(range(CLOSED + 3 * OPEN + 1, CLOSED + 3 * OPEN + 51))
 TOKENS = {"token": OPEN_IDS}
 POLLS = {"order_id": SUBMITTED_IDS, "token": [datetime.now(UTC)] * 50}
 LONG_AGO, FAR_AHEAD = 0.0, 4e9
@@ -139,8 +156,8 @@ LONG_AGO, FAR_AHEAD = 0.0, 4e9
 #: A time in which nothing happened, beside a long past in which much did.
 LATER = datetime(2096, 1, 1, tzinfo=UTC)
 PERIOD = PANEL | {"since": LATER, "until": LATER + timedelta(days=1)}
-NEIGHBOURS = PANEL | {"at_most": 200}
-OF_FEW = {"panel": "few", "at_most": 200}
+NAMES = {"panel": "default", "names": ["default"]}
+AROUND = NAMES | {"every": [1], "at_most": 200, "newest": 200}
 
 WRITE = {
     "order_id": OPEN_IDS,
@@ -167,6 +184,12 @@ SEARCHES = {
     **{str(state): Search((state,)) for state in OrderState},
     "several states": Search((OrderState.REJECTED, OrderState.UNCONFIRMED, OrderState.PARTIAL)),
 }
+
+
+def _question(began_at: float) -> OpenQuestion:
+    """A call that was lost at once."""
+    return OpenQuestion(1, int(began_at), "1", None, None, False, began_at, began_at, replied=True)
+
 
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "pending.count": (pending.COUNT, PANEL | {"at_most": 500}),
@@ -219,17 +242,55 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "cancels.reject_pointless": (refills_and_cancels.reject_pointless("cancels"), {"code": "c", "error": "e"}),
     "cancels.cancel_unsent": (refills_and_cancels.CANCELABLE_HERE, {}),
     "cancels.accept": (refills_and_cancels.ACCEPT, {"cancel_id": OPEN_IDS}),
-    "evidence.questions": (evidence.QUESTIONS, PANEL),
-    "evidence.before": (evidence.BEFORE, NEIGHBOURS | {"began_at": FAR_AHEAD}),
-    "evidence.before the first": (evidence.BEFORE, NEIGHBOURS | {"began_at": LONG_AGO}),
-    "evidence.before on a panel with few orders": (evidence.BEFORE, OF_FEW | {"began_at": FAR_AHEAD}),
-    "evidence.after": (evidence.AFTER, NEIGHBOURS | {"last_at": LONG_AGO}),
-    "evidence.after the last": (evidence.AFTER, NEIGHBOURS | {"last_at": FAR_AHEAD}),
-    "evidence.after on a panel with few orders": (evidence.AFTER, OF_FEW | {"last_at": LONG_AGO}),
-    "evidence.known": (evidence.KNOWN, PANEL | {"numbers": [str(n) for n in range(200)]}),
-    "evidence.parents": (evidence.PARENTS, PANEL | {"since": 0.0}),
-    "evidence.lock": (evidence._LOCK, {"order_id": CLOSED + 3 * OPEN + 1, "token": CLOSED + OPEN + 1}),
-    "evidence.needed": (evidence.NEEDED, {"at_most": evidence.NEIGHBOURS}),
+    "reading.questions": (reading.QUESTIONS, NAMES),
+    "reading.landmarks": (reading.LANDMARKS, AROUND | {"since": [FAR_AHEAD], "until": [FAR_AHEAD]}),
+    "reading.landmarks of the first": (reading.LANDMARKS, AROUND | {"since": [LONG_AGO], "until": [LONG_AGO]}),
+    "reading.landmarks on a panel with few orders": (
+        reading.LANDMARKS,
+        AROUND | {"names": ["few"], "since": [LONG_AGO], "until": [FAR_AHEAD]},
+    ),
+    "reading.sightings": (reading.SIGHTINGS, NAMES | {"since": FAR_AHEAD}),
+    "reading.parents": (reading.PARENTS, NAMES | {"since": 0.0}),
+    "reading.shapes": (reading.SHAPES, PANEL),
+    "reading.clock": (reading._CLOCK, {}),
+    "reading.in_doubt": (reading._IN_DOUBT, PANEL),
+    "reading.needed": (reading.NEEDED, {"at_most": reading.NEIGHBOURS}),
+    "asking.known": (asking.KNOWN, NAMES | {"numbers": [str(n) for n in range(200)]}),
+    "asking.seen": (
+        asking.SEEN,
+        PANEL
+        | {"number": OPEN_IDS, **{name: [None] * 50 for name in ("denied_at", "charge", "uncut_charge")}}
+        | {"most_remains": [7] * 50, "is_parent": [False] * 50, "has_spawned": [False] * 50},
+    ),
+    "asking.asked": (asking.ASKED, PANEL | {"chunk": OPEN_IDS, "sent_at": 1.0}),
+    "asking.explain": (asking.EXPLAIN, PANEL | {"number": OPEN_IDS, "how": "spawned"}),
+    "asking.explain_known": (asking.EXPLAIN_KNOWN, PANEL),
+    "asking.own": (asking.OWN, PANEL),
+    "asking.forget": (asking.FORGET, PANEL | {"chunk": 50}),
+    "settling.lock": (settling.LOCK, {"order_id": UNCONFIRMED_IDS, "token": [CLOSED + OPEN + 1] * 50}),
+    "settling.on_record": (settling.ON_RECORD, {"order_id": UNCONFIRMED_IDS}),
+    "settling.owned": (
+        settling.OWNED,
+        {"order_id": UNCONFIRMED_IDS, "panel": ["default"] * 50, "number": UNCONFIRMED_IDS},
+    ),
+    "prices.prices": (
+        prices.PRICES,
+        PANEL | {"services": ["1", "2", "3"], "since": [LONG_AGO, 2e9, FAR_AHEAD], "until": [60.0, 2e9, FAR_AHEAD]},
+    ),
+    "prices.charges": (prices.CHARGES, PANEL),
+    "prices.readings": (prices.READINGS, PANEL | {"since": FAR_AHEAD}),
+    "prices.changes": (prices.CHANGES, PANEL | {"since": FAR_AHEAD}),
+    "prices.rates": (prices.RATES, PANEL | {"services": ["1", "2"]}),
+    "prices.learn": (queue_prices.LEARN, {"order_id": CLOSED_IDS, "charge": [0.9] * 20, "often": 10.0}),
+    "prices.thin_out": (queue_prices.THIN_OUT, {"order_id": CLOSED_IDS, "often": 10.0}),
+    "money.unexplained": (
+        money.UNEXPLAINED,
+        PANEL
+        | {"token": 1, "began_at": FAR_AHEAD, "last_at": FAR_AHEAD, "longest_call": 50.0}
+        | {"too_many": money.TOO_MANY},
+    ),
+    "money.read": (money._READ, PANEL),
+    "guards.take": (guards._TAKE, PANEL | {"worker_id": LIVING, "seconds": 50.0, "longest": 600.0}),
     "archive.walk": (archive.WALK, {"after": 0, "days": 0, "slice": 200}),
     "archive.walk from the middle": (archive.WALK, {"after": CLOSED, "days": 90, "slice": 200}),
     "archive.settled": (
@@ -327,7 +388,7 @@ _TYPES = {int: "bigint", float: "float8", UUID: "uuid", datetime: "timestamptz",
 @pytest.mark.parametrize("planned", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_reads_no_history(history: "psycopg.Connection[Any]", name: str, planned: str) -> None:
-    plan = plan_of(history, name, planned)
+    plan = plan_of(history, STATEMENTS[name], planned)
     read = [(node["Node Type"], node["Relation Name"], rows(node)) for node in walk(plan) if "Relation Name" in node]
     assert [node for node in read if node[0] == "Seq Scan" and node[1] in HISTORY] == []
     most = MOST_ROWS_BY_TIME if name in BY_TIME else MOST_ROWS
@@ -336,18 +397,30 @@ def test_a_statement_reads_no_history(history: "psycopg.Connection[Any]", name: 
 
 
 @pytest.mark.parametrize("planned", ["force_custom_plan", "force_generic_plan"])
+def test_known_orders_around_many_times_cost_so_much_for_each(history: "psycopg.Connection[Any]", planned: str) -> None:
+    times = [_question(2.0 * n) for n in range(2_000)]
+    around = reading._around(times, Premises(1, 1), FAR_AHEAD, CLOSED)
+    plan = plan_of(history, (reading.LANDMARKS, NAMES | around), planned)
+    read = [rows(node) for node in walk(plan) if node.get("Relation Name") == "submissions"]
+    assert sum(read) < 2 * reading._AROUND
+    assert pages(plan) < 20 * len(times)
+
+
+@pytest.mark.parametrize("planned", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("name", ["pending.count", "claim.claim"])
 def test_a_claim_reads_nothing_that_is_to_be_sent_later(
     queue: "psycopg.Connection[Any]", name: str, planned: str
 ) -> None:
     """Up to Postgres 17 it is the statement that sees to it; later ones would do it for a simpler one too."""
-    plan = plan_of(queue, name, planned)
+    plan = plan_of(queue, STATEMENTS[name], planned)
     assert max(rows(node) for node in walk(plan) if node.get("Relation Name") == "orders") <= MOST_ROWS
     assert pages(plan) < 10 * OPEN
 
 
-def plan_of(connection: "psycopg.Connection[Any]", name: str, planned: str) -> Mapping[str, Any]:
-    prepare, explain = prepared(*STATEMENTS[name])
+def plan_of(
+    connection: "psycopg.Connection[Any]", statement: tuple[TextClause, Mapping[str, Any]], planned: str
+) -> Mapping[str, Any]:
+    prepare, explain = prepared(*statement)
     with connection.transaction(force_rollback=True):
         connection.execute(f"SET LOCAL plan_cache_mode = {planned}")
         connection.execute(prepare)

@@ -30,14 +30,30 @@ UNEXPLAINED = text("""
         SELECT balance, currency, at FROM balances
         WHERE panel = :panel AND at > to_timestamp(:last_at) AND coalesce(asked_at, at) > to_timestamp(:last_at)
         ORDER BY at LIMIT 1
+    ), calls AS (
+        SELECT s.* FROM before CROSS JOIN after CROSS JOIN LATERAL (
+            (
+                SELECT * FROM submissions
+                WHERE panel = :panel AND outcome = 'accepted' AND ended_at > before.since
+                    AND began_at > before.since - make_interval(secs => :longest_call) AND began_at < after.at
+                LIMIT :too_many
+            )
+            UNION ALL
+            (
+                SELECT * FROM submissions
+                WHERE panel = :panel AND outcome IN ('unknown', 'refuted', 'lease_ended', 'accepted_late')
+                    AND ended_at > before.since AND began_at < after.at AND outcome <> 'refuted'
+                LIMIT :too_many
+            )
+            UNION ALL
+            (
+                SELECT * FROM submissions WHERE panel = :panel AND outcome IS NULL AND began_at < after.at
+                LIMIT :too_many
+            )
+        ) s
     ), others AS (
         SELECT greatest(o.charge, s.expected_charge) AS cost, s.is_parent
-        FROM before, after, submissions s JOIN orders o ON o.id = s.order_id
-        WHERE s.panel = :panel AND s.id <> :token
-            AND (s.outcome IS NULL OR s.outcome IN ('accepted', 'unknown', 'lease_ended', 'accepted_late'))
-            AND s.began_at > before.since - make_interval(secs => :longest_call) AND s.began_at < after.at
-            AND (s.ended_at IS NULL OR s.ended_at > before.since)
-        LIMIT :too_many
+        FROM calls s JOIN orders o ON o.id = s.order_id WHERE s.id <> :token
     )
     SELECT before.balance - after.balance - t.cost
     FROM before

@@ -22,8 +22,13 @@ from worker.store.queue.submissions import ACCEPTED_LATE
 #: The number of known orders before the open questions, after them, and at the end, from which evidence takes bounds.
 NEIGHBOURS = 200
 
-#: Between those, about so many known orders are enough, however many there are.
+#: Between those, about so many known orders are enough, however many there are. Where the open questions lie in many
+#: stretches of time, so many are enough around all of them.
 _BETWEEN = 5_000
+_AROUND = 10_000
+
+#: So many known orders before a stretch, and after it, are needed all the same: calls overlap.
+_LEAST = 5
 
 #: Seconds before the oldest open question since which ids that answered, and are explained, are landmarks.
 _DAY = 86_400.0
@@ -73,11 +78,12 @@ LANDMARKS = text(f"""
     SELECT k.*
     FROM unnest(CAST(:names AS text[])) AS n(panel)
     CROSS JOIN LATERAL (
-        {_KNOWN_CALL} WHERE s.panel = n.panel AND s.outcome = 'accepted' ORDER BY s.began_at DESC LIMIT :at_most
+        {_KNOWN_CALL} WHERE s.panel = n.panel AND s.outcome = 'accepted' ORDER BY s.began_at DESC LIMIT :newest
     ) k
 """)  # noqa: S608 - columns of ours
 
-#: The ids that answered. `live`: they belong to no order that is known, and nothing else explains them.
+#: The ids that answered. `live`: they belong to no order that is known, and nothing else explains them. What is known
+#: is read from its indexes; Postgres might answer NOT EXISTS by reading the whole history.
 SIGHTINGS = text(f"""
     SELECT t.number, {_SECONDS.format("t.seen_at")} AS seen_at, {_SECONDS.format("t.denied_at")} AS denied_at,
         t.charge, t.uncut_charge, t.most_remains, t.is_parent, t.has_spawned, t.order_id,
@@ -85,15 +91,16 @@ SIGHTINGS = text(f"""
             SELECT {_BEGAN} FROM submissions s WHERE s.order_id = t.order_id ORDER BY s.id DESC LIMIT 1
         ) AS began_at,
         t.explained IS NULL AND t.order_id IS NULL
-            AND NOT EXISTS (
-                SELECT FROM orders o
-                WHERE o.panel = ANY(CAST(:names AS text[])) AND o.panel_order_id = t.number::text
-            )
-            AND NOT EXISTS (
-                SELECT FROM submissions k
+            AND (
+                SELECT o.id FROM orders o
+                WHERE o.panel = ANY(CAST(:names AS text[])) AND o.panel_order_id = t.number::text LIMIT 1
+            ) IS NULL
+            AND (
+                SELECT k.id FROM submissions k
                 WHERE k.panel = ANY(CAST(:names AS text[])) AND k.panel_order_id = t.number::text
                     AND k.outcome IN ('accepted', '{ACCEPTED_LATE}')
-            ) AS live
+                LIMIT 1
+            ) IS NULL AS live
     FROM (
         SELECT * FROM sightings
         WHERE panel = ANY(CAST(:names AS text[])) AND explained IS NULL AND order_id IS NULL
@@ -126,7 +133,7 @@ SHAPES = text("""
         bool_and(k.is_parent = (o.charge IS NULL AND o.remains IS NULL AND o.start_count IS NULL)) AS told
     FROM (
         SELECT s.order_id, s.is_parent FROM submissions s
-        WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at < clock_timestamp() - interval '1 minute'
+        WHERE s.panel = :panel AND s.outcome = 'accepted' AND s.began_at < now() - interval '1 minute'
         ORDER BY s.began_at DESC LIMIT 400
     ) k JOIN orders o ON o.id = k.order_id
     WHERE o.checked_at IS NOT NULL
@@ -212,7 +219,7 @@ class Reading:
             (at,) = await clock.fetchall()
             since = {"since": min((question.began_at for question in questions), default=at.now) - _DAY}
             around = _around(questions, self._premises, at.now, at.newest or 0)
-            known = await transaction.execute(LANDMARKS, {"names": names, "at_most": NEIGHBOURS, **around})
+            known = await transaction.execute(LANDMARKS, {"names": names, **around})
             seen = await transaction.execute(SIGHTINGS, about | since)
             asked = await transaction.execute(ASKED, about)
             known_orders, seen_ids = await known.fetchall(), await seen.fetchall()
@@ -239,8 +246,8 @@ class Reading:
 
 def _around(
     questions: Sequence[OpenQuestion], premises: Premises, now: float, newest: int
-) -> dict[str, list[float] | list[int]]:
-    """Returns the times around which known orders matter, and which share of them in between: one of so many.
+) -> dict[str, list[float] | list[int] | int]:
+    """Returns the times around which known orders matter, and how many of them: of those in between, one of so many.
 
     `newest` is the token of the newest call.
     """
@@ -257,6 +264,8 @@ def _around(
         "since": [since for since, _ in stretches],
         "until": [until for _, until in stretches],
         "every": [max(int((until - since) * calls_a_second) // _BETWEEN, 1) for since, until in stretches],
+        "at_most": max(min(NEIGHBOURS, _AROUND // max(2 * len(stretches), 1)), _LEAST),
+        "newest": NEIGHBOURS,
     }
 
 

@@ -109,7 +109,7 @@ def only(reading: Reading) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def somebody(database: Database) -> Iterator["psycopg.Connection[Any]"]:
+def somebody(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """Another session, in a transaction of its own."""
     with psycopg.connect(database.url) as connection:
         yield connection

@@ -163,7 +163,12 @@ submissions = Table(
         "panel_order_id",
         postgresql_where=text("outcome IN ('accepted', 'accepted_late')"),
     ),
-    Index("submissions_lost_idx", "panel", "ended_at", postgresql_where=text("outcome IN ('unknown', 'refuted')")),
+    Index(
+        "submissions_lost_idx",
+        "panel",
+        "ended_at",
+        postgresql_where=text("outcome IN ('unknown', 'refuted', 'lease_ended', 'accepted_late')"),
+    ),
     Index("submissions_parents_idx", "panel", postgresql_where=text("is_parent")),
     Index("submissions_open_key", "order_id", unique=True, postgresql_where=text("outcome IS NULL")),
     Index("submissions_open_worker_idx", "worker_id", postgresql_where=text("outcome IS NULL")),
