@@ -225,7 +225,7 @@ class TestOrdersThatWentOn:
         settle: Settle,
         database: Database,
         question: OpenQuestion,
-        somebody: psycopg.Connection[Any],
+        somebody: "psycopg.Connection[Any]",
         only: Callable[[], Any],
     ) -> None:
         somebody.execute("SELECT FROM orders FOR UPDATE")
@@ -243,7 +243,7 @@ class TestOrdersThatWentOn:
         reading: Reading,
         database: Database,
         lost: Claim,
-        somebody: psycopg.Connection[Any],
+        somebody: "psycopg.Connection[Any]",
     ) -> None:
         locked, other = await lost(), await lost()
         questions = (await reading.snapshot()).questions
