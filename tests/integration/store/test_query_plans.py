@@ -194,7 +194,7 @@ def _question(began_at: float) -> OpenQuestion:
 STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "pending.count": (pending.COUNT, PANEL | {"at_most": 500}),
     "pending.panels_waiting": (pending.PANELS_WAITING, {}),
-    "claim.claim": (claim.CLAIM, PANEL | {"at_most": 500, "worker_id": LIVING, "losing": 60.0}),
+    "claim.claim": (claim.CLAIM, PANEL | {"at_most": 500, "worker_id": LIVING, "losing": 60.0, "distinct": False}),
     "claim.postpone": (claim.POSTPONE, {"order_id": OPEN_IDS, "seconds": [1.0] * 50}),
     "claim.open_claims": (claim.OPEN_CLAIMS, PANEL | {"worker_id": LIVING}),
     "lookalikes.in_flight": (lookalikes.IN_FLIGHT, PANEL | {"patience": 5.0, "settle": 300.0}),
@@ -267,7 +267,10 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "asking.explain_known": (asking.EXPLAIN_KNOWN, PANEL),
     "asking.own": (asking.OWN, PANEL),
     "asking.forget": (asking.FORGET, PANEL | {"chunk": 50}),
-    "settling.lock": (settling.LOCK, {"order_id": UNCONFIRMED_IDS, "token": [CLOSED + OPEN + 1] * 50}),
+    "settling.lock": (
+        settling.LOCK,
+        {"order_id": UNCONFIRMED_IDS, "token": [CLOSED + OPEN + 1] * 50, "number": [CLOSED + OPEN + 1] * 50},
+    ),
     "settling.on_record": (settling.ON_RECORD, {"order_id": UNCONFIRMED_IDS}),
     "settling.owned": (
         settling.OWNED,
@@ -281,7 +284,10 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
     "prices.readings": (prices.READINGS, PANEL | {"since": FAR_AHEAD}),
     "prices.changes": (prices.CHANGES, PANEL | {"since": FAR_AHEAD}),
     "prices.rates": (prices.RATES, PANEL | {"services": ["1", "2"]}),
-    "prices.learn": (queue_prices.LEARN, {"order_id": CLOSED_IDS, "charge": [0.9] * 20, "often": 10.0}),
+    "prices.learn": (
+        queue_prices.LEARN,
+        {"order_id": CLOSED_IDS, "charge": [0.9] * 20, "often": 10.0, "package": 1000},
+    ),
     "prices.thin_out": (queue_prices.THIN_OUT, {"order_id": CLOSED_IDS, "often": 10.0}),
     "money.unexplained": (
         money.UNEXPLAINED,

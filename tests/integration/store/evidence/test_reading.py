@@ -130,6 +130,7 @@ class TestKnownOrders:
         self, monkeypatch: pytest.MonkeyPatch, *, reading: Reading, database: Database, heard: Heard, lost: Claim
     ) -> None:
         monkeypatch.setattr(store_reading, "NEIGHBOURS", 2)
+        monkeypatch.setattr(store_reading, "_LEAST", 1)
         for number in range(100, 103):
             ago(database, await heard(str(number)), 10_000 - number)
         ago(database, await lost(), 9_000)
@@ -144,6 +145,7 @@ class TestKnownOrders:
         self, monkeypatch: pytest.MonkeyPatch, *, reading: Reading, database: Database, heard: Heard, lost: Claim
     ) -> None:
         monkeypatch.setattr(store_reading, "NEIGHBOURS", 1)
+        monkeypatch.setattr(store_reading, "_LEAST", 1)
         for number in range(100, 120):
             claimed = await (lost() if number in {103, 113} else heard(str(number)))
             ago(database, claimed, 1_000 * (130 - number))
@@ -154,6 +156,7 @@ class TestKnownOrders:
         self, monkeypatch: pytest.MonkeyPatch, *, reading: Reading, database: Database, heard: Heard, lost: Claim
     ) -> None:
         monkeypatch.setattr(store_reading, "NEIGHBOURS", 1)
+        monkeypatch.setattr(store_reading, "_LEAST", 1)
         monkeypatch.setattr(store_reading, "_BETWEEN", 5)
         ago(database, await heard("100"), 100)
         ago(database, await lost(), 100)
