@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.domain.evidence.questions import Premises
-from worker.settings.model import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Tracing, load
+from worker.settings.model import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Switch, Tracing, load
 
 KEY = "s3cret-key"
 PASSWORD = "pa%2Fss"
@@ -120,7 +120,7 @@ class TestValues:
             ("RECONCILE__SETTLE", "31.5", "reconcile.settle", 31.5),
             ("RECONCILE__LATE", "45", "reconcile.late", 45),
             ("RECONCILE__HIDDEN", "20.5", "reconcile.hidden", 20.5),
-            ("RECONCILE__DISTINCT", "on", "reconcile.distinct", "on"),
+            ("RECONCILE__DISTINCT", "on", "reconcile.distinct", Switch.ON),
             ("DRAIN", "0.5", "drain", 0.5),
             ("LOG__FORMAT", "JSON", "log.format", LogFormat.JSON),
             ("LOG__LEVEL", "Debug", "log.level", LogLevel.DEBUG),
