@@ -7,7 +7,17 @@ import pytest
 from pydantic import ValidationError
 
 from worker.domain.evidence.questions import Premises
-from worker.settings.model import Address, LogFormat, LogLevel, ReconcileMode, Settings, SettingsError, Switch, Tracing, load
+from worker.settings.model import (
+    Address,
+    LogFormat,
+    LogLevel,
+    ReconcileMode,
+    Settings,
+    SettingsError,
+    Switch,
+    Tracing,
+    load,
+)
 
 KEY = "s3cret-key"
 PASSWORD = "pa%2Fss"
