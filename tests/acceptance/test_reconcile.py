@@ -47,20 +47,20 @@ async def test_lost_replies_are_settled(where: Where, tables: Tables, tmp_path: 
             insert(tables.url, [order(0, 5000)])  # below the id of a first order nothing is known
             await nothing_open(tables)
             for kind in LOSSES:
-                sandbox.faults.add(Fault(kind=kind, action="add", where=where, probability=0.04, seconds=3))
-            insert(tables.url, (order(number, 100 + number) for number in range(1, 300)))
+                sandbox.faults.add(Fault(kind=kind, action="add", where=where, probability=0.025, seconds=3))
+            insert(tables.url, (order(number, 100 + number) for number in range(1, 150)))
             await tables.until("SELECT NOT EXISTS (SELECT FROM orders WHERE state IN ('pending', 'submitting'))")
             lost = tables.value("SELECT count(*) FROM orders WHERE state = 'unconfirmed'")
             assert lost > 10
             sandbox.faults.clear()
             await sandbox.idle()
             await asyncio.sleep(SETTLE)  # until what was lost can lie below an order that comes after all that
-            insert(tables.url, [order(300, 5000)])
+            insert(tables.url, [order(150, 5000)])
             await nothing_open(tables)
             assert await daemon.stop() == 0
         taken = Counter(entry["link"] for entry in ledger.orders(sandbox.panel))
         assert set(taken.values()) == {1}
-        assert len(taken) == 301
+        assert len(taken) == 151
         assert differences(tables, sandbox, ("charge", "currency", "remains")) == []
         told = daemon.events("order_reconciled")
         assert Counter(line["verdict"] for line in told) == {"linked" if where is Where.AFTER else "absent": len(told)}

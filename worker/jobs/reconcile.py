@@ -15,7 +15,15 @@ import structlog
 
 from worker.domain.evidence.landmarks import Landmarks, ids_increase
 from worker.domain.evidence.owners import Suspect, suspects_of
-from worker.domain.evidence.planning import FIRST, Allowance, next_round, parents_to_read, search, wanted_chunks
+from worker.domain.evidence.planning import (
+    FIRST,
+    Allowance,
+    needed_from,
+    next_round,
+    parents_to_read,
+    search,
+    wanted_chunks,
+)
 from worker.domain.evidence.prices import PriceBook, Rates, grain_of
 from worker.domain.evidence.progress import progress
 from worker.domain.evidence.questions import Premises
@@ -59,10 +67,14 @@ STAND_BY = 5.0
 #: Open questions beyond which the weighing is done in a thread: it must not hold up the event loop.
 MANY = 200
 
+#: Seconds between two times at which a worker notes what is known by now, and forgets what nobody needs.
+TIDY_EVERY = 60.0
+
 #: Seconds between two searches for orders that are nobody's; and between two readings on demand, of the catalogue, of
-#: orders that may have given money back, and of how the panel answers for parents.
+#: orders that may have given money back, and of how the panel answers for parents. Where orders come to light sooner
+#: than usual, no catalogue is waited for longer than a share of that time.
 SEARCH_EVERY = 86_400.0
-CATALOGUE_EVERY = 60.0
+CATALOGUE_EVERY, _OF_HIDDEN = 60.0, 0.2
 POLLS_EVERY = 300.0
 SHAPES_EVERY = 600.0
 
@@ -111,7 +123,7 @@ class Reconcile:
         self._lease = lease
         self._premises = premises
         self._on_demand = on_demand
-        self._inquiry = Inquiry(upstream, allowance, observer)
+        self._inquiry = Inquiry(upstream, allowance, observer, self._still_examines)
         self._observer = observer
         self._examines = timeout + EXAMINES
         self._suggest_only = suggest_only
@@ -123,6 +135,7 @@ class Reconcile:
         self._catalogue_at = 0.0
         self._polls_at = 0.0
         self._shapes = 0.0, False
+        self._tidy_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -140,9 +153,8 @@ class Reconcile:
         if number and now < self._next_at:
             self._wake_in(self._next_at - now)
             return
-        worker_id = self._lease.current()
-        guard = None if worker_id is None else await self._records.guards.take(worker_id, self._examines)
-        if worker_id is None or guard is None:
+        guard = await self._take_guard()
+        if guard is None:
             self._search_at = now + SEARCH_EVERY / 24
             if number:
                 self._wake_in(STAND_BY)
@@ -151,6 +163,14 @@ class Reconcile:
         if delay is not None:
             self._next_at = _clock() + delay
             self._wake_in(delay)
+
+    async def _take_guard(self) -> Guard | None:
+        """Makes this worker the one that examines, for the time of a call; None: another one does."""
+        worker_id = self._lease.current()
+        return None if worker_id is None else await self._records.guards.take(worker_id, self._examines)
+
+    async def _still_examines(self) -> bool:
+        return await self._take_guard() is not None
 
     def _wake_in(self, seconds: float) -> None:
         if self._timer is not None:
@@ -180,6 +200,9 @@ class Reconcile:
             guard = replace(guard, searched_at=known.now)
         if guard.searched_at is not None or not is_ordered:
             await self._weigh(known, landmarks, suspects, guard, is_ordered=is_ordered)
+        if _clock() >= self._tidy_at:
+            self._tidy_at = _clock() + TIDY_EVERY
+            await self._records.asking.tidy(needed_from(suspects, landmarks))
         lost = [suspect for suspect in suspects if suspect.question.is_lost]
         if not lost and self._search is None:
             return None
@@ -194,29 +217,35 @@ class Reconcile:
             if landmarks.newest is None:
                 self._search_at = _clock() + STAND_BY
                 return []
-            self._search = search(landmarks)
+            self._search = search(landmarks, Asked(known.asked), self._premises, known.now)
         return self._search
 
     async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks) -> int:
         """Asks about the first of these chunks, as far as it may now. Returns about how many."""
         ours = {landmark.number for landmark in known.landmarks} - {sighting.number for sighting in known.sightings}
         some = list(dict.fromkeys(wanted))[: min(self._inquiry.calls, MOST_CALLS)]
-        answers = Answers()
+        # One that may not have come to light yet would vouch for nothing.
+        shown = Landmarks(one for one in known.landmarks if one.latest < known.now - self._premises.hidden)
         for chunk in some:
-            canary = landmarks.nearest(chunk * CHUNK)
+            canary = shown.nearest(chunk * CHUNK) or landmarks.nearest(chunk * CHUNK)
             if canary is None:
                 break
-            await self._inquiry.chunk(chunk, ours, canary, answers)
+            answers = await self._inquiry.chunk(chunk, ours, canary)
             if self._inquiry.is_closed:
                 break
-        if answers.chunks or answers.seen:
-            seen = answers.seen.keys() - await self._records.asking.known(answers.seen.keys())
-            denied = {number: known.asked[chunk_of(number)] for number in seen if chunk_of(number) in known.asked}
-            reports = {number: answers.seen[number] for number in seen}
-            await self._records.asking.note(answers.chunks, reports, denied, sent_at=known.now)
-            if self._search is not None:
-                self._search = [chunk for chunk in self._search if chunk not in answers.chunks]
+            await self._note(answers, known)
         return len(some)
+
+    async def _note(self, answers: Answers, known: Snapshot) -> None:
+        """Writes the answers at once: should this worker die, another one need not ask again."""
+        if not answers.chunks and not answers.seen:
+            return
+        seen = answers.seen.keys() - await self._records.asking.known(answers.seen.keys())
+        denied = {number: known.asked[chunk_of(number)] for number in seen if chunk_of(number) in known.asked}
+        reports = {number: answers.seen[number] for number in seen}
+        await self._records.asking.note(answers.chunks, reports, denied, sent_at=known.now)
+        if self._search is not None:
+            self._search = [chunk for chunk in self._search if chunk not in answers.chunks]
 
     async def _weigh(
         self, known: Snapshot, landmarks: Landmarks, suspects: Sequence[Suspect], guard: Guard, *, is_ordered: bool
@@ -320,7 +349,7 @@ class Reconcile:
         doubts = {one.question.order_id: _doubt(weighing, one) for one in known.suspects}
         loosely = Doubt.FITS_LOOSELY in doubts.values()
         if (loosely or known.prices.wants_reading) and _clock() >= self._catalogue_at:
-            self._catalogue_at = _clock() + CATALOGUE_EVERY
+            self._catalogue_at = _clock() + min(CATALOGUE_EVERY, _OF_HIDDEN * self._premises.hidden)
             await self._on_demand.catalogue()
         alone = [one.last_at for one in known.suspects if one.high is None and one.last_at + 1 <= known.now]
         read_at = await self._records.money.read_at() if alone else 0.0

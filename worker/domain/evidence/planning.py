@@ -29,8 +29,9 @@ _SOON = 5.0
 #: Ids that denied us are asked again once the last denial is older by half, and no sooner than after so many seconds.
 _AGAIN, _OLDER = 2.0, 0.5
 
-#: The ids among which the worker searches for orders that are nobody's.
-_SEARCHED = 4_000
+#: The ids among which the worker searches for orders that are nobody's; and for how many seconds it counts there that
+#: ids were asked about after they were given out.
+_SEARCHED, _COUNTS = 4_000, 3_600.0
 
 #: Seconds until the child orders of a parent are read again.
 _READ_AGAIN = 15.0
@@ -79,12 +80,32 @@ def wanted_chunks(
     return sorted(best, key=lambda chunk: (best[chunk], chunk))
 
 
-def search(landmarks: Landmarks) -> list[int]:
-    """Returns the newest chunks, in which orders that are nobody's would show; none below the first known order."""
+def search(landmarks: Landmarks, asked: Asked, premises: Premises, now: float) -> list[int]:
+    """Returns the newest chunks in which orders that are nobody's would show, without those that were asked about.
+
+    There are none below the first known order.
+    """
     newest, oldest = landmarks.newest, landmarks.oldest
     if newest is None or oldest is None:
         return []
-    return [*chunks(max(oldest, newest - _SEARCHED), newest)]
+    return [
+        chunk
+        for chunk in chunks(max(oldest, newest - _SEARCHED), newest)
+        if not _is_searched(asked.sent_at.get(chunk, -math.inf), given_out(chunk, newest, landmarks), premises, now)
+    ]
+
+
+def _is_searched(sent_at: float, given_out_at: float, premises: Premises, now: float) -> bool:
+    """Says whether a call that was sent at a time would have shown the orders among ids that were given out by then."""
+    return sent_at >= given_out_at + premises.hidden or (sent_at >= given_out_at and sent_at >= now - _COUNTS)
+
+
+def needed_from(suspects: Iterable[Suspect], landmarks: Landmarks) -> int:
+    """Returns the lowest chunk of which it matters when it was asked about: for an open question, or for a search."""
+    lows = [suspect.low for suspect in suspects]
+    if landmarks.newest is not None:
+        lows.append(landmarks.newest - _SEARCHED)
+    return chunk_of(max(min((0 if low is None else low for low in lows), default=0), 0))
 
 
 def next_round(lost: Sequence[Suspect], now: float, *, waiting: bool) -> float:
