@@ -14,7 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from tests.evidence import misleading, runs, shops, tables
+from tests.evidence.adversary import KINDS
+from tests.evidence.history import History
 from tests.evidence.publish import publish
 from tests.evidence.rows import Row, rows
 from tests.evidence.runs import Told
@@ -99,6 +104,21 @@ def breaks(seed: int, processes: int) -> bool:
     return True
 
 
+def adversary(examples: int, processes: int) -> bool:
+    """Hypothesis searches small worlds for a false verdict, and shows the smallest that it finds."""
+    scores: list[Score] = []
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.one_of(*KINDS.values()))
+    def search(history: History) -> None:
+        told = runs.examined("a drawn world", history, misleading.PREMISES, watched=True)
+        scores.append(told.score)
+        assert not told.story, told.story
+
+    search()
+    return _sum_up(scores)
+
+
 def _sum_up(scores: Iterable[Score]) -> bool:
     score = total(scores)
     print(_text(score))
@@ -164,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     command("random", any_shops, seconds=60.0, seed=1)
     command("night", night, seeds=1)
     command("breaks", breaks, seed=4_000_000)
+    command("adversary", adversary, examples=10_000)
     commands.add_parser("publish", help="puts the last whole table into docs/evidence-worlds.md")
     return parser
 

@@ -14,9 +14,12 @@ PREMISES = Premises(late=300.0, hidden=300.0)
 #: What 1,000 units cost. Some of them coincide once a discount of 10 % is taken off or a rate has drifted.
 RATES = (0.9, 1.0, 0.45, 0.5, 1.8, 2.0, 0.81, 1.1, 0.99, 3.2, 7.5, 0.123, 0.02, 12.0, 4.4, 0.6, 0.66, 0.54, 1.2, 1.32)
 
-#: In which ways answers are lost: the panel never takes the order, takes it before the answer, or late; a gateway's
-#: page, or the head of an answer alone, comes back instead.
-WAYS = ("before", "after", "after", "late", "gateway", "head")
+#: In which ways answers are lost, and when the panel takes the order: never, in time or late. Instead of an answer, a
+#: gateway's page may come, or an answer's head alone.
+_WAYS = [
+    *3 * [("before", "never"), ("after", "in time"), ("after", "in time"), ("late", "late")],
+    *((how, when) for how in ("gateway", "head") for when in ("never", "in time", "late")),
+]
 
 _DRIFTS = (0.8, 0.9, 0.95, 1.05, 1.1, 1.1111111, 1.2, 0.9090909)
 _LONGEST_CALL = 20.0
@@ -86,6 +89,7 @@ class _Maker:
         self._lost = 0
         self._outage_at: float | None = None
         self._unanswered: list[float] = []
+        self._ways: list[tuple[str, str]] = []
 
     def orders(self) -> list[Order]:
         """Returns orders of a quiet beginning, of a time in which answers are lost, and of the hours after it."""
@@ -159,10 +163,11 @@ class _Maker:
         taken_at: float | None = chance.uniform(began_at + 0.05, ended_at)
         how = ""
         if is_lost:
-            how = chance.choice(WAYS)
+            how, when = self._way()
             quick = chance.uniform(0.3, 3)
             ended_at = began_at + (chance.uniform(15, 20) if shop.hangs else chance.choice([quick, _LONGEST_CALL]))
-            taken_at = self._taken_at(how, began_at, ended_at)
+            soon = min(began_at + chance.uniform(0.05, 1), ended_at)
+            taken_at = {"never": None, "in time": soon, "late": ended_at + chance.uniform(0, shop.late)}[when]
             self._lost += 1
             self._unanswered.append(ended_at)
         is_parent, cut, children = chance.random() < shop.parents, None, ()
@@ -189,17 +194,11 @@ class _Maker:
             children=children if taken_at is not None else (),
         )
 
-    def _taken_at(self, how: str, began_at: float, ended_at: float) -> float | None:
-        soon = min(began_at + self._chance.uniform(0.05, 1), ended_at)
-        late = ended_at + self._chance.uniform(0, self._shop.late)
-        match how:
-            case "before":
-                return None
-            case "after":
-                return soon
-            case "late":
-                return late
-        return self._chance.choice([None, soon, late])
+    def _way(self) -> tuple[str, str]:
+        """Returns a way to lose an answer. Among eighteen, each comes as often as it should."""
+        if not self._ways:
+            self._ways = self._chance.sample(_WAYS, len(_WAYS))
+        return self._ways.pop()
 
 
 def nights(seed: int, others: float, cut: float = 0.0) -> History:

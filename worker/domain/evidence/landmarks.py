@@ -67,6 +67,8 @@ class Landmarks:
         dated = [landmark for landmark in by_number if landmark.earliest > -math.inf]
         self._dated = [landmark.number for landmark in dated]
         self._times = list(accumulate(((landmark.earliest + landmark.latest) / 2 for landmark in dated), max))
+        #: The ids that the panel gives out in a second, as far as its newest landmarks tell.
+        self.pace = _pace(self._dated, self._times)
 
     def __bool__(self) -> bool:
         return bool(self._numbers)
@@ -101,16 +103,6 @@ class Landmarks:
         at = bisect_left(self._dated, number)
         around = self._dated[max(at - 1, 0) : at + 1]
         return min(around, key=lambda known: abs(known - number), default=None)
-
-    @property
-    def pace(self) -> float:
-        """Returns the ids that the panel gives out in a second, as far as its newest landmarks tell."""
-        if len(self._dated) < 2:  # noqa: PLR2004 - it takes two
-            return 1.0
-        first = max(0, len(self._dated) - _NEWEST)
-        while first > 0 and self._times[-1] - self._times[first] < _LONG_ENOUGH:
-            first -= 1
-        return (self._dated[-1] - self._dated[first]) / max(self._times[-1] - self._times[first], 1.0)
 
     def number_at(self, time: float) -> tuple[float, float]:
         """Returns about which id was given out at this time, and by how much that may be off.
@@ -150,6 +142,15 @@ class Landmarks:
                 fastest = max(fastest, (self._dated[last] - self._dated[first]) / (time - self._times[first]))
                 first += 1
         return fastest
+
+
+def _pace(numbers: Sequence[int], times: Sequence[float]) -> float:
+    if len(numbers) < 2:  # noqa: PLR2004 - it takes two
+        return 1.0
+    first = max(0, len(numbers) - _NEWEST)
+    while first > 0 and times[-1] - times[first] < _LONG_ENOUGH:
+        first -= 1
+    return (numbers[-1] - numbers[first]) / max(times[-1] - times[first], 1.0)
 
 
 def _from_the_end(values: Iterable[_T], choose: Callable[[_T, _T], _T]) -> list[_T]:

@@ -102,7 +102,7 @@ class Lineup:
         self._began = [suspect.question.began_at for suspect in suspects]
         self._lows = list(accumulate((-1 if one.low is None else one.low for one in suspects), max))
         self._highs = list(accumulate((math.inf if one.high is None else one.high for one in suspects), max))
-        self._alike = _Alike(suspects, prices)
+        self._alike: _Alike | None = None
 
     def owners(self, sighting: Sighting) -> Owners:
         """Returns the positions of the suspects to whom an id may belong."""
@@ -119,6 +119,8 @@ class Lineup:
 
     def _among_many(self, sighting: Sighting, stretch: range) -> Owners:
         """Returns the owners without trying all: those of its price, and others only where there are none."""
+        if self._alike is None:
+            self._alike = _Alike(self.suspects, self._prices)
         possible: list[int] = []
         for tried, at in enumerate(self._by_ids(sighting, self._alike.of(sighting, stretch))):
             if tried == _TRIED or len(possible) > CROWD:
