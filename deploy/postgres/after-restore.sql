@@ -113,7 +113,7 @@ DELETE FROM examinations WHERE order_id IN (SELECT id FROM in_doubt);
 -- What the panel answered about its ids, and what orders cost, stays true. But rows may be missing, whose panel orders
 -- would pass for those of orders in doubt: the evidence searches for panel orders that are nobody's before it settles
 -- anything.
-UPDATE guards SET searched_at = NULL;
+UPDATE guards SET searched_at = NULL, worker_id = NULL, examined_until = NULL;
 
 UPDATE orders SET
     state = 'unconfirmed', error_code = 'worker_lost', error = 'restored from a backup: it may have been sent since',

@@ -24,9 +24,21 @@ from worker.sandbox import Sandbox
 from worker.sandbox.panel import ledger
 from worker.sandbox.panel.catalogue import SERVICES
 
-SOON = {"PANELS__DEFAULT__TIMEOUT": "1", "RECONCILE__SETTLE": "1", "SCHEDULE__RECONCILE": "0.5"}
+#: The evidence needs to know what orders cost before and after: it reads that soon, too.
+SOON = {
+    "PANELS__DEFAULT__TIMEOUT": "1",
+    "RECONCILE__SETTLE": "1",
+    "SCHEDULE__RECONCILE": "0.5",
+    "SCHEDULE__STATUSES": "0.5",
+    "SCHEDULE__SERVICES": "1",
+    "POLLING__FASTEST": "0.5",
+}
 
-ALL_SUBMITTED = "SELECT NOT EXISTS (SELECT FROM orders WHERE state <> 'submitted' AND not_before <= now())"
+ALL_SUBMITTED = """
+    SELECT NOT EXISTS (
+        SELECT FROM orders WHERE state NOT IN ('submitted', 'completed', 'partial', 'canceled') AND not_before <= now()
+    )
+"""
 
 VERDICTS = """
     SELECT o.reference, e.detail ->> 'verdict' AS verdict
@@ -35,8 +47,10 @@ VERDICTS = """
 """
 
 
-def order(name: str, quantity: int, **more: Any) -> dict[str, Any]:
-    return {"service": "1", "link": f"https://example.com/{name}", "quantity": quantity, "reference": name, **more}
+def order(name: str, thousands: int, **more: Any) -> dict[str, Any]:
+    """An order that costs much: of a small charge, rounding hides the price."""
+    link = f"https://example.com/{name}"
+    return {"service": "3", "link": link, "quantity": 1000 * thousands, "reference": name, **more}
 
 
 def after_restore(url: str, restored_to: str, stopped_at: str) -> None:
@@ -54,8 +68,11 @@ def now(tables: Tables) -> str:
 async def test_nothing_is_bought_twice_and_all_is_found_again(database_url: str, postgres: str, tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
 
-        async def work(tables: Tables, log: str) -> None:
+        async def work(tables: Tables, log: str, later: Row | None = None) -> None:
             async with worker(settings_for(tables.url, sandbox.url, **SOON), tmp_path / log) as daemon:
+                if later is not None:
+                    await tables.until("SELECT count(*) = 2 FROM sightings")
+                    insert(tables.url, [later])
                 await tables.until(ALL_SUBMITTED)
                 assert await daemon.stop() == 0
 
@@ -63,31 +80,32 @@ async def test_nothing_is_bought_twice_and_all_is_found_again(database_url: str,
             return Counter(entry["link"].rpartition("/")[2] for entry in ledger.orders(sandbox.panel))
 
         tables, name = Tables(database_url), urlsplit(database_url).path.removeprefix("/")
-        insert(database_url, [order("first", 100)])
+        insert(database_url, [order("first", 10)])
         await work(tables, "log1")
         tomorrow = str(tables.value("SELECT now() + interval '1 day'"))
-        insert(database_url, [order("sent", 200), order("withdrawn", 300), order("later", 700, not_before=tomorrow)])
+        insert(database_url, [order("sent", 20), order("withdrawn", 30), order("later", 70, not_before=tomorrow)])
         with new_database(postgres, f"{name}_backup", name) as backup:
             restored_to = now(tables)
             tables.rows("DELETE FROM orders WHERE reference = 'withdrawn'")
-            insert(database_url, [order("lost", 400)])
+            insert(database_url, [order("lost", 40)])
             await work(tables, "log2")
             stopped_at, last_event = now(tables), tables.value("SELECT max(id) FROM order_events")
             assert times_bought() == {"first": 1, "sent": 1, "lost": 1}
 
             # The backup knows nothing of that. What it doesn't have at all the shop puts back, from its own books.
             tables = Tables(backup)
-            insert(backup, [order("lost", 400)])
+            insert(backup, [order("lost", 40)])
             after_restore(backup, restored_to, stopped_at)
             states = {row["reference"]: row["state"] for row in tables.rows("SELECT reference, state FROM orders")}
             doubtful = dict.fromkeys(("sent", "withdrawn", "lost"), "unconfirmed")
             assert states == {"first": "submitted", "later": "pending", **doubtful}
             assert tables.value("SELECT min(id) FROM order_events WHERE kind = 'unconfirmed'") > last_event
 
-            # By the time a worker has started, this one is later than all that the panel may still have taken.
-            insert(backup, [order("new", 500)])
-            await work(tables, "log3")
-            assert times_bought() == dict.fromkeys(("first", "sent", "withdrawn", "lost", "new"), 1)
+            # By the time a worker has started, the one is later than all that the panel may still have taken. The other
+            # shows that the price is still the same after what was bought has been seen.
+            insert(backup, [order("new", 50)])
+            await work(tables, "log3", later=order("newer", 60))
+            assert times_bought() == dict.fromkeys(("first", "sent", "withdrawn", "lost", "new", "newer"), 1)
             assert differences(tables, sandbox, ()) == []
             verdicts = {row["reference"]: row["verdict"] for row in tables.rows(VERDICTS)}
             assert verdicts == {"sent": "linked", "lost": "linked", "withdrawn": "absent"}

@@ -24,7 +24,8 @@ HELD = {
     "js": "run by tests/acceptance/test_guides_code.py",
     "toml": "loaded by tests/unit/test_reference.py",
     "json": "compared by tests/integration/cli/test_status.py",
-    "text": "compared by tests/unit/cli/test_audit_report.py and tests/acceptance/test_guides_shell.py",
+    "text": "compared by tests/unit/cli/test_audit_report.py, tests/acceptance/test_guides_shell.py and "
+    "tests/unit/test_worked_example.py",
     "mermaid": "taken apart here; the worked example's is compared by tests/unit/test_worked_example.py",
     "ini": "its setting is looked up here",
     "": "the states' picture and the map of the code, compared by tests/unit/test_reference.py",
