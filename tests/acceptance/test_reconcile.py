@@ -72,7 +72,13 @@ async def test_every_third_order_is_taken_and_told_a_failure(tables: Tables, tmp
     """A server that fails after it took the order: nothing is refused, nothing bought twice, and all is linked."""
     fault = "error,action=add,where=after,status=500,every=3,text=Internal server error"
     async with Sandbox(SandboxOptions(foreign=2, seed=11, speed=0, faults=(fault,))) as sandbox:
-        settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE=str(SETTLE), SCHEDULE__RECONCILE="1")
+        settings = settings_for(
+            tables.url,
+            sandbox.url,
+            PANELS__DEFAULT__TIMEOUT="1",
+            RECONCILE__SETTLE=str(SETTLE),
+            SCHEDULE__RECONCILE="1",
+        )
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(0, 5000)])  # below the id of a first order nothing is known
             await nothing_open(tables)
@@ -111,7 +117,12 @@ async def test_orders_alike_are_told_apart_by_a_unit_more(tables: Tables, tmp_pa
     """The first is in doubt when its like comes: that one gets another price, so both are settled."""
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
         settings = settings_for(
-            tables.url, sandbox.url, RECONCILE__SETTLE="5", RECONCILE__DISTINCT="on", SCHEDULE__RECONCILE="1"
+            tables.url,
+            sandbox.url,
+            PANELS__DEFAULT__TIMEOUT="5",
+            RECONCILE__SETTLE="5",
+            RECONCILE__DISTINCT="on",
+            SCHEDULE__RECONCILE="1",
         )
         async with worker(settings, tmp_path / "log") as daemon:
             # From some twenty charges on, it is known how exactly the panel tells them.

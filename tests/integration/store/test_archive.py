@@ -18,10 +18,10 @@ from worker.domain.polling import DAY, Pace
 from worker.events import follow
 from worker.jobs import housekeeping
 from worker.jobs.housekeeping import Housekeeping
+from worker.store.evidence import reading
 from worker.store.queue.operator_actions import OperatorActions
 from worker.store.queue.polls import Polled, Polls
 from worker.store.records import archive as store_archive
-from worker.store.records import evidence
 from worker.store.records.archive import Archive, Tidied
 from worker.store.records.audit import Audits
 from worker.store.shared.periodic_work import PeriodicWork
@@ -201,15 +201,14 @@ async def test_what_the_evidence_may_ask_for_stays(
     add_closed("in doubt", outcome="unknown", state="rejected", panel="nothing was ever taken")
     await put_away()
     assert archived(database) == {"200 days ago", "190 days ago", "another panel's", "refused"}
-    about = {"panel": "default", "at_most": evidence.NEIGHBOURS}
     lost = database.scalar(
         "SELECT extract(epoch FROM began_at)::float8 FROM submissions WHERE outcome = 'unknown' LIMIT 1"
     )
+    about = {"names": ["default"], "since": [lost], "until": [lost], "every": [1]}
+    few = {"at_most": 1, "newest": 0}
     async with archive._engine.connect() as connection:
-        below = (await connection.execute(evidence.BEFORE, about | {"began_at": lost})).all()
-        above = (await connection.execute(evidence.AFTER, about | {"last_at": lost})).all()
-    assert [known.panel_order_id for known in below] == ["180 days ago"]
-    assert [known.panel_order_id for known in above] == ["170 days ago"]
+        around = (await connection.execute(reading.LANDMARKS, about | few)).all()
+    assert {known.panel_order_id for known in around} == {"180 days ago", "170 days ago"}
 
 
 @pytest.mark.usefixtures("newest")
@@ -222,7 +221,7 @@ async def test_calls_that_are_asked_for_at_any_age_stay(
     database.execute("UPDATE orders SET panel_order_id = 'another' WHERE id = %s", [late])
     assert await OrderHistories(engine).holder("default", "late", order_id=0) == late
     async with engine.connect() as connection:
-        parents = (await connection.execute(evidence.PARENTS, {"panel": "default", "since": 0.0})).scalars().all()
+        parents = (await connection.execute(reading.PARENTS, {"names": ["default"], "since": 0.0})).scalars().all()
     assert parents == ["parent"]
     assert database.scalar("SELECT count(*) FROM submissions WHERE order_id = ANY(%s)", [[late, parent]]) == 2
 
