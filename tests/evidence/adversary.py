@@ -67,8 +67,9 @@ def _orders(draw: st.DrawFn, seconds: int, *, is_plain: bool = False, parents: b
 
 @st.composite
 def _later(draw: st.DrawFn, seconds: int, most: int = 3) -> tuple[Order, ...]:
-    """Known orders after all that are lost."""
-    times = (START + seconds + 36.0 + 15 * n for n in range(draw(st.integers(0, most))))
+    """Known orders after all that are lost, or after all that may still be taken."""
+    first = START + seconds + draw(st.sampled_from([1.0, 12.0, 36.0]))
+    times = (first + 15 * n for n in range(draw(st.integers(0, most))))
     return tuple(Order(draw(_services), draw(_units), at, at + 2, at + 1) for at in times)
 
 
@@ -97,8 +98,10 @@ def of_times(draw: st.DrawFn) -> History:
 def of_prices(draw: st.DrawFn) -> History:
     """Rates that rise, discounts that begin and prices of one's own, which no catalogue shows in time."""
     seconds = draw(st.sampled_from([10, 40]))
-    orders = (*draw(st.lists(_orders(seconds, is_plain=True), min_size=2, max_size=6)), *draw(_later(seconds)))
-    moments = st.integers(0, seconds).map(lambda second: START + second)
+    orders = (*draw(st.lists(_orders(seconds, is_plain=True), min_size=2, max_size=5)), *draw(_later(seconds)))
+    services = draw(st.sampled_from([(0, 1, 2), (0, 1, 1), (0, 0, 0)]))
+    orders = tuple(replace(order, service=services[order.service]) for order in orders)
+    moments = st.integers(0, 4).map(lambda part: START + part * seconds / 4)
     rising = draw(st.sets(_services, max_size=2))
     habits = Habits(
         draw(_seeds),

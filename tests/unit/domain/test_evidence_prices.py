@@ -58,7 +58,7 @@ SAME = [paid("1", 50, "0.90"), paid("1", 150, "0.90")]
     [
         ({"read": (40, 160)}, True, False),
         ({"read": (40, 100, 160)}, True, False),
-        ({"read": (60, 160)}, False, True),  # it wasn't read before the first of them
+        ({"read": (60, 160)}, False, False),  # it wasn't read before the first of them, and never will be
         ({"read": (40, 140)}, False, True),  # nor after the last
         ({"read": (40, 100, 160), "changes": {"1": [(100, "0.90", "1.00"), (160, "1.00", "0.90")]}}, False, False),
         ({"read": (40, 160), "changes": {"1": [(160, "0.90", "1.00")]}}, False, False),

@@ -82,6 +82,10 @@ class Rates:
         """Returns when the newest reading was asked for; minus infinity if there is none."""
         return self._asked_at[-1] if self._asked_at else float("-inf")
 
+    def lacks_a_newer(self, since: float, until: float) -> bool:
+        """Says whether one was made before `since` and none after `until`, so that a new one would tell more."""
+        return bool(self._read_at) and self._read_at[0] <= since and self._asked_at[-1] < until
+
     def stood_still(self, service: str, since: float, until: float) -> bool | None:
         """Says whether all readings from before `since` to after `until` show one rate; None: such are missing."""
         span = self._span(since, until)
@@ -256,12 +260,12 @@ class PriceBook:
                 case False:
                     return None
                 case None:
-                    self.wants_reading = True
+                    self.wants_reading |= self._rates.lacks_a_newer(earlier.began_at, later.ended_at)
         return None
 
     def _stood_still(self, service: str, since: float, until: float) -> bool:
         stood_still = self._rates.stood_still(service, since, until)
-        self.wants_reading |= stood_still is None
+        self.wants_reading |= self._rates.lacks_a_newer(since, until)
         return bool(stood_still)
 
     def _ratios(self, began_at: float, seen_at: float) -> list[Amount]:
