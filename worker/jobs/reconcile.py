@@ -57,7 +57,7 @@ EXAMINES = 20.0
 STAND_BY = 5.0
 
 #: Open questions beyond which the weighing is done in a thread: it must not hold up the event loop.
-MANY = 200
+MANY = 50
 
 #: Seconds between two searches for orders that are nobody's; and between two readings on demand, of the catalogue and
 #: of how the panel answers for parents.
