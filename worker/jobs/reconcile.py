@@ -65,7 +65,7 @@ EXAMINES = 20.0
 STAND_BY = 5.0
 
 #: Open questions beyond which the weighing is done in a thread: it must not hold up the event loop.
-MANY = 200
+MANY = 50
 
 #: Seconds between two times at which a worker notes what is known by now, and forgets what nobody needs.
 TIDY_EVERY = 60.0

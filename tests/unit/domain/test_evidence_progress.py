@@ -19,10 +19,10 @@ PREMISES = Premises(late=300, hidden=300)
 CENT = Decimal("0.01")
 
 #: Two known orders, with 1,000 ids between them.
-KNOWN = [Landmark(1_000, 0, 1), Landmark(2_000, 1_000, 1_001)]
+KNOWN = [Landmark(1_000, 0.0, 1.0), Landmark(2_000, 1_000.0, 1_001.0)]
 
 
-def lost(order_id: int, began_at: float = 100, units: int = 100, **more: Any) -> OpenQuestion:
+def lost(order_id: int, began_at: float = 100.0, units: int = 100, **more: Any) -> OpenQuestion:
     values = {"ended_at": began_at + 1, "is_parent": False, "expected_charge": Decimal(units) / 1000} | more
     return OpenQuestion(order_id, order_id, "1", values.pop("expected_charge"), units, began_at=began_at, **values)
 
@@ -81,6 +81,17 @@ def test_how_much_was_asked_and_how_much_of_it_counts() -> None:
     assert shown["counts"] == 90  # all but one chunk of eleven is less than all
     shown = told([lost(1)], asked=dict.fromkeys(between, 701.0))[1]
     assert (shown["ids"], shown["counts"]) == (990, 100)
+
+
+def test_the_share_of_a_wide_gap_is_estimated_and_all_of_it_is_no_estimate() -> None:
+    known = [KNOWN[0], Landmark(1_000_000, 1_000.0, 1_001.0)]
+    between = chunks(1_000, 1_000_000)
+    late = dict.fromkeys(between, 701.0)
+    assert told([lost(1)], asked=late, known=known)[1]["counts"] == 100
+    half = late | dict.fromkeys(between[: len(between) // 2], 150.0)
+    assert told([lost(1)], asked=half, known=known)[1]["counts"] in {45, 50}
+    for chunk in (between[0], between[1], between[-1]):
+        assert told([lost(1)], asked=late | {chunk: 150.0}, known=known)[1]["counts"] == 95
 
 
 def test_where_no_later_order_is_known_nothing_counts_until_the_time_has_come() -> None:

@@ -108,7 +108,7 @@ class OrderHistories:
                 await _all(connection, _CANCELS, about),
                 await _all(connection, _SUBMISSIONS, about),
                 await _all(connection, _EVENTS, about | {"at_most": MOST_EVENTS}),
-                *(await connection.execute(_EXAMINED, about)).one(),
+                *((await connection.execute(_EXAMINED, about)).one_or_none() or (None, None, None, None)),
             )
 
     async def holder(self, panel: str, panel_order_id: str, *, order_id: int) -> int | None:
