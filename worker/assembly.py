@@ -20,6 +20,7 @@ from worker.jobs.balance import ReadBalance
 from worker.jobs.blocking_sessions import EndBlockingSessions
 from worker.jobs.cancels import Cancels
 from worker.jobs.housekeeping import Housekeeping
+from worker.jobs.machinery.abilities import PanelAbilities
 from worker.jobs.machinery.account import AccountCheck
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.freshness import Freshness
@@ -62,6 +63,7 @@ from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
 from worker.store.records.catalogue import Catalogue
 from worker.store.schema.revision import head, schema_of
+from worker.store.shared.abilities import Abilities
 from worker.store.shared.accounts import Accounts
 from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
@@ -178,7 +180,13 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
             breaker=breaker,
             configured=settings.panels.keys(),
         )
-        upstream = Upstream(name, client, Gate(name, budget, breaker, panel.concurrency, account), works.in_flight)
+        upstream = Upstream(
+            name,
+            client,
+            Gate(name, budget, breaker, panel.concurrency, account),
+            works.in_flight,
+            PanelAbilities(name, Abilities(vital, name)),
+        )
         works.upstreams.append(upstream)
         _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)

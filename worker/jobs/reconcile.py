@@ -15,7 +15,15 @@ import structlog
 
 from worker.domain.evidence.landmarks import Landmarks, ids_increase
 from worker.domain.evidence.owners import Suspect, suspects_of
-from worker.domain.evidence.planning import FIRST, Allowance, next_round, parents_to_read, search, wanted_chunks
+from worker.domain.evidence.planning import (
+    FIRST,
+    Allowance,
+    is_searchable,
+    next_round,
+    parents_to_read,
+    search,
+    wanted_chunks,
+)
 from worker.domain.evidence.prices import PriceBook, Rates, grain_of
 from worker.domain.evidence.progress import progress
 from worker.domain.evidence.questions import Premises
@@ -47,8 +55,8 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: Most calls of one round: what was found is weighed soon.
-MOST_CALLS = 8
+#: Most chunks of one round: what was found is weighed soon.
+MOST_CHUNKS = 8
 
 #: Seconds for which a worker examines unless it says that it goes on, beyond the time of a call.
 EXAMINES = 20.0
@@ -167,9 +175,12 @@ class Reconcile:
             suspects, partial(wanted_chunks, suspects, landmarks, asked_before, self._premises, known.now)
         )
         is_ordered = known.are_numbers and ids_increase(known.landmarks)
-        wanted = [*self._to_search(guard, landmarks, known), *wanted] if is_ordered else []
-        asked = await self._ask(wanted, known, landmarks)
-        if asked:
+        calls = await self._inquiry.calls_of_a_chunk()
+        is_searched = is_ordered and is_searchable(calls)
+        searched = self._to_search(guard, landmarks, known) if is_searched else self._without_search()
+        wanted = [*searched, *wanted] if is_ordered else []
+        asked = await self._ask(wanted, known, landmarks, calls)
+        if wanted:
             known = await self._records.reading.snapshot()
             landmarks = Landmarks(known.landmarks)
             suspects = suspects_of(known.questions, landmarks, self._premises)
@@ -178,12 +189,17 @@ class Reconcile:
             _log.info("ids_searched", panel=self._upstream.name, found=len(known.sightings))
             self._search, self._search_at = None, _clock() + SEARCH_EVERY
             guard = replace(guard, searched_at=known.now)
-        if guard.searched_at is not None or not is_ordered:
+        if guard.searched_at is not None or not is_searched:
             await self._weigh(known, landmarks, suspects, guard, is_ordered=is_ordered)
         lost = [suspect for suspect in suspects if suspect.question.is_lost]
         if not lost and self._search is None:
             return None
         return next_round(lost, known.now, waiting=len(wanted) > asked)
+
+    def _without_search(self) -> list[int]:
+        """Puts off the search for orders that are nobody's. Such a search asks about ids alone."""
+        self._search, self._search_at = None, _clock() + SEARCH_EVERY / 24
+        return []
 
     def _to_search(self, guard: Guard, landmarks: Landmarks, known: Snapshot) -> list[int]:
         """Returns the newest chunks, as far as a search for orders that are nobody's still has to ask about them."""
@@ -197,26 +213,31 @@ class Reconcile:
             self._search = search(landmarks)
         return self._search
 
-    async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks) -> int:
-        """Asks about the first of these chunks, as far as it may now. Returns about how many."""
+    async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks, calls: int) -> int:
+        """Asks about the first of these chunks, as far as it may now; each takes so many calls.
+
+        Returns how many it is done with for now, answered or not. A chunk of several calls goes on the next time.
+        """
         ours = {landmark.number for landmark in known.landmarks} - {sighting.number for sighting in known.sightings}
-        some = list(dict.fromkeys(wanted))[: min(self._inquiry.calls, MOST_CALLS)]
+        some = list(dict.fromkeys(wanted))[: min(-(-self._inquiry.calls // calls), MOST_CHUNKS)]
         answers = Answers()
         for chunk in some:
             canary = landmarks.nearest(chunk * CHUNK)
             if canary is None:
                 break
-            await self._inquiry.chunk(chunk, ours, canary, answers)
+            found = await self._inquiry.chunk(chunk, ours, canary, at_most=self._inquiry.calls, now=known.now)
+            answers.chunks |= found.chunks
+            answers.seen |= found.seen
             if self._inquiry.is_closed:
                 break
         if answers.chunks or answers.seen:
             seen = answers.seen.keys() - await self._records.asking.known(answers.seen.keys())
             denied = {number: known.asked[chunk_of(number)] for number in seen if chunk_of(number) in known.asked}
             reports = {number: answers.seen[number] for number in seen}
-            await self._records.asking.note(answers.chunks, reports, denied, sent_at=known.now)
+            await self._records.asking.note(answers.chunks, reports, denied)
             if self._search is not None:
                 self._search = [chunk for chunk in self._search if chunk not in answers.chunks]
-        return len(some)
+        return sum(not self._inquiry.is_begun(chunk) for chunk in some)
 
     async def _weigh(
         self, known: Snapshot, landmarks: Landmarks, suspects: Sequence[Suspect], guard: Guard, *, is_ordered: bool

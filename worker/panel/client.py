@@ -1,4 +1,4 @@
-"""Makes the ten calls of the panel API v2, with typed arguments and outcomes."""
+"""Makes the eleven calls of the panel API v2, with typed arguments and outcomes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
 
+from worker.domain.orders.abilities import BATCH
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
@@ -29,9 +30,6 @@ class _ReadMany(Protocol[T]):
 
 #: Gets each HTTP request: its action, its outcome ("answered", "refused", "not_sent", "unknown"), and its seconds.
 Observer: TypeAlias = Callable[[str, str, float], None]
-
-#: Most ids that a panel takes in one request.
-BATCH = 100
 
 #: Bytes. Lists of services take some megabytes.
 REPLY_LIMIT = 32 * 1024 * 1024
@@ -126,6 +124,11 @@ class PanelClient:
     async def cancels(self, order_ids: Sequence[str]) -> Reply[dict[str, CancelTaken | ItemError]]:
         """Asks the panel to cancel orders. Whether it does shows in their statuses later."""
         return await self._in_batches("cancel", "orders", order_ids, read_cancels)
+
+    async def cancel(self, order_id: str) -> Reply[CancelTaken | ItemError]:
+        """Asks the same for one order, in a form that the document doesn't have and some panels know alone."""
+        reply = await self._call("cancel", {"order": order_id}, partial(read_cancels, asked=[order_id]))
+        return only(reply, order_id)
 
     async def services(self) -> Reply[list[Service]]:
         """Asks for the catalogue, in the panel's order."""

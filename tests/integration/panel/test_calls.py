@@ -1,4 +1,4 @@
-"""Tests what the ten calls put on the wire, and what they keep off it."""
+"""Tests what the eleven calls put on the wire, and what they keep off it."""
 
 import json
 import logging
@@ -21,6 +21,7 @@ FORMS = {
     "refills": {"action": "refill", "orders": "1,2"},
     "refill_status": {"action": "refill_status", "refill": "5"},
     "refill_statuses": {"action": "refill_status", "refills": "5,6"},
+    "cancel": {"action": "cancel", "order": "1"},
     "cancels": {"action": "cancel", "orders": "1,2"},
     "services": {"action": "services"},
     "balance": {"action": "balance"},

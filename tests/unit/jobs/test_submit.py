@@ -26,6 +26,7 @@ from worker.store.shared.budget import Budget, Slots
 from worker.store.shared.pauses import Paused, Pauses
 
 if TYPE_CHECKING:
+    from worker.jobs.machinery.abilities import PanelAbilities
     from worker.jobs.machinery.freshness import Freshness
     from worker.jobs.machinery.lease import Lease
     from worker.panel import PanelClient
@@ -140,7 +141,13 @@ class World:
         self.recorder = Recorder("shop", cast("Settlements", self.queue), self.observer)
         self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Pauses", self.budget)), 4)
         self.submit = Submit(
-            Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
+            Upstream(
+                "shop",
+                cast("PanelClient", self.panel),
+                self.gate,
+                self.in_flight,
+                cast("PanelAbilities", None),
+            ),
             claims=cast("Claims", self.queue),
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
