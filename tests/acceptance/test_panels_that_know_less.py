@@ -10,7 +10,7 @@ from worker.sandbox import Sandbox, SandboxOptions
 
 ORDERS = 20
 
-#: Calls that it may take to find out that a panel knows only one id: a batch that is halved to single ids, in two forms.
+#: Calls that it may take to find out that a panel knows only single ids: halves of a batch, and two ids in two forms.
 FINDING_OUT = 10
 
 ONE_BY_ONE = ("single_status", "single_refill", "single_refill_status", "single_cancel")

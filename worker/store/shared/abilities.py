@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 #: Seconds from the time when a limit was found, or a larger batch was last tried, until one is tried again.
 TRY_EVERY = 86_400.0
 
-#: The limits of one panel, or of all where `panel` is null.
-KNOWN = text("""
+#: The limits of one panel, or of all where `panel` is null. `limit_of` reads a row.
+KNOWN = text(f"""
     SELECT panel, action, most_ids, found_at,
-        extract(epoch FROM tried_at - clock_timestamp())::float8 + :try_every AS try_in
+        extract(epoch FROM tried_at - clock_timestamp())::float8 + {TRY_EVERY} AS try_in
     FROM panel_abilities WHERE panel = coalesce(:panel, panel) ORDER BY panel, action
-""")
+""")  # noqa: S608 - a number of ours
 
 _FOUND = text("""
     INSERT INTO panel_abilities AS a (panel, action, most_ids) VALUES (:panel, :action, :most_ids)
@@ -23,18 +24,18 @@ _FOUND = text("""
     WHERE a.most_ids <> excluded.most_ids
 """)
 
-_TRY = text("""
+_TRY = text(f"""
     UPDATE panel_abilities SET tried_at = clock_timestamp()
     WHERE panel = :panel AND action = :action
-        AND tried_at <= clock_timestamp() - make_interval(secs => :try_every)
-""")
+        AND tried_at <= clock_timestamp() - make_interval(secs => {TRY_EVERY})
+""")  # noqa: S608 - a number of ours
 
 _LIFTED = text("DELETE FROM panel_abilities WHERE panel = :panel AND action = :action")
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most ids of a batch of this action; 0: the panel takes one id at a time, and no batch."""
+    """The most ids that a panel takes in a call of this action; 0: one id at a time, and no batch."""
 
     action: str
     most_ids: int
@@ -51,7 +52,7 @@ class Abilities:
     async def known(self) -> Mapping[str, tuple[int, float]]:
         """Returns, by action, the most ids of a batch, and the seconds until a larger batch is worth a try."""
         async with self._engine.connect() as connection:
-            rows = await connection.execute(KNOWN, {"panel": self._panel, "try_every": TRY_EVERY})
+            rows = await connection.execute(KNOWN, {"panel": self._panel})
             return {row.action: (row.most_ids, row.try_in) for row in rows}
 
     async def found(self, action: str, most_ids: int) -> bool:
@@ -63,7 +64,7 @@ class Abilities:
     async def claim_try(self, action: str) -> bool:
         """Returns whether this worker is to try a larger batch now: one of them does, once a day."""
         async with self._engine.begin() as connection:
-            about = {"panel": self._panel, "action": action, "try_every": TRY_EVERY}
+            about = {"panel": self._panel, "action": action}
             return (await connection.execute(_TRY, about)).rowcount == 1
 
     async def lifted(self, action: str) -> bool:
@@ -71,3 +72,8 @@ class Abilities:
         async with self._engine.begin() as connection:
             about = {"panel": self._panel, "action": action}
             return (await connection.execute(_LIFTED, about)).rowcount == 1
+
+
+def limit_of(row: Row[Any]) -> Limit:
+    """Reads a row of KNOWN."""
+    return Limit(row.action, row.most_ids, row.found_at)
