@@ -266,6 +266,7 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
         freshness=Freshness(
             PeriodicWork(work, name, "services", schedule.services), fetch=partial(works.wake, "services")
         ),
+        untyped=settings.untyped(name),
         wake=partial(works.wake, "submit"),
     )
     statuses = Statuses(upstream, Polls(work, pace, lease=lease, on_change=on_change))

@@ -14,13 +14,19 @@ ORDERS = 20
 FINDING_OUT = 10
 
 ONE_BY_ONE = ("single_status", "single_refill", "single_refill_status", "single_cancel")
-OPTIONS = SandboxOptions(speed=3000, partial=0, canceled=0, refills_rejected=0, quirks=ONE_BY_ONE)
-LOOK_SELDOM = {"POLLING__FASTEST": "2", "POLLING__SLOWEST": "3600", "RECONCILE__MODE": "off"}
+QUIRKS = (*ONE_BY_ONE, "types_absent")
+OPTIONS = SandboxOptions(speed=3000, partial=0, canceled=0, refills_rejected=0, quirks=QUIRKS)
+SETTINGS = {
+    "PANELS__DEFAULT__DEFAULT_TYPE": "Default",
+    "POLLING__FASTEST": "2",
+    "POLLING__SLOWEST": "3600",
+    "RECONCILE__MODE": "off",
+}
 
 
-async def test_a_panel_that_knows_only_single_ids(tables: Tables, tmp_path: Path) -> None:
+async def test_a_panel_that_knows_only_single_ids_and_no_types(tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(OPTIONS) as sandbox:
-        async with worker(settings_for(tables.url, sandbox.url, **LOOK_SELDOM), tmp_path / "log") as daemon:
+        async with worker(settings_for(tables.url, sandbox.url, **SETTINGS), tmp_path / "log") as daemon:
             insert(tables.url, (order(number) for number in range(ORDERS)))
             await tables.until("SELECT bool_and(state = 'completed') FROM orders")
             asked = sum(line["asked"] for line in daemon.events("batch_polled"))

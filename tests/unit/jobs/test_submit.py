@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Reason, Refused
+from worker.domain.orders.services import Untyped
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import Claimed, settled
 from worker.jobs.machinery.breaker import Breaker
@@ -152,6 +153,7 @@ class World:
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
             freshness=cast("Freshness", None),
+            untyped=Untyped("DEFAULT_TYPE"),
             wake=lambda: None,
         )
 
