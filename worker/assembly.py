@@ -30,6 +30,7 @@ from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.observer import Tracer
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.runner import Runner, Work
+from worker.jobs.machinery.unread import UnreadReplies
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.readiness import AskSchema
 from worker.jobs.reconcile import OnDemand, Reconcile, Records
@@ -224,6 +225,7 @@ def _client(name: str, panel: PanelSettings, works: Works) -> PanelClient:
         connections=panel.concurrency,
         user_agent=panel.user_agent,
         on_request=_request_observer(name, works),
+        on_unread=UnreadReplies(name),
     )
 
 
