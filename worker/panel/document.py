@@ -20,7 +20,7 @@ DEEPEST = 32
 #: A longer run of digits is neither an id nor an amount. It stays a text, so that it costs no time.
 LONGEST_NUMBER = 20
 
-#: Characters of a sample of a reply. It is taken from so many bytes, whose end isn't shown: it may be a part of the key.
+#: Characters of a sample of a reply. So many bytes are read for it. Their end isn't shown: the key may be cut there.
 LONGEST_SAMPLE = 300
 _SAMPLED, _MARGIN = 10_000, 1_000
 

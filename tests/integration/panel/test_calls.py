@@ -159,9 +159,11 @@ async def test_a_reply_of_which_nothing_can_be_read_is_shown(body, error):
         await connection.reply(body, "200 OK")
 
     seen = []
-    async with serve(answering) as panel:
-        async with PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client:
-            await client.statuses(["1", "2"])
+    async with (
+        serve(answering) as panel,
+        PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client,
+    ):
+        await client.statuses(["1", "2"])
 
     ((action, text, sample),) = seen
     assert (action, sample()) == ("status", body.decode())
@@ -174,10 +176,12 @@ async def test_a_reply_that_was_read_and_a_call_without_one_are_not_shown():
         await connection.reply(b'{"1": "Incorrect order ID"}', "200 OK")
 
     seen = []
-    async with serve(answering) as panel:
-        async with PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client:
-            await client.statuses(["1", "2"])
-            await client.aclose()
-            await client.statuses(["1", "2"])
+    async with (
+        serve(answering) as panel,
+        PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client,
+    ):
+        await client.statuses(["1", "2"])
+        await client.aclose()
+        await client.statuses(["1", "2"])
 
     assert seen == []

@@ -62,27 +62,28 @@ class Inquiry:
         The canary is an order of ours: a panel that has no status for it answers for nobody. A chunk that takes more
         calls goes on the next time. `now`: the time, by the clock that the answers are kept by.
         """
-        begun = self._begun.pop(chunk, None)
+        begun = self._begun.get(chunk)
         if begun is None or begun.sent_at < now - TOO_OLD:
             begun = _Begun(now, [number for number in numbers_of(chunk) if number not in known])
-        found, used, before = Answers(), 0, len(begun.left)
+        found, used = Answers(), 0
         self.is_closed = False
         while used < at_most:
-            # A panel that takes one id at a time answers for the canary last.
-            some = begun.left[: at_most - used - 1 if self._size == 1 else self._size - 1]
+            one_by_one = self._size == 1
+            some = begun.left[: at_most - used - 1 if one_by_one else self._size - 1]
             if begun.left and not some:
                 break
-            used += len(some) + 1 if self._size == 1 else 1
-            answers = await self._ask_about([*some, canary])
+            used += len(some) + 1 if one_by_one else 1
+            # One by one, it has to answer last. In a batch it is first: if the batch is divided, its answer tells why.
+            answers = await self._ask_about([*some, canary] if one_by_one else [canary, *some])
             found.seen |= {number: one for number in some if isinstance(one := answers.get(number), OrderReport)}
             if not isinstance(answers.get(canary), OrderReport) or not all(_is_told(answers.get(one)) for one in some):
                 break
             begun.left = begun.left[len(some) :]
+            self._begun[chunk] = begun
             if not begun.left:
                 found.chunks[chunk] = begun.sent_at
-                return found
-        if len(begun.left) < before or begun.sent_at < now:
-            self._begun[chunk] = begun
+                del self._begun[chunk]
+                break
         return found
 
     def is_begun(self, chunk: int) -> bool:
