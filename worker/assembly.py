@@ -20,6 +20,7 @@ from worker.jobs.balance import ReadBalance
 from worker.jobs.blocking_sessions import EndBlockingSessions
 from worker.jobs.cancels import Cancels
 from worker.jobs.housekeeping import Housekeeping
+from worker.jobs.machinery.abilities import PanelAbilities
 from worker.jobs.machinery.account import AccountCheck
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.freshness import Freshness
@@ -29,6 +30,7 @@ from worker.jobs.machinery.lease import Lease
 from worker.jobs.machinery.observer import Tracer
 from worker.jobs.machinery.recorder import Recorder, Result
 from worker.jobs.machinery.runner import Runner, Work
+from worker.jobs.machinery.unread import UnreadReplies
 from worker.jobs.machinery.upstream import Upstream
 from worker.jobs.readiness import AskSchema
 from worker.jobs.reconcile import OnDemand, Reconcile, Records
@@ -62,6 +64,7 @@ from worker.store.records.audit import Audits
 from worker.store.records.balances import Balances
 from worker.store.records.catalogue import Catalogue
 from worker.store.schema.revision import head, schema_of
+from worker.store.shared.abilities import Abilities
 from worker.store.shared.accounts import Accounts
 from worker.store.shared.blocking_sessions import end_blocking_sessions
 from worker.store.shared.budget import Budget
@@ -178,7 +181,13 @@ def assemble(settings: Settings, work: AsyncEngine, vital: AsyncEngine, tracer: 
             breaker=breaker,
             configured=settings.panels.keys(),
         )
-        upstream = Upstream(name, client, Gate(name, budget, breaker, panel.concurrency, account), works.in_flight)
+        upstream = Upstream(
+            name,
+            client,
+            Gate(name, budget, breaker, panel.concurrency, account),
+            works.in_flight,
+            PanelAbilities(name, Abilities(vital, name)),
+        )
         works.upstreams.append(upstream)
         _add_own_jobs(works, upstream, work, settings)
         _add_shared_jobs(works, upstream, breaker, work, settings)
@@ -216,6 +225,7 @@ def _client(name: str, panel: PanelSettings, works: Works) -> PanelClient:
         connections=panel.concurrency,
         user_agent=panel.user_agent,
         on_request=_request_observer(name, works),
+        on_unread=UnreadReplies(name),
     )
 
 
@@ -258,6 +268,7 @@ def _add_own_jobs(works: Works, upstream: Upstream, work: AsyncEngine, settings:
         freshness=Freshness(
             PeriodicWork(work, name, "services", schedule.services), fetch=partial(works.wake, "services")
         ),
+        untyped=settings.untyped(name),
         wake=partial(works.wake, "submit"),
     )
     statuses = Statuses(upstream, Polls(work, pace, lease=lease, on_change=on_change))

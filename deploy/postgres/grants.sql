@@ -5,7 +5,7 @@ BEGIN;
 REVOKE ALL ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, accounts, submissions, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, polls, paces, budgets, pauses, panel_abilities, periodic_jobs,
     examinations, sightings, asked_ids, prices, catalogue_readings, guards,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version
@@ -39,7 +39,8 @@ GRANT SELECT ON order_events_archive, submissions_archive, order_events_all, sub
 
 GRANT EXECUTE ON FUNCTION order_sync_archive TO order_sync_worker;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON polls, pauses, examinations, sightings, asked_ids TO order_sync_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON polls, pauses, panel_abilities, examinations, sightings, asked_ids
+TO order_sync_worker;
 
 GRANT SELECT, INSERT, DELETE ON prices, catalogue_readings TO order_sync_worker;
 
@@ -64,7 +65,7 @@ TO order_sync_producer;
 GRANT SELECT ON
     orders, refills, cancels,
     order_events, services, service_changes, balances, audits,
-    workers, accounts, submissions, polls, paces, budgets, pauses, periodic_jobs,
+    workers, accounts, submissions, polls, paces, budgets, pauses, panel_abilities, periodic_jobs,
     examinations, sightings, asked_ids, prices, catalogue_readings, guards,
     order_events_archive, submissions_archive, order_events_all, submissions_all,
     alembic_version

@@ -14,6 +14,7 @@ import click
 from worker.cli.check_accounts import account_findings
 from worker.cli.draw.evidence import disown_command
 from worker.cli.draw.folding import fitting
+from worker.cli.draw.overview import takes
 from worker.cli.finding import Finding, Verdict
 from worker.cli.frame.database import ANOTHER, UPDATE
 from worker.cli.frame.errors import FAILED, WRONG_USAGE
@@ -103,6 +104,8 @@ def _database(settings: Settings) -> Generator[Finding, None, bool]:
                     "no order in doubt",
                     f"say which panel orders are theirs: `{disown_command(panel)}`",
                 )
+            for panel, limit in found.limits:
+                yield Finding(f"panel {panel}", Verdict.OK, f"{takes(limit)}, found {limit.found_at:%Y-%m-%d}")
             for panel in found.panels:
                 if panel not in settings.panels:
                     yield Finding(

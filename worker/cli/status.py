@@ -6,7 +6,18 @@ from collections.abc import Iterator
 import click
 
 from worker.cli.draw.output import harmless, print_json, print_lines, span, table
-from worker.cli.draw.overview import audited, balance, error, lasts, pause, rates, shared, waits_for, worker_lines
+from worker.cli.draw.overview import (
+    audited,
+    balance,
+    error,
+    lasts,
+    pause,
+    rates,
+    shared,
+    takes,
+    waits_for,
+    worker_lines,
+)
 from worker.cli.frame.database import on_database
 from worker.cli.frame.examples import examples
 from worker.cli.frame.parameters import json_option
@@ -29,7 +40,8 @@ MOST_SHOWN = 5
     "oldest_unconfirmed_seconds, submitted, status_age_seconds, status_overdue_seconds, services_at, "
     "last_minute: {sent, finished, rejected, unconfirmed}, last_hour: {...}, "
     "balance: {amount, currency, at, hours_left}, audit: {currency, opened_at, closed_at, missing}, "
-    "pauses: [{scope, reason, detail, since, until}], shared_since}], "
+    "pauses: [{scope, reason, detail, since, until}], shared_since, "
+    "batch_limits: [{action, most_ids, found_at}]}], "
     "unconfirmed: [{order_id, panel, since, age_seconds, verdict, doubt, known_from, candidates}], "
     "errors: [{at, order_id, panel, kind, error_code, error}], workers: [{worker_id, name, started_at, lease_until}]}."
 )
@@ -80,6 +92,7 @@ def _panel_lines(stands: Overview) -> Iterator[str]:
         yield from (f"panel {name} is {pause(one, stands.at)}" for one in panel.pauses)
         if panel.shared_since is not None:
             yield f"panel {name}: {shared(panel, stands.at)}"
+        yield from (f"panel {name} {takes(one)}" for one in panel.batch_limits)
         if panel.balance is not None and panel.balance.hours_left is not None:
             yield f"panel {name}, balance: lasts {lasts(panel.balance)} at the rate of the last 24 h"
         if panel.audit is not None:

@@ -7,7 +7,7 @@ import structlog
 from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RefillOrCancelChange, cancel_answered
 from worker.domain.orders.states import CancelState
 from worker.domain.polling import Pace
-from worker.jobs.machinery.batches import BATCH, ask, enter_with
+from worker.jobs.machinery.batches import CANCELS, ask, enter_with, sizes
 from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.queue.refills_and_cancels import Request, Requests
@@ -30,7 +30,8 @@ class Cancels:
             about = {"cancel_id": ended.request_id, "order_id": ended.order_id, "panel": ended.panel}
             _log.warning("cancel_rejected", error_code=NO_PANEL_ORDER, **about)
         while await self._cancels.any_due(self._upstream.name, CancelState.PENDING):
-            claim = partial(self._cancels.claim, self._upstream.name, CancelState.PENDING, BATCH)
+            (size,) = await sizes(self._upstream, CANCELS.action, 1)
+            claim = partial(self._cancels.claim, self._upstream.name, CancelState.PENDING, size)
             entered = await enter_with(self._upstream.gate, claim)
             if entered is None:
                 return
@@ -41,7 +42,7 @@ class Cancels:
 
     async def _cancel(self, permit: Permit, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.cancels)
+        answers = await ask(self._upstream, CANCELS, permit, ids)
         changes = [
             cancel_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch

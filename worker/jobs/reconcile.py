@@ -18,6 +18,7 @@ from worker.domain.evidence.owners import Suspect, suspects_of
 from worker.domain.evidence.planning import (
     FIRST,
     Allowance,
+    is_searchable,
     needed_from,
     next_round,
     parents_to_read,
@@ -55,8 +56,8 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: Most calls of one round: what was found is weighed soon.
-MOST_CALLS = 8
+#: Most chunks of one round: what was found is weighed soon.
+MOST_CHUNKS = 8
 
 #: Seconds for which a worker examines unless it says that it goes on, beyond the time of a call.
 EXAMINES = 20.0
@@ -187,9 +188,12 @@ class Reconcile:
             suspects, partial(wanted_chunks, suspects, landmarks, asked_before, self._premises, known.now)
         )
         is_ordered = known.are_numbers and ids_increase(known.landmarks)
-        wanted = [*self._to_search(guard, landmarks, known), *wanted] if is_ordered else []
-        asked = await self._ask(wanted, known, landmarks)
-        if asked:
+        calls = await self._inquiry.calls_of_a_chunk()
+        is_searched = is_ordered and is_searchable(calls)
+        searched = self._to_search(guard, landmarks, known) if is_searched else self._without_search()
+        wanted = [*searched, *wanted] if is_ordered else []
+        asked = await self._ask(wanted, known, landmarks, calls)
+        if wanted:
             known = await self._records.reading.snapshot()
             landmarks = Landmarks(known.landmarks)
             suspects = suspects_of(known.questions, landmarks, self._premises)
@@ -198,7 +202,7 @@ class Reconcile:
             _log.info("ids_searched", panel=self._upstream.name, found=len(known.sightings))
             self._search, self._search_at = None, _clock() + SEARCH_EVERY
             guard = replace(guard, searched_at=known.now)
-        if guard.searched_at is not None or not is_ordered:
+        if guard.searched_at is not None or not is_searched:
             await self._weigh(known, landmarks, suspects, guard, is_ordered=is_ordered)
         if _clock() >= self._tidy_at:
             self._tidy_at = _clock() + TIDY_EVERY
@@ -207,6 +211,11 @@ class Reconcile:
         if not lost and self._search is None:
             return None
         return next_round(lost, known.now, waiting=len(wanted) > asked)
+
+    def _without_search(self) -> list[int]:
+        """Puts off the search for orders that are nobody's. Such a search asks about ids alone."""
+        self._search, self._search_at = None, _clock() + SEARCH_EVERY / 24
+        return []
 
     def _to_search(self, guard: Guard, landmarks: Landmarks, known: Snapshot) -> list[int]:
         """Returns the newest chunks, as far as a search for orders that are nobody's still has to ask about them."""
@@ -220,21 +229,24 @@ class Reconcile:
             self._search = search(landmarks, Asked(known.asked), self._premises, known.now)
         return self._search
 
-    async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks) -> int:
-        """Asks about the first of these chunks, as far as it may now. Returns about how many."""
+    async def _ask(self, wanted: Sequence[int], known: Snapshot, landmarks: Landmarks, calls: int) -> int:
+        """Asks about the first of these chunks, as far as it may now; each takes so many calls.
+
+        Returns how many it is done with for now, answered or not. A chunk of several calls goes on the next time.
+        """
         ours = {landmark.number for landmark in known.landmarks} - {sighting.number for sighting in known.sightings}
-        some = list(dict.fromkeys(wanted))[: min(self._inquiry.calls, MOST_CALLS)]
+        some = list(dict.fromkeys(wanted))[: min(-(-self._inquiry.calls // calls), MOST_CHUNKS)]
         # One that may not have come to light yet would vouch for nothing.
         shown = Landmarks(one for one in known.landmarks if one.latest < known.now - self._premises.hidden)
         for chunk in some:
             canary = shown.nearest(chunk * CHUNK) or landmarks.nearest(chunk * CHUNK)
             if canary is None:
                 break
-            answers = await self._inquiry.chunk(chunk, ours, canary)
+            answers = await self._inquiry.chunk(chunk, ours, canary, at_most=self._inquiry.calls, now=known.now)
             if self._inquiry.is_closed:
                 break
             await self._note(answers, known)
-        return len(some)
+        return sum(not self._inquiry.is_begun(chunk) for chunk in some)
 
     async def _note(self, answers: Answers, known: Snapshot) -> None:
         """Writes the answers at once: should this worker die, another one need not ask again."""
@@ -243,7 +255,7 @@ class Reconcile:
         seen = answers.seen.keys() - await self._records.asking.known(answers.seen.keys())
         denied = {number: known.asked[chunk_of(number)] for number in seen if chunk_of(number) in known.asked}
         reports = {number: answers.seen[number] for number in seen}
-        await self._records.asking.note(answers.chunks, reports, denied, sent_at=known.now)
+        await self._records.asking.note(answers.chunks, reports, denied)
         if self._search is not None:
             self._search = [chunk for chunk in self._search if chunk not in answers.chunks]
 

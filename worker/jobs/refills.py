@@ -9,7 +9,7 @@ from worker.domain.orders.refills_and_cancels import NO_PANEL_ORDER, RefillOrCan
 from worker.domain.orders.states import RefillState
 from worker.domain.orders.statuses import ItemError, Recognition
 from worker.domain.polling import Pace
-from worker.jobs.machinery.batches import BATCH, ask, enter_with
+from worker.jobs.machinery.batches import REFILL_STATUSES, REFILLS, ask, enter_with, sizes
 from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.upstream import Upstream
 from worker.store.queue.refills_and_cancels import Request, Requests
@@ -34,12 +34,14 @@ class Refills:
 
     async def _each_batch(self, state: RefillState) -> None:
         while await self._refills.any_due(self._upstream.name, state):
+            is_new = state is RefillState.PENDING
+            (size,) = await sizes(self._upstream, REFILLS.action if is_new else REFILL_STATUSES.action, 1)
             entered = await enter_with(
-                self._upstream.gate, partial(self._refills.claim, self._upstream.name, state, BATCH)
+                self._upstream.gate, partial(self._refills.claim, self._upstream.name, state, size)
             )
             if entered is None:
                 return
-            work = self._create if state is RefillState.PENDING else self._follow
+            work = self._create if is_new else self._follow
             permit, batch = entered
             self._upstream.in_flight.launch(
                 work(permit, batch), panel=self._upstream.name, job="refills", items=len(batch)
@@ -47,7 +49,7 @@ class Refills:
 
     async def _create(self, permit: Permit, batch: list[Request]) -> None:
         ids = list(dict.fromkeys(request.panel_order_id for request in batch))
-        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.refills)
+        answers = await ask(self._upstream, REFILLS, permit, ids)
         changes = [
             refill_answered(request.request_id, answers.get(request.panel_order_id), request.age, self._pace)
             for request in batch
@@ -57,7 +59,7 @@ class Refills:
     async def _follow(self, permit: Permit, batch: list[Request]) -> None:
         # The panel may have made one refill of several requests.
         ids = list(dict.fromkeys(request.panel_refill_id or "" for request in batch))
-        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.refill_statuses)
+        answers = await ask(self._upstream, REFILL_STATUSES, permit, ids)
         await self._record(batch, [self._news(request, answers) for request in batch])
 
     def _news(self, request: Request, answers: Mapping[str, str | ItemError]) -> RefillOrCancelChange:

@@ -1,12 +1,13 @@
 """Polls the status of orders that the panel has: in batches, each order at its own pace."""
 
 from functools import partial
+from itertools import islice
 
 import structlog
 
 from worker.domain.orders.news import News, read_news
 from worker.domain.orders.statuses import ItemError, OrderReport, Recognition
-from worker.jobs.machinery.batches import BATCH, ask
+from worker.jobs.machinery.batches import STATUSES, ask, sizes
 from worker.jobs.machinery.gate import Permit
 from worker.jobs.machinery.group_commit import GroupWriter
 from worker.jobs.machinery.upstream import Upstream
@@ -40,28 +41,34 @@ class Statuses:
             permits = await self._upstream.gate.enter(TOGETHER)
             if not isinstance(permits, list):
                 return
-            found = await self._claim_and_poll(permits)
+            found, is_full = await self._claim_and_poll(permits)
             # A full claim means that more polls are due: no need to ask again.
-            due = found == BATCH * len(permits) or (found > 0 and await self._polls.any_due(self._upstream.name))
+            due = is_full or (found and await self._polls.any_due(self._upstream.name))
 
-    async def _claim_and_poll(self, permits: list[Permit]) -> int:
-        """Claims polls that are due and starts a call for each batch. Returns how many polls it claimed."""
+    async def _claim_and_poll(self, permits: list[Permit]) -> tuple[bool, bool]:
+        """Claims polls that are due and starts a call for each batch.
+
+        Returns whether it claimed any, and whether as many as it could.
+        """
         used = 0
         try:
-            polls = await self._polls.claim(self._upstream.name, BATCH * len(permits))
-            for start in range(0, len(polls), BATCH):
-                batch = polls[start : start + BATCH]
+            batches = await sizes(self._upstream, STATUSES.action, len(permits))
+            polls = await self._polls.claim(self._upstream.name, sum(batches))
+            unpolled = iter(polls)
+            for size in batches:
+                if not (batch := list(islice(unpolled, size))):
+                    break
                 self._upstream.in_flight.launch(
                     self._poll(permits[used], batch), panel=self._upstream.name, job="statuses", items=len(batch)
                 )
                 used += 1
         finally:
             await self._upstream.gate.give_back(permits[used:])
-        return len(polls)
+        return bool(polls), len(polls) == sum(batches)
 
     async def _poll(self, permit: Permit, batch: list[PollClaim]) -> None:
         ids = [poll.panel_order_id for poll in batch]
-        answers = await ask(self._upstream.gate, permit, ids, self._upstream.client.statuses)
+        answers = await ask(self._upstream, STATUSES, permit, ids)
         readings = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OrderReport)}
         found = await self._writer.write(Polled(batch, readings))
         news = [found[poll] for poll in batch if poll in found]

@@ -11,7 +11,7 @@ from worker.domain.evidence import lookalikes
 from worker.domain.orders.add_request import OrderRequest, check
 from worker.domain.orders.outcomes import AddOutcome, NotSent, Unknown
 from worker.domain.orders.refusals import subject_of
-from worker.domain.orders.services import Service
+from worker.domain.orders.services import Service, Untyped
 from worker.domain.orders.submission import Claimed
 from worker.jobs.machinery.freshness import Freshness
 from worker.jobs.machinery.gate import Permit
@@ -42,14 +42,19 @@ class Submit:
         lease: Lease,
         recorder: Recorder,
         freshness: Freshness,
+        untyped: Untyped,
         wake: Callable[[], None],
     ) -> None:
-        """`freshness` is that of the panel's mirrored catalogue; `wake` makes this job run again."""
+        """`freshness` is that of the panel's mirrored catalogue; `wake` makes this job run again.
+
+        `untyped`: what to take services for whose type the catalogue doesn't tell.
+        """
         self._upstream = upstream
         self._claims = claims
         self._lease = lease
         self._recorder = recorder
         self._freshness = freshness
+        self._untyped = untyped
         self._wake = wake
         self._queue_behind = False  #: the last claim found orders that have to wait in front of those that may go
         self._sending: set[int] = set()  #: tokens of the claims whose calls are in flight
@@ -167,7 +172,7 @@ class Submit:
     def _decide(self, order: OrderRequest, service: Service | None, removed: bool) -> Decision:
         if service is None and not self._freshness.is_fresh():
             return Postponed(POSTPONE)
-        return check(order, service, removed=removed)
+        return check(order, service, removed=removed, untyped=self._untyped)
 
     def _log_refused(self, claim: Claim) -> None:
         for change in claim.refused:

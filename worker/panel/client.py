@@ -1,4 +1,4 @@
-"""Makes the ten calls of the panel API v2, with typed arguments and outcomes."""
+"""Makes the eleven calls of the panel API v2, with typed arguments and outcomes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,13 +8,14 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
 
+from worker.domain.orders.abilities import BATCH
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Answered, NotSent, Refused, Reply, Unknown
 from worker.domain.orders.services import Service
 from worker.domain.orders.statuses import Balance, CancelTaken, ItemError, OrderReport, RefillTaken
 from worker.domain.redaction import Redactor
 from worker.panel.catalogue import read_services
-from worker.panel.document import read_document
+from worker.panel.document import read_document, sample_of
 from worker.panel.items import only, read_cancels, read_refill_statuses, read_refills, read_statuses
 from worker.panel.replies import Received, read_add, read_balance
 from worker.panel.transport import Transport
@@ -30,8 +31,8 @@ class _ReadMany(Protocol[T]):
 #: Gets each HTTP request: its action, its outcome ("answered", "refused", "not_sent", "unknown"), and its seconds.
 Observer: TypeAlias = Callable[[str, str, float], None]
 
-#: Most ids that a panel takes in one request.
-BATCH = 100
+#: Gets each reply of which nothing could be read: its action, what it holds instead, and what returns its beginning.
+OnUnread: TypeAlias = Callable[[str, str, Callable[[], str]], None]
 
 #: Bytes. Lists of services take some megabytes.
 REPLY_LIMIT = 32 * 1024 * 1024
@@ -42,7 +43,7 @@ class PanelClient:
 
     `timeout`, in seconds, covers a whole request: waiting for a connection, connecting, sending and the whole reply.
     At most `connections` requests are in flight at once; others wait. `reply_limit` is in bytes, after unpacking.
-    `on_request` must not raise. Raises ValueError for a url, key or limit that can't be right.
+    `on_request` and `on_unread` must not raise. Raises ValueError for a url, key or limit that can't be right.
 
     The client repeats no call, follows no redirect, and ignores proxies and netrc of the environment. It sends the key
     in the body only, and takes it out of every text that a call returns.
@@ -62,6 +63,7 @@ class PanelClient:
         user_agent: str | None = None,
         reply_limit: int = REPLY_LIMIT,
         on_request: Observer | None = None,
+        on_unread: OnUnread | None = None,
     ) -> None:
         if not key:
             raise ValueError("the panel's key is empty")
@@ -70,6 +72,7 @@ class PanelClient:
         self._key = key
         self._redact = Redactor([key]).text
         self._on_request = on_request
+        self._on_unread = on_unread
         self._transport = Transport(
             _address(url),
             timeout=timeout,
@@ -127,6 +130,11 @@ class PanelClient:
         """Asks the panel to cancel orders. Whether it does shows in their statuses later."""
         return await self._in_batches("cancel", "orders", order_ids, read_cancels)
 
+    async def cancel(self, order_id: str) -> Reply[CancelTaken | ItemError]:
+        """Asks the same for one order, in a form that the document doesn't have and some panels know alone."""
+        reply = await self._call("cancel", {"order": order_id}, partial(read_cancels, asked=[order_id]))
+        return only(reply, order_id)
+
     async def services(self) -> Reply[list[Service]]:
         """Asks for the catalogue, in the panel's order."""
         return await self._call("services", {}, read_services)
@@ -165,13 +173,26 @@ class PanelClient:
             if isinstance(reply, NotSent | Unknown):
                 outcome = reply
             else:
-                outcome = read(
-                    Received(reply.status, read_document(reply.body, self._redact, reply.charset), reply.retry_after)
-                )
+                document = read_document(reply.body, self._redact, reply.charset)
+                outcome = read(Received(reply.status, document, reply.retry_after))
+                if self._on_unread is not None and (unread := _unread(outcome)) is not None:
+                    sample = partial(sample_of, reply.body, document, self._redact, reply.charset)
+                    self._on_unread(action, unread, sample)
         finally:
             if self._on_request is not None:
                 self._on_request(action, _name(outcome), time.monotonic() - started)
         return outcome
+
+
+def _unread(outcome: Accepted | Answered[Any] | Refused | NotSent | Unknown) -> str | None:
+    """Says what a reply holds of which nothing could be read; None for every other."""
+    match outcome:
+        case Unknown(text):
+            return text
+        case Answered(dict() as items) if not items:
+            return "a reply that says nothing of the ids that were asked about"
+        case _:
+            return None
 
 
 def _name(outcome: Accepted | Answered[Any] | Refused | NotSent | Unknown) -> str:

@@ -20,6 +20,12 @@ DEEPEST = 32
 #: A longer run of digits is neither an id nor an amount. It stays a text, so that it costs no time.
 LONGEST_NUMBER = 20
 
+#: Characters of a sample of a reply. So many bytes are read for it. Their end isn't shown: the key may be cut there.
+LONGEST_SAMPLE = 300
+_SAMPLED, _MARGIN = 10_000, 1_000
+
+_ESCAPE = re.compile(r"\\/|\\u([0-9a-fA-F]{4})")
+
 #: The beginnings of JSON documents. A text that begins like this must be JSON from its first character.
 _BEGINNINGS = ("{", "[", '"')
 
@@ -75,6 +81,25 @@ def read_document(body: bytes, redact: Redact, charset: str | None = None) -> An
     except (ValueError, RecursionError):
         return Unreadable(_instead_of_json(text))
     return document if _is_clean(document, redact) else _cleaned(document, redact)
+
+
+def sample_of(body: bytes, document: Any | Unreadable, redact: Redact, charset: str | None = None) -> str:
+    """Returns the beginning of a reply for a person, on one line and without the key.
+
+    `document` is what was read of it.
+    """
+    if isinstance(document, Unreadable):
+        # JSON that is cut off may have the key with escapes.
+        text = _clean_text(_ESCAPE.sub(_unescaped, _text(body[:_SAMPLED], charset)), redact)
+        text = text if len(body) <= _SAMPLED else text[:-_MARGIN]
+    else:
+        text = redact(json.dumps(document, ensure_ascii=False))
+    line = " ".join(text.split())
+    return f"{line[:LONGEST_SAMPLE]}…" if len(line) > LONGEST_SAMPLE else line
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return "/" if escape[1] is None else chr(int(escape[1], 16))
 
 
 def _decoded(text: str) -> Any:

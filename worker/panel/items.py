@@ -67,7 +67,7 @@ class _Reader(Generic[T]):
             "JSON that says nothing of the ids that were asked about",
         )
         if isinstance(outcome, Refused) and outcome.reason.scope is not Scope.PANEL and len(asked) == 1:
-            return Answered({asked[0]: ItemError(outcome.reason, outcome.text)})
+            return Answered({asked[0]: ItemError(outcome.reason, outcome.text, whole=True)})
         return outcome
 
     def _items(self, meaning: Meaning, asked: Sequence[str], http_status: int) -> dict[str, T | ItemError] | None:

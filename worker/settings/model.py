@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from worker.domain.accounts import Account
 from worker.domain.evidence.questions import Premises
 from worker.domain.orders.refusals import TRIES
+from worker.domain.orders.services import Untyped
 from worker.settings.sources import PANELS, PREFIX, Given, Known, SettingsError, collect, split_panel
 from worker.settings.values import (
     Address,
@@ -32,6 +33,7 @@ from worker.settings.values import (
     ReconcileMode,
     ReconcileModeWord,
     Seconds,
+    ServiceType,
     Switch,
     SwitchWord,
     Tracing,
@@ -74,6 +76,7 @@ class PanelSettings(Frozen):
     concurrency: Count = 16
     timeout: Seconds = 30
     low_balance: Money = Decimal(0)
+    default_type: ServiceType = None
     user_agent: UserAgent = None
 
     @property
@@ -173,6 +176,13 @@ class Settings(Frozen):
     def with_database(self, url: str) -> "Settings":
         """Returns a copy with the database at `url`."""
         return self.model_copy(update={"database_url": read_database_url(url)})
+
+    def untyped(self, panel: str) -> Untyped:
+        """Returns what to take a panel's services for whose type its catalogue doesn't tell."""
+        configured = self.panels.get(panel)
+        return Untyped(
+            f"{PANELS}{panel.upper()}__DEFAULT_TYPE", None if configured is None else configured.default_type
+        )
 
     def secrets(self) -> frozenset[str]:
         """Returns the texts that nothing may show: every key, and the database's password as written and decoded."""

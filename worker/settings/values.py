@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from worker.domain.accounts import has_key_in_query
+from worker.domain.orders.services import TYPES, rule_of
 
 #: Seconds. A worker that waits no longer does nothing but ask.
 SHORTEST = 0.05
@@ -176,6 +177,16 @@ def _user_agent(value: object) -> str | None:
     return text
 
 
+def _service_type(value: object) -> str | None:
+    if value is None:
+        return None
+    rule = rule_of(str(value))
+    if rule is None:
+        known = ", ".join(rule.name for rule in TYPES)
+        raise ValueError(f"must be a type of services, one of {known}; and not {value!r}")
+    return rule.name
+
+
 def _listen(value: object) -> object:
     if value is None or isinstance(value, Address):
         return value
@@ -226,6 +237,7 @@ DatabaseUrl = Annotated[SecretStr, BeforeValidator(read_database_url)]
 PanelUrl = Annotated[str, BeforeValidator(_panel_url)]
 Key = Annotated[SecretStr, BeforeValidator(_key)]
 UserAgent = Annotated[str | None, BeforeValidator(_user_agent)]
+ServiceType = Annotated[str | None, BeforeValidator(_service_type)]
 Listen = Annotated[Address | None, BeforeValidator(_listen)]
 LogFormatWord = Annotated[LogFormat, BeforeValidator(_one_of(LogFormat))]
 LogLevelWord = Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))]

@@ -109,6 +109,7 @@ async def test_what_keeps_rows_waiting_is_a_warning(settings: dict[str, str], da
             "INSERT INTO pauses (panel, scope, reason, detail, until) "
             "VALUES ('default', 'add', 'not_enough_funds', 'Not enough funds', now() + interval '1 hour')"
         )
+        producer.execute("INSERT INTO panel_abilities VALUES ('default', 'status', 0, '2026-01-01', '2026-01-01')")
         producer.execute("INSERT INTO guards (panel, shared_since) VALUES ('default', now()), ('other', NULL)")
     low = {**settings, "PANELS__DEFAULT__LOW_BALANCE": "1000.01"}
     ended = await order_sync("check", "--json", settings=low)
@@ -121,3 +122,5 @@ async def test_what_keeps_rows_waiting_is_a_warning(settings: dict[str, str], da
     assert paused.endswith(": not_enough_funds, Not enough funds")
     assert waiting == "isn't configured, and orders for it are pending"
     assert money.endswith("balance 1000.00000 USD, below 1000.01: nothing is ordered")
+    fine = [f["text"] for f in load(ended.out) if (f["subject"], f["verdict"]) == ("panel default", "ok")]
+    assert "takes one id at a time in calls of status, found 2026-01-01" in fine

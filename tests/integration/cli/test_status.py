@@ -81,6 +81,10 @@ def busy(database: Database) -> None:
         "('other', 'all', 'outage', E'\\x1b[31mgone', '2026-01-01')"
     )
     database.execute(
+        "INSERT INTO panel_abilities (panel, action, most_ids, found_at) VALUES "
+        "('default', 'cancel', 13, '2026-01-01'), ('default', 'status', 0, '2026-01-01')"
+    )
+    database.execute(
         "INSERT INTO workers (id, name, lease_until, ended_at) VALUES "
         "(gen_random_uuid(), 'alive:1', now() + interval '1 h', NULL),"
         "(gen_random_uuid(), 'dead:1', now() - interval '1 s', NULL),"
@@ -109,6 +113,10 @@ def test_for_a_script(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) ->
         "submitted": 1,
         "services_at": "2026-01-02T00:00:00+00:00",
         "shared_since": None,
+        "batch_limits": [
+            {"action": "cancel", "most_ids": 13, "found_at": "2026-01-01T00:00:00+00:00"},
+            {"action": "status", "most_ids": 0, "found_at": "2026-01-01T00:00:00+00:00"},
+        ],
         "last_minute": {"sent": 1.0, "finished": 0.0, "rejected": 0.0, "unconfirmed": 0.0},
         "last_hour": {"sent": 1.0, "finished": 1.0, "rejected": 1.0, "unconfirmed": 0.0},
     }
@@ -186,6 +194,8 @@ def test_for_people(order_sync: OrderSync) -> None:
     assert "panel third: " not in said
     assert "worker alive:1 is alive" in said
     assert "dead" not in said
+    assert "panel default takes at most 13 ids in calls of cancel" in said
+    assert "panel default takes one id at a time in calls of status" in said
 
 
 def test_nothing_at_all(order_sync: OrderSync) -> None:

@@ -18,6 +18,7 @@ CALLS: dict[str, Call] = {
     "refills": lambda client: client.refills(["1", "2"]),
     "refill_status": lambda client: client.refill_status("5"),
     "refill_statuses": lambda client: client.refill_statuses(["5", "6"]),
+    "cancel": lambda client: client.cancel("1"),
     "cancels": lambda client: client.cancels(["1", "2"]),
     "services": lambda client: client.services(),
     "balance": lambda client: client.balance(),

@@ -1,4 +1,4 @@
-"""Tests what the ten calls put on the wire, and what they keep off it."""
+"""Tests what the eleven calls put on the wire, and what they keep off it."""
 
 import json
 import logging
@@ -21,6 +21,7 @@ FORMS = {
     "refills": {"action": "refill", "orders": "1,2"},
     "refill_status": {"action": "refill_status", "refill": "5"},
     "refill_statuses": {"action": "refill_status", "refills": "5,6"},
+    "cancel": {"action": "cancel", "order": "1"},
     "cancels": {"action": "cancel", "orders": "1,2"},
     "services": {"action": "services"},
     "balance": {"action": "balance"},
@@ -142,3 +143,45 @@ async def test_the_observer_hears_of_each_request():
 
     expected = [("status", "answered")] * 2 + [("refill", "unknown"), ("balance", "refused"), ("services", "not_sent")]
     assert heard == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"<html>Just a moment</html>", "HTTP 200 with a page instead of JSON"),
+        (b'{"you are": "wrong"}', None),
+        (b"[]", "a reply that says nothing of the ids that were asked about"),
+    ],
+)
+async def test_a_reply_of_which_nothing_can_be_read_is_shown(body, error):
+    async def answering(connection: Connection) -> None:
+        await connection.request()
+        await connection.reply(body, "200 OK")
+
+    seen = []
+    async with (
+        serve(answering) as panel,
+        PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client,
+    ):
+        await client.statuses(["1", "2"])
+
+    ((action, text, sample),) = seen
+    assert (action, sample()) == ("status", body.decode())
+    assert error in {None, text}
+
+
+async def test_a_reply_that_was_read_and_a_call_without_one_are_not_shown():
+    async def answering(connection: Connection) -> None:
+        await connection.request()
+        await connection.reply(b'{"1": "Incorrect order ID"}', "200 OK")
+
+    seen = []
+    async with (
+        serve(answering) as panel,
+        PanelClient(panel.url, KEY, on_unread=lambda *unread: seen.append(unread)) as client,
+    ):
+        await client.statuses(["1", "2"])
+        await client.aclose()
+        await client.statuses(["1", "2"])
+
+    assert seen == []

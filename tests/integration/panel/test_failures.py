@@ -1,4 +1,4 @@
-"""Tests every way in which a call can fail: a real socket plays each against the real client, for all ten calls.
+"""Tests every way in which a call can fail: a real socket plays each against the real client, for all eleven calls.
 
 The client must know on which side of the line a failure falls: a caller may repeat `NotSent`, but not `Unknown`.
 """
@@ -33,7 +33,7 @@ TIMEOUT = 1.0
 
 
 async def every_call(url: str, **options):
-    """Makes the ten calls at once, and returns their outcomes."""
+    """Makes the eleven calls at once, and returns their outcomes."""
     async with PanelClient(url, KEY, **{"timeout": 20.0, "reply_limit": LIMIT} | options) as client:
         outcomes = await asyncio.gather(*(call(client) for call in CALLS.values()))
     return dict(zip(CALLS, outcomes, strict=True))

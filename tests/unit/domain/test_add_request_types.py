@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from worker.domain.orders.add_request import AddRequest, OrderRequest, check
-from worker.domain.orders.services import TYPES, Billing, Service, rule_of
+from worker.domain.orders.services import TYPES, Billing, Service, Untyped, rule_of
 
 LINK = "https://example.com/p/1"
 RATE = Decimal("1.2345")
@@ -250,6 +250,26 @@ def test_a_service_that_is_gone():
 @pytest.mark.parametrize("type_name", [None, "", "Livestream"])
 def test_a_type_that_is_not_known(type_name):
     assert check(OrderRequest("7", LINK, 300), Service("7", type=type_name)).code == "unknown_type"
+
+
+UNTYPED = Untyped("PANELS__SHOP__DEFAULT_TYPE", "Default")
+
+
+@pytest.mark.parametrize("type_name", [None, ""])
+def test_a_service_without_a_type_is_taken_for_what_the_setting_says(type_name):
+    service = Service("7", type=type_name, rate=Decimal(1))
+    assert check(OrderRequest("7", LINK, 300), service, untyped=UNTYPED).parameters == {"link": LINK, "quantity": "300"}
+    packages = Untyped(UNTYPED.setting, "Package")
+    assert check(OrderRequest("7", LINK), service, untyped=packages).parameters == {"link": LINK}
+    refusal = check(OrderRequest("7", LINK, 300), service, untyped=Untyped(UNTYPED.setting))
+    assert refusal.code == "unknown_type"
+    assert "; set PANELS__SHOP__DEFAULT_TYPE to the type" in refusal.text
+
+
+def test_the_setting_says_nothing_of_a_type_that_is_not_known():
+    service = Service("7", type="Livestream")
+    refusal = check(OrderRequest("7", LINK, 300), service, untyped=UNTYPED)
+    assert (refusal.code, UNTYPED.setting in refusal.text) == ("unknown_type", False)
 
 
 # Drip-feed

@@ -35,7 +35,8 @@ class Panel:
     async def statuses(self, order_ids: Sequence[str]) -> Any:
         self.asked.append(order_ids)
         if self.failure or not self.takes_many:
-            return self.failure or NO_BATCHES
+            one = {order_ids[0]: ItemError(Reason.BAD_REQUEST, "Incorrect request", whole=True)}
+            return self.failure or (NO_BATCHES if len(order_ids) > 1 else Answered(one))
         return Answered({order_id: OURS if order_id in self.orders else NOT_FOUND for order_id in order_ids})
 
     async def status(self, order_id: str) -> Any:
@@ -248,6 +249,12 @@ class TestPanelsThatTakeOneId:
         panel.takes_many = False
         assert await has_placed(panel, ["503", "502", "501", "500"]) == Answered(has_one)
         assert panel.asked == [["503", "502", "501", "500"], "503", "502", "501"]
+
+    async def test_of_one_order_are_asked_in_its_own_form(self) -> None:
+        panel = Panel("503")
+        panel.takes_many = False
+        assert await has_placed(panel, ["503"]) == Answered(value=True)
+        assert await has_placed(panel, ["504"]) == Answered(value=False)
 
     async def test_that_fail_meanwhile_tell_nothing(self) -> None:
         class Failing(Panel):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from worker.domain.orders.abilities import BATCH
 from worker.domain.orders.news import News
 from worker.domain.orders.outcomes import Answered, Reply
 from worker.domain.orders.statuses import ItemError, OrderReport
-from worker.jobs.machinery.batches import BATCH
+from worker.jobs.machinery.abilities import PanelAbilities
 from worker.jobs.machinery.breaker import Breaker
 from worker.jobs.machinery.gate import Gate
 from worker.jobs.machinery.in_flight import InFlight
@@ -21,6 +22,7 @@ from worker.store.shared.budget import Budget, Slots
 
 if TYPE_CHECKING:
     from worker.panel import PanelClient
+    from worker.store.shared.abilities import Abilities
     from worker.store.shared.pauses import Pauses
 
 #: Polls that are claimed together.
@@ -57,12 +59,19 @@ class Panel:
         await asyncio.sleep(0)
         return Answered({})
 
+    status = statuses
+
 
 class AnyBudget:
     async def take(self, want: int, _scopes: object) -> Slots:
         return Slots(want, 0.0, 0.0, datetime.now(UTC))
 
     async def give_back(self, *_: object) -> None: ...
+
+
+class NoLimits:
+    async def known(self) -> dict[str, tuple[int, float]]:
+        return {}
 
 
 class Deaf:
@@ -80,7 +89,8 @@ async def test_no_more_is_asked_about_than_is_soon_written(due: Due) -> None:
     in_flight = InFlight(Deaf())
     budget = AnyBudget()
     gate = Gate("shop", cast("Budget", budget), Breaker("shop", cast("Pauses", budget)), TOGETHER)
-    statuses = Statuses(Upstream("shop", cast("PanelClient", Panel()), gate, in_flight), cast("Polls", due))
+    abilities = PanelAbilities("shop", cast("Abilities", NoLimits()))
+    statuses = Statuses(Upstream("shop", cast("PanelClient", Panel()), gate, in_flight, abilities), cast("Polls", due))
     running = asyncio.create_task(statuses.run())
     for _ in range(10_000):
         await asyncio.sleep(0)

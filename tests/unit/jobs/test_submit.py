@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from worker.domain.orders.add_request import AddRequest
 from worker.domain.orders.changes import Change, OrderRecord
 from worker.domain.orders.outcomes import Accepted, AddOutcome, Reason, Refused
+from worker.domain.orders.services import Untyped
 from worker.domain.orders.states import OrderState
 from worker.domain.orders.submission import Claimed, settled
 from worker.jobs.machinery.breaker import Breaker
@@ -26,6 +27,7 @@ from worker.store.shared.budget import Budget, Slots
 from worker.store.shared.pauses import Paused, Pauses
 
 if TYPE_CHECKING:
+    from worker.jobs.machinery.abilities import PanelAbilities
     from worker.jobs.machinery.freshness import Freshness
     from worker.jobs.machinery.lease import Lease
     from worker.panel import PanelClient
@@ -140,11 +142,18 @@ class World:
         self.recorder = Recorder("shop", cast("Settlements", self.queue), self.observer)
         self.gate = Gate("shop", cast("Budget", self.budget), Breaker("shop", cast("Pauses", self.budget)), 4)
         self.submit = Submit(
-            Upstream("shop", cast("PanelClient", self.panel), self.gate, self.in_flight),
+            Upstream(
+                "shop",
+                cast("PanelClient", self.panel),
+                self.gate,
+                self.in_flight,
+                cast("PanelAbilities", None),
+            ),
             claims=cast("Claims", self.queue),
             lease=cast("Lease", Alive()),
             recorder=self.recorder,
             freshness=cast("Freshness", None),
+            untyped=Untyped("DEFAULT_TYPE"),
             wake=lambda: None,
         )
 

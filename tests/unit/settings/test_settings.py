@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.domain.evidence.questions import Premises
+from worker.domain.orders.services import Untyped
 from worker.settings.model import (
     Address,
     LogFormat,
@@ -52,7 +53,7 @@ class TestDefaults:
         settings = load(NEEDED)
         panel = settings.panels["default"]
         assert (panel.requests_per_second, panel.concurrency, panel.timeout, panel.low_balance) == (10, 16, 30, 0)
-        assert panel.user_agent is None
+        assert (panel.user_agent, panel.default_type) == (None, None)
         assert settings.schedule.model_dump() == {
             "submit": 2,
             "statuses": 15,
@@ -112,6 +113,7 @@ class TestValues:
             ("PANELS__DEFAULT__CONCURRENCY", "4", "panels.default.concurrency", 4),
             ("PANELS__DEFAULT__TIMEOUT", "12.5", "panels.default.timeout", 12.5),
             ("PANELS__DEFAULT__LOW_BALANCE", "0.10", "panels.default.low_balance", Decimal("0.10")),
+            ("PANELS__DEFAULT__DEFAULT_TYPE", "custom_comments", "panels.default.default_type", "Custom Comments"),
             ("PANELS__DEFAULT__USER_AGENT", "Mozilla/5.0", "panels.default.user_agent", "Mozilla/5.0"),
             ("SCHEDULE__SUBMIT", "1", "schedule.submit", 1),
             ("SCHEDULE__STATUSES", "1", "schedule.statuses", 1),
@@ -183,6 +185,16 @@ class TestValues:
     def test_money_is_an_amount(self, value: str) -> None:
         said = problem(with_(PANELS__DEFAULT__LOW_BALANCE=value))
         assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__LOW_BALANCE: must be an amount of 0 or more")
+
+    def test_a_type_is_a_known_one(self) -> None:
+        said = problem(with_(PANELS__DEFAULT__DEFAULT_TYPE="Livestream"))
+        assert said.startswith("ORDER_SYNC_PANELS__DEFAULT__DEFAULT_TYPE: must be a type of services, one of Default, ")
+        assert said.endswith("Subscriptions; and not 'Livestream'")
+
+    def test_the_setting_of_a_type_is_named_also_for_other_panels(self) -> None:
+        settings = load(with_(PANELS__DEFAULT__DEFAULT_TYPE="package"))
+        assert settings.untyped("default") == Untyped("ORDER_SYNC_PANELS__DEFAULT__DEFAULT_TYPE", "Package")
+        assert settings.untyped("other") == Untyped("ORDER_SYNC_PANELS__OTHER__DEFAULT_TYPE")
 
     @pytest.mark.parametrize("name", ["LOG__FORMAT", "LOG__LEVEL", "RECONCILE__MODE", "TRACING"])
     def test_a_word_is_one_of_a_few(self, name: str) -> None:

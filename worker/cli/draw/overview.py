@@ -8,6 +8,7 @@ from worker.cli.draw.output import compact, harmless, money, span
 from worker.domain.evidence.verdicts import Doubt
 from worker.settings.model import ReconcileMode, ReconcileSettings
 from worker.store.records.audit_results import LatestAudit
+from worker.store.shared.abilities import Limit
 from worker.store.shared.pauses import StandingPause
 from worker.store.views.overview import BalanceStands, Overview, PanelStands, UnconfirmedOrder
 from worker.store.views.recent import Rates, RecentError
@@ -106,6 +107,12 @@ def pause(stands: StandingPause, at: datetime) -> str:
     tries = f", tries again {_in(stands.until, at)}" if stands.until else ""
     detail = f": {harmless(stands.detail)}" if stands.detail else ""
     return f"paused for {span((at - stands.since).total_seconds())} ({scope}): {harmless(stands.reason)}{tries}{detail}"
+
+
+def takes(limit: Limit) -> str:
+    """Returns `takes one id at a time in calls of status`, or so many at most."""
+    ids = "one id at a time" if limit.most_ids <= 1 else f"at most {limit.most_ids} ids"
+    return f"takes {ids} in calls of {harmless(limit.action)}"
 
 
 def error(recent: RecentError, at: datetime) -> str:

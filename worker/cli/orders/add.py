@@ -88,7 +88,7 @@ def add(
     must_be_able_to_ask(yes=yes)
     settings = load(need_panels=False)
     order = NewOrder(**columns, params=_gathered(params))
-    service, request = on_database(settings, lambda engine: _checked(engine, order))
+    service, request = on_database(settings, lambda engine: _checked(engine, order, settings))
     if not as_json:
         print_lines(_proposal(order, service, request, settings), settings)
     confirm("Place it?", yes=yes)
@@ -112,7 +112,7 @@ def _gathered(params: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {name: given[0] if len(given) == 1 else given for name, given in values.items()}
 
 
-async def _checked(engine: AsyncEngine, order: NewOrder) -> tuple[Service, AddRequest]:
+async def _checked(engine: AsyncEngine, order: NewOrder, settings: Settings) -> tuple[Service, AddRequest]:
     """Checks the order. Raises CommandError if the worker would reject it."""
     catalogue = Catalogue(engine, order.panel)
     service, removed = await catalogue.entry(order.service) or (None, False)
@@ -121,7 +121,7 @@ async def _checked(engine: AsyncEngine, order: NewOrder) -> tuple[Service, AddRe
             f"no worker has read the catalogue of panel {harmless(order.panel)} yet, so the order can't be checked: "
             "start a worker that has this panel, and wait until it has read the services"
         )
-    match check(order.request, service, removed=removed):
+    match check(order.request, service, removed=removed, untyped=settings.untyped(order.panel)):
         case AddRequest() as request if service is not None:
             return service, request
         case Refusal(code, text):

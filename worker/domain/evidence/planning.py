@@ -20,7 +20,8 @@ from worker.domain.evidence.verdicts import KnownParent
 #: Seconds from the loss of an order until the worker first asks.
 FIRST = 1.0
 
-#: The share of a panel's requests that evidence may use, and how many unused calls it saves up at most.
+#: The share of a panel's requests that evidence may use, and how many unused calls it saves up at most. It may overdraw
+#: as many for an answer that takes more calls than expected, and makes up for them by waiting.
 SHARE, SAVED = 0.2, 20.0
 
 #: An order most likely lies among the ids that were given out up to so many seconds after its call ended.
@@ -32,6 +33,9 @@ _AGAIN, _OLDER = 2.0, 0.5
 #: The ids among which the worker searches for orders that are nobody's; and for how many seconds it counts there that
 #: ids were asked about after they were given out.
 _SEARCHED, _COUNTS = 4_000, 3_600.0
+
+#: Most calls that a chunk may take for such a search.
+_MOST_CALLS = 10
 
 #: Seconds until the child orders of a parent are read again.
 _READ_AGAIN = 15.0
@@ -64,6 +68,13 @@ class Allowance:
     def spend(self, calls: int) -> None:
         self._saved -= calls
 
+    def overdraw(self) -> bool:
+        """Spends a call that nobody planned for; returns whether it may be made."""
+        if self._saved <= -SAVED:
+            return False
+        self._saved -= 1
+        return True
+
 
 def wanted_chunks(
     suspects: Iterable[Suspect], landmarks: Landmarks, asked: Asked, premises: Premises, now: float
@@ -78,6 +89,11 @@ def wanted_chunks(
         if chunk not in best or rank < best[chunk]:
             best[chunk] = rank
     return sorted(best, key=lambda chunk: (best[chunk], chunk))
+
+
+def is_searchable(calls_of_a_chunk: int) -> bool:
+    """Says whether it is worth its calls to search for orders that are nobody's: not where a panel takes few ids."""
+    return calls_of_a_chunk <= _MOST_CALLS
 
 
 def search(landmarks: Landmarks, asked: Asked, premises: Premises, now: float) -> list[int]:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from worker.domain.orders.services import CHOICES, LISTS, TRAFFIC_NEEDS, Billing, Service, TypeRule, rule_of
+from worker.domain.orders.services import (
+    CHOICES,
+    LISTS,
+    TRAFFIC_NEEDS,
+    Billing,
+    Service,
+    TypeRule,
+    Untyped,
+    rule_of,
+)
 from worker.domain.words import whole_number
 
 #: Parameters that `params` may not hold: they have a column of their own, or the client sets them.
@@ -77,26 +86,26 @@ class _RefusedError(Exception):
         super().__init__(text)
 
 
-def check(order: OrderRequest, service: Service | None, *, removed: bool = False) -> AddRequest | Refusal:
+def check(
+    order: OrderRequest, service: Service | None, *, removed: bool = False, untyped: Untyped | None = None
+) -> AddRequest | Refusal:
     """Checks an order against its service. Returns what to send, or why nothing may be sent.
 
     `service` is the catalogue's entry; None where the catalogue has none. `removed`: the panel lists it no more.
+    `untyped`: what to take the service for if the catalogue tells no type.
     """
     try:
-        return _request(order, service, removed=removed)
+        return _request(order, service, untyped, removed=removed)
     except _RefusedError as refused:
         return refused.refusal
 
 
-def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> AddRequest:
+def _request(order: OrderRequest, service: Service | None, untyped: Untyped | None, *, removed: bool) -> AddRequest:
     if service is None:
         raise _RefusedError("unknown_service", f"the panel's catalogue has no service {order.service}")
     if removed:
         raise _RefusedError("unknown_service", f"service {order.service} is gone from the panel's catalogue")
-    rule = rule_of(service.type)
-    if rule is None:
-        said = "no type" if service.type is None else f"the type {service.type!r}, which isn't known"
-        raise _RefusedError("unknown_type", f"service {order.service} has {said}")
+    rule = _rule(service, untyped)
     link = _clean(order.link or "")
     extra = _parameters(order.params)
     _require(rule, link, order.quantity, extra)
@@ -118,6 +127,17 @@ def _request(order: OrderRequest, service: Service | None, *, removed: bool) -> 
     units = None if is_parent or rule.billing is Billing.PACKAGE else billed
     most = None if is_parent or not rule.takes_quantity else _most_units(service, order.max_charge, billed, expected)
     return AddRequest(order.service, sent | extra, expected, units, is_parent, most)
+
+
+def _rule(service: Service, untyped: Untyped | None) -> TypeRule:
+    rule = rule_of(service.type or (untyped.type if untyped is not None else None))
+    if rule is not None:
+        return rule
+    said = f"service {service.service} has the type {service.type!r}, which isn't known"
+    if not service.type:
+        said = f"the catalogue tells no type of service {service.service}"
+        said += "" if untyped is None else f"; set {untyped.setting} to the type that such services have"
+    raise _RefusedError("unknown_type", said)
 
 
 def _most_units(service: Service, max_charge: Decimal | None, units: int, charge: Decimal | None) -> int | None:

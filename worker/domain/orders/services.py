@@ -84,6 +84,14 @@ def rule_of(type_name: str | None) -> TypeRule | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Untyped:
+    """The services for which a panel's catalogue tells no type: the type to take them for, and the setting with it."""
+
+    setting: str
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One entry of a panel's catalogue. `rate` is the price of 1,000 units in the account's currency.
 

@@ -1,6 +1,6 @@
 """Holds what a panel says of an order, a refill or a balance, and translates its status words (docs/panels.md)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -26,10 +26,11 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """The panel's error about one item of a batch."""
+    """The panel's error about one item of a batch. `whole`: the whole reply was this error, and named no item."""
 
     reason: Reason
     text: str
+    whole: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,10 @@ async def has_placed(panel: Statuses, order_ids: Sequence[str]) -> Answered[bool
     """Asks the panel whether at least one of these orders is of this account."""
     reply = await panel.statuses(order_ids)
     match reply:
-        case Answered(items):
+        case Answered(items) if not any(isinstance(item, ItemError) and item.whole for item in items.values()):
             return Answered(any(isinstance(item, OrderReport) for item in items.values()))
+        case Answered():
+            return await _has_placed_one_of(panel, order_ids)
         case Refused() if reply.scope is not Scope.PANEL:
             return await _has_placed_one_of(panel, order_ids[:ONE_BY_ONE])
         case failure:

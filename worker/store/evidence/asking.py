@@ -1,6 +1,6 @@
 """Writes what a panel answered when it was asked about ids."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,7 +46,8 @@ SEEN = text("""
 
 ASKED = text("""
     INSERT INTO asked_ids AS a (panel, chunk, sent_at)
-    SELECT :panel, c.chunk, to_timestamp(:sent_at) FROM unnest(CAST(:chunk AS bigint[])) AS c(chunk)
+    SELECT :panel, c.chunk, to_timestamp(c.sent_at)
+    FROM unnest(CAST(:chunk AS bigint[]), CAST(:sent_at AS float8[])) AS c(chunk, sent_at)
     ORDER BY c.chunk
     ON CONFLICT (panel, chunk) DO UPDATE SET sent_at = greatest(a.sent_at, excluded.sent_at)
 """)
@@ -109,15 +110,17 @@ class Asking:
             return {int(number) for number in (await connection.execute(KNOWN, about)).scalars()}
 
     async def note(
-        self, answered: Iterable[int], reports: Mapping[int, OrderReport], denied: Mapping[int, float], sent_at: float
+        self, answered: Mapping[int, float], reports: Mapping[int, OrderReport], denied: Mapping[int, float]
     ) -> None:
-        """Writes which chunks were answered for, by calls that were sent at `sent_at` or later, and the ids seen.
+        """Writes which chunks were answered for, by calls that were sent at these times or later, and the ids seen.
 
         `denied` has, for each id seen, when the last call before was sent that denied it.
         """
-        seen = [Sighting(number, sent_at, denied.get(number)).told(report) for number, report in reports.items()]
+        no_time = 0.0  # the database's clock tells when an id was seen
+        seen = [Sighting(number, no_time, denied.get(number)).told(report) for number, report in reports.items()]
         async with self._transactions.begin() as transaction:
-            await transaction.execute(ASKED, {"panel": self._panel, "sent_at": sent_at, "chunk": literal(answered)})
+            about = {"panel": self._panel, "chunk": literal(answered), "sent_at": literal(answered.values())}
+            await transaction.execute(ASKED, about)
             if seen:
                 await transaction.execute(
                     SEEN,

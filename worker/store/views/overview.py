@@ -13,6 +13,8 @@ from worker.domain.money.spending import hours_left
 from worker.store.db.clock import now_of
 from worker.store.db.loose_index_scan import distinct_values
 from worker.store.records.audit_results import LatestAudit, latest_audits
+from worker.store.shared.abilities import KNOWN as KNOWN_LIMITS
+from worker.store.shared.abilities import Limit, limit_of
 from worker.store.shared.pauses import ALL_SCOPES, STANDING, StandingPause, standing_pause
 from worker.store.views.recent import Rates, RecentError, errors, rates
 from worker.store.views.spending import spending_of
@@ -108,6 +110,7 @@ class PanelStands:
     audit: LatestAudit | None = None
     pauses: list[StandingPause] = field(default_factory=list)
     shared_since: datetime | None = None
+    batch_limits: list[Limit] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +174,7 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
             about(row.panel).status_age_seconds, about(row.panel).status_overdue_seconds = row.age, row.overdue
         for row in await connection.execute(_SERVICES):
             about(row.panel).services_at = row.succeeded_at
-        for row in await connection.execute(SHARED):
-            about(row.panel).shared_since = row.shared_since
-        for row in await connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES}):
-            about(row.panel).pauses.append(standing_pause(row))
+        await _read_panels(connection, about)
         await _read_accounts(connection, about)
         for name, minute, hour in await rates(connection):
             about(name).last_minute, about(name).last_hour = minute, hour
@@ -183,6 +183,15 @@ async def overview(engine: AsyncEngine, configured: Iterable[str]) -> Overview:
         latest = await errors(connection)
         workers = tuple(LivingWorker(str(row.id), *row[1:]) for row in await connection.execute(_WORKERS))
     return Overview(at, tuple(panels[name] for name in sorted(panels)), unconfirmed, latest, workers)
+
+
+async def _read_panels(connection: AsyncConnection, about: Callable[[str], PanelStands]) -> None:
+    for row in await connection.execute(SHARED):
+        about(row.panel).shared_since = row.shared_since
+    for row in await connection.execute(STANDING, {"panel": None, "scopes": ALL_SCOPES}):
+        about(row.panel).pauses.append(standing_pause(row))
+    for row in await connection.execute(KNOWN_LIMITS, {"panel": None}):
+        about(row.panel).batch_limits.append(limit_of(row))
 
 
 async def _read_accounts(connection: AsyncConnection, about: Callable[[str], PanelStands]) -> None:

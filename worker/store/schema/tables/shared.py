@@ -1,8 +1,8 @@
-"""Declares the tables through which workers share a panel: leases, accounts, budgets, pauses and periodic work."""
+"""Declares the tables through which workers share a panel: leases, accounts, budgets, pauses, abilities and jobs."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Table, Text, Uuid, text
 
-from worker.store.schema.tables.columns import id_column, metadata, timestamp
+from worker.store.schema.tables.columns import NOW, id_column, metadata, timestamp
 
 workers = Table(
     "workers",
@@ -45,6 +45,22 @@ pauses = Table(
     timestamp("since", default=True),
     Column("until", DateTime(timezone=True), nullable=False, comment="when one call may probe the panel"),
     Column("failures", Integer, nullable=False, server_default="1"),
+)
+
+panel_abilities = Table(
+    "panel_abilities",
+    metadata,
+    Column("panel", Text, primary_key=True),
+    Column("action", Text, primary_key=True),
+    Column("most_ids", Integer, nullable=False, comment="of one batch; 0: it takes no batch, one id at a time alone"),
+    timestamp("found_at", default=True),
+    Column(
+        "tried_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=NOW,
+        comment="when a larger batch was last tried",
+    ),
 )
 
 periodic_jobs = Table(
