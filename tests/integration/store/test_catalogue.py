@@ -23,12 +23,17 @@ def catalogue(engine: AsyncEngine) -> Catalogue:
     return Catalogue(engine, "default")
 
 
+async def mirror(catalogue: Catalogue, listed: list[Service]) -> list[ServiceChange]:
+    """As after a call that was just made."""
+    return await catalogue.mirror(listed, await catalogue.now())
+
+
 def history(database: Database) -> list[Any]:
     return database.all("SELECT service, kind, value_before, value_after FROM service_changes ORDER BY id")
 
 
 async def test_the_first_list_is_no_change(catalogue: Catalogue, database: Database) -> None:
-    assert await catalogue.mirror([LIKES, VIEWS]) == []
+    assert await mirror(catalogue, [LIKES, VIEWS]) == []
     likes, views = database.all("SELECT * FROM services ORDER BY service")
     assert (likes.panel, likes.service, likes.name, likes.type, likes.category) == (
         "default",
@@ -45,16 +50,16 @@ async def test_the_first_list_is_no_change(catalogue: Catalogue, database: Datab
 
 
 async def test_the_same_list_again_writes_nothing(catalogue: Catalogue, database: Database) -> None:
-    await catalogue.mirror([LIKES, VIEWS])
+    await mirror(catalogue, [LIKES, VIEWS])
     before = database.all("SELECT xmin::text, * FROM services ORDER BY service")
-    assert await catalogue.mirror([LIKES, VIEWS]) == []
+    assert await mirror(catalogue, [LIKES, VIEWS]) == []
     assert database.all("SELECT xmin::text, * FROM services ORDER BY service") == before
 
 
 async def test_every_change_of_rate_min_max_and_name(catalogue: Catalogue, database: Database) -> None:
-    await catalogue.mirror([LIKES, VIEWS])
+    await mirror(catalogue, [LIKES, VIEWS])
     dearer = replace(LIKES, name="More likes", rate=Decimal("1.10"), min=None, max=500, category="Second")
-    changes = await catalogue.mirror([dearer, VIEWS])
+    changes = await mirror(catalogue, [dearer, VIEWS])
     expected = {
         ServiceChange("1", "rate", "0.90", "1.10"),
         ServiceChange("1", "min", "50", None),
@@ -70,18 +75,18 @@ async def test_every_change_of_rate_min_max_and_name(catalogue: Catalogue, datab
 
 
 async def test_a_rate_that_is_only_written_differently_is_no_change(catalogue: Catalogue, database: Database) -> None:
-    await catalogue.mirror([LIKES])
-    assert await catalogue.mirror([replace(LIKES, rate=Decimal("0.9"))]) == []
+    await mirror(catalogue, [LIKES])
+    assert await mirror(catalogue, [replace(LIKES, rate=Decimal("0.9"))]) == []
     assert history(database) == []
 
 
 async def test_removal_and_return(catalogue: Catalogue, database: Database) -> None:
-    await catalogue.mirror([LIKES, VIEWS])
-    assert await catalogue.mirror([LIKES]) == [ServiceChange("2", "removed")]
+    await mirror(catalogue, [LIKES, VIEWS])
+    assert await mirror(catalogue, [LIKES]) == [ServiceChange("2", "removed")]
     assert database.one("SELECT * FROM services WHERE service = '2'").removed_at is not None
-    assert await catalogue.mirror([LIKES]) == []
+    assert await mirror(catalogue, [LIKES]) == []
     cheaper = replace(VIEWS, rate=Decimal("0.01"))
-    assert await catalogue.mirror([LIKES, cheaper]) == [
+    assert await mirror(catalogue, [LIKES, cheaper]) == [
         ServiceChange("2", "returned"),
         ServiceChange("2", "rate", None, "0.01"),
     ]
@@ -94,10 +99,10 @@ async def test_an_empty_or_much_shrunken_list_changes_nothing(
     catalogue: Catalogue, database: Database, listed: int
 ) -> None:
     services = [Service(str(n), raw={}) for n in range(10)]
-    await catalogue.mirror(services)
+    await mirror(catalogue, services)
     before = database.all("SELECT xmin::text, * FROM services ORDER BY service")
     with pytest.raises(ImplausibleListError) as refused:
-        await catalogue.mirror(services[:listed])
+        await mirror(catalogue, services[:listed])
     assert (refused.value.known, refused.value.listed) == (10, listed)
     assert database.all("SELECT xmin::text, * FROM services ORDER BY service") == before
     assert history(database) == []
@@ -105,19 +110,19 @@ async def test_an_empty_or_much_shrunken_list_changes_nothing(
 
 async def test_what_was_removed_does_not_count_for_the_length(catalogue: Catalogue) -> None:
     services = [Service(str(n), raw={}) for n in range(10)]
-    await catalogue.mirror(services)
-    await catalogue.mirror(services[:5])
-    assert len(await catalogue.mirror(services[:3])) == 2
+    await mirror(catalogue, services)
+    await mirror(catalogue, services[:5])
+    assert len(await mirror(catalogue, services[:3])) == 2
 
 
 async def test_an_empty_list_is_no_news_even_where_nothing_is_known(catalogue: Catalogue) -> None:
     with pytest.raises(ImplausibleListError):
-        await catalogue.mirror([])
+        await mirror(catalogue, [])
 
 
 async def test_panels_are_apart(catalogue: Catalogue, engine: AsyncEngine, database: Database) -> None:
-    await catalogue.mirror([LIKES, VIEWS])
-    await Catalogue(engine, "other").mirror([replace(LIKES, rate=Decimal(5))])
+    await mirror(catalogue, [LIKES, VIEWS])
+    await mirror(Catalogue(engine, "other"), [replace(LIKES, rate=Decimal(5))])
     assert history(database) == []
     rates = database.all("SELECT panel, rate FROM services WHERE service = '1' ORDER BY panel")
     assert rates == [("default", Decimal("0.90")), ("other", Decimal(5))]
@@ -125,9 +130,30 @@ async def test_panels_are_apart(catalogue: Catalogue, engine: AsyncEngine, datab
 
 async def test_concurrent_mirrors_record_each_change_once(catalogue: Catalogue, database: Database) -> None:
     services = [replace(LIKES, service=str(n)) for n in range(200)]
-    firsts = await asyncio.gather(*(catalogue.mirror(services) for _ in range(4)))
+    firsts = await asyncio.gather(*(mirror(catalogue, services) for _ in range(4)))
     assert firsts == [[]] * 4
     dearer = [replace(service, rate=Decimal(2)) for service in services]
-    changes = await asyncio.gather(*(catalogue.mirror(dearer) for _ in range(4)))
+    changes = await asyncio.gather(*(mirror(catalogue, dearer) for _ in range(4)))
     assert sorted(map(len, changes)) == [0, 0, 0, 200]
     assert len(history(database)) == 200
+
+
+async def test_each_reading_is_noted_with_when_it_was_asked_for(catalogue: Catalogue, database: Database) -> None:
+    for listed in ([LIKES], [LIKES]):
+        asked_at = await catalogue.now()
+        await catalogue.mirror(listed, asked_at)
+        *_, reading = database.all("SELECT * FROM catalogue_readings ORDER BY read_at")
+        assert (reading.panel, reading.asked_at) == ("default", asked_at)
+        assert asked_at < reading.read_at < database.scalar("SELECT clock_timestamp()")
+    with pytest.raises(ImplausibleListError):
+        await mirror(catalogue, [])
+    assert database.scalar("SELECT count(*) FROM catalogue_readings") == 2
+
+
+async def test_a_change_lies_within_the_reading_that_showed_it(catalogue: Catalogue, database: Database) -> None:
+    """After the reading before, and not after its own: a price counts as the same between two such times."""
+    await mirror(catalogue, [LIKES])
+    await mirror(catalogue, [replace(LIKES, rate=Decimal("1.10"))])
+    first, second = database.all("SELECT asked_at, read_at FROM catalogue_readings ORDER BY read_at")
+    (change,) = database.all("SELECT at FROM service_changes")
+    assert first.read_at < second.asked_at < change.at <= second.read_at
