@@ -100,7 +100,8 @@ def of_prices(draw: st.DrawFn) -> History:
     seconds = draw(st.sampled_from([10, 40]))
     orders = (*draw(st.lists(_orders(seconds, is_plain=True), min_size=2, max_size=5)), *draw(_later(seconds)))
     services = draw(st.sampled_from([(0, 1, 2), (0, 1, 1), (0, 0, 0)]))
-    orders = tuple(replace(order, service=services[order.service]) for order in orders)
+    cuts = _cuts if draw(st.booleans()) else st.none()
+    orders = tuple(replace(order, service=services[order.service], cut=draw(cuts)) for order in orders)
     moments = st.integers(0, 4).map(lambda part: START + part * seconds / 4)
     rising = draw(st.sets(_services, max_size=2))
     habits = Habits(
@@ -138,7 +139,10 @@ def of_children(draw: st.DrawFn) -> History:
 
 @st.composite
 def of_nights(draw: st.DrawFn) -> History:
-    """No later order is known, and the panel was never so fast, or somebody paid in what an order costs."""
+    """No later order is known, and the panel was never so fast, or somebody paid in what an order costs.
+
+    Not both: nothing could guard against that. A lost order that the panel canceled pays in what it costs itself.
+    """
     orders = tuple(draw(st.lists(_orders(5, parents=draw(st.booleans())), min_size=1, max_size=3)))
     paid_in = round(draw(st.sampled_from(_RATES)) * draw(_units) * 100)
     moments = st.integers(0, 40).map(lambda second: START + second)
@@ -146,6 +150,10 @@ def of_nights(draw: st.DrawFn) -> History:
         st.sampled_from([{}, {"surge": Surge(START, START + 60, 20.0)}])
         | moments.map(lambda at: {"credits": (Credit(at, paid_in),)})
     )
+    if "surge" in odd:
+        orders = tuple(
+            order if order.cut is None or order.cut.delivered else replace(order, cut=None) for order in orders
+        )
     habits = Habits(draw(_seeds), _RATES, others=draw(st.sampled_from([0.0, 1.0, 20.0])), balance_every=5.0, **odd)
     cut = draw(st.lists(_cuts, max_size=1))
     before = tuple(Order(0, 900, START - 9, START - 8, START - 8.5, cut=one) for one in cut)

@@ -10,7 +10,7 @@ from tests.evidence.runs import examined
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_world_leads_to_a_false_verdict(kind):
-    @settings(max_examples=100, derandomize=True, database=None)
+    @settings(max_examples=80, derandomize=True, database=None)
     @given(KINDS[kind])
     def search(history):
         assert not examined(kind, history, PREMISES, watched=True).story
