@@ -6,7 +6,7 @@ from tests.acceptance.conftest import Tables, differences
 from tests.acceptance.daemon import settings_for, worker
 from tests.acceptance.panel_side import arrivals, order
 from tests.acceptance.samples import insert
-from worker.sandbox import Sandbox, SandboxOptions
+from worker.sandbox import Fault, FaultKind, Sandbox, SandboxOptions, Where
 
 ORDERS = 20
 
@@ -22,6 +22,9 @@ SETTINGS = {
     "POLLING__SLOWEST": "3600",
     "RECONCILE__MODE": "off",
 }
+
+#: Of a worker that soon examines what it lost.
+EXAMINING = {"PANELS__DEFAULT__TIMEOUT": "1", "RECONCILE__SETTLE": "1", "SCHEDULE__RECONCILE": "0.5"}
 
 
 async def test_a_panel_that_knows_only_single_ids_and_no_types(tables: Tables, tmp_path: Path) -> None:
@@ -47,4 +50,23 @@ async def test_a_panel_that_knows_only_single_ids_and_no_types(tables: Tables, t
         assert len(daemon.events("panel_takes_fewer_ids")) == len(found)
         assert {(row["action"], row["most_ids"]) for row in tables.rows("SELECT * FROM panel_abilities")} == found
         assert daemon.events("panel_paused") == []
+        assert differences(tables, sandbox) == []
+
+
+async def test_lost_answers_of_a_panel_that_knows_only_single_ids(tables: Tables, tmp_path: Path) -> None:
+    """One was taken and one wasn't, among ids of other customers. No search for orders that are nobody's is made."""
+    async with Sandbox(SandboxOptions(foreign=2, seed=11, speed=0, quirks=("single_status",))) as sandbox:
+        async with worker(settings_for(tables.url, sandbox.url, **EXAMINING), tmp_path / "log") as daemon:
+            insert(tables.url, (order(number, quantity=500 + number) for number in range(3)))
+            await tables.until("SELECT bool_and(panel_status IS NOT NULL) FROM orders")
+            for quantity, where in ((100, Where.AFTER), (3000, Where.BEFORE)):
+                sandbox.faults.add(Fault(kind=FaultKind.CLOSE, action="add", where=where))
+                insert(tables.url, [order(quantity, quantity=quantity)])
+                await tables.until("SELECT count(*) = 1 FROM orders WHERE state = 'unconfirmed'")
+                sandbox.faults.clear()
+                insert(tables.url, [order(quantity + 1, quantity=500)])
+                await tables.until("SELECT bool_and(state = 'submitted' AND panel_status IS NOT NULL) FROM orders")
+            assert await daemon.stop() == 0
+        assert [line["verdict"] for line in daemon.events("order_reconciled")] == ["linked", "absent"]
+        assert daemon.events("ids_searched") == []
         assert differences(tables, sandbox) == []
