@@ -32,7 +32,7 @@ async def it(database: Database, sandbox: Sandbox) -> AsyncIterator[Examiner]:
 
 def asked_twice(it: Examiner) -> set[int]:
     """The ids about which more than one call asked, save for those of known orders."""
-    times = Counter(number for numbers in it.asked() for number in numbers[:-1])
+    times = Counter(number for numbers in it.asked() for number in numbers[1:])
     return {number for number, count in times.items() if count > 1}
 
 
@@ -67,7 +67,7 @@ async def test_an_order_that_was_not_taken_is_sent_again_once_it_would_have_show
 async def test_nothing_is_settled_before_the_newest_ids_were_searched(
     it: Examiner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile, "MOST_CALLS", 1)
+    monkeypatch.setattr(reconcile, "MOST_CHUNKS", 1)
     await it.send(*range(1000, 1100))  # three ids each: a search takes several rounds
     (lost,) = await it.send(700, lost=AFTER)
     while it.database.scalar("SELECT NOT EXISTS (SELECT FROM guards WHERE searched_at IS NOT NULL)"):
@@ -93,7 +93,7 @@ class TestAsking:
     ) -> None:
         await it.send(*range(1000, 1150))
         await it.send(700, lost=AFTER)
-        monkeypatch.setattr(reconcile, "MOST_CALLS", 100)
+        monkeypatch.setattr(reconcile, "MOST_CHUNKS", 100)
         sandbox.faults.add(Fault(kind=FaultKind.LATE, action="status", seconds=0.3))
         examining_ = asyncio.create_task(it.examine())
         await sandbox.journal.reached("status", 3)  # two of them are answered
@@ -112,7 +112,7 @@ class TestAsking:
         """It was frozen during a call, and another one has taken over."""
         await it.send(*range(1000, 1150))
         await it.send(700, lost=AFTER)
-        monkeypatch.setattr(reconcile, "MOST_CALLS", 100)
+        monkeypatch.setattr(reconcile, "MOST_CHUNKS", 100)
         sandbox.faults.add(Fault(kind=FaultKind.LATE, action="status", seconds=0.5, count=1))
         examining_ = asyncio.create_task(it.examine())
         await sandbox.journal.reached("status", 1)
@@ -127,7 +127,7 @@ class TestAsking:
     async def test_a_search_that_begins_again_goes_on(
         self, it: Examiner, database: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reconcile, "MOST_CALLS", 2)
+        monkeypatch.setattr(reconcile, "MOST_CHUNKS", 2)
         await it.send(*range(1000, 1150))
         await it.examine()
         await it.works.lease.end()
@@ -150,7 +150,7 @@ class TestAsking:
         await it.send(700, lost=BEFORE)
         await it.examine()
         first, *_ = sandbox.panel.book.orders
-        assert {numbers[-1] for numbers in it.asked()} == {first}
+        assert {numbers[0] for numbers in it.asked()} == {first}
         assert it.database.all("SELECT FROM asked_ids") != []
 
 

@@ -30,7 +30,10 @@ class Asker:
         if most is not None:
             self.world.table.limits = {"status": most}
         self.observer = Observer()
-        self.inquiry = Inquiry(self.world.upstream, Allowance(0.001), self.observer)
+        self.inquiry = Inquiry(self.world.upstream, Allowance(0.001), self.observer, self._may_ask)
+
+    async def _may_ask(self) -> bool:
+        return True
 
     async def ask(self, at_most: int, now: float = 1.0, known: tuple[int, ...] = ()) -> Answers:
         self.world.gate.calls = 0
