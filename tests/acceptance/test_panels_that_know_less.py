@@ -1,5 +1,6 @@
 """Tests panels that take fewer ids in a call than the document says: found out, kept, and asked one by one."""
 
+import asyncio
 from pathlib import Path
 
 from tests.acceptance.conftest import Tables, differences
@@ -64,9 +65,10 @@ async def test_lost_answers_of_a_panel_that_knows_only_single_ids(tables: Tables
                 insert(tables.url, [order(quantity, quantity=quantity)])
                 await tables.until("SELECT count(*) = 1 FROM orders WHERE state = 'unconfirmed'")
                 sandbox.faults.clear()
+                await asyncio.sleep(1.5)  # until what was lost can lie below an order that comes after all that
                 insert(tables.url, [order(quantity + 1, quantity=500)])
                 await tables.until("SELECT bool_and(state = 'submitted' AND panel_status IS NOT NULL) FROM orders")
             assert await daemon.stop() == 0
         assert [line["verdict"] for line in daemon.events("order_reconciled")] == ["linked", "absent"]
         assert daemon.events("ids_searched") == []
-        assert differences(tables, sandbox) == []
+        assert differences(tables, sandbox, ("charge", "currency", "remains")) == []

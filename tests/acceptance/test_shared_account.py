@@ -21,7 +21,9 @@ def order(quantity: int) -> dict[str, Any]:
 
 async def test_nothing_is_settled_until_a_person_says_what_is_theirs(tables: Tables, tmp_path: Path) -> None:
     async with Sandbox(SandboxOptions(speed=0)) as sandbox:
-        settings = settings_for(tables.url, sandbox.url, RECONCILE__SETTLE="2", SCHEDULE__RECONCILE="1")
+        settings = settings_for(
+            tables.url, sandbox.url, PANELS__DEFAULT__TIMEOUT="1", RECONCILE__SETTLE="2", SCHEDULE__RECONCILE="1"
+        )
         own = {name.removeprefix("ORDER_SYNC_"): value for name, value in settings.items()}
         async with worker(settings, tmp_path / "log") as daemon:
             insert(tables.url, [order(300)])
