@@ -106,6 +106,13 @@ async def stopped(process: Process) -> None:
     assert end.code == 0, end.err
 
 
+#: The state of the order whose answer was lost, once evidence has settled it.
+LINKED = """
+    SELECT e.state_after AS state FROM order_events e JOIN orders o ON o.id = e.order_id
+    WHERE o.reference = 'shop-1003' AND e.kind = 'reconciled' AND e.state_before = 'unconfirmed'
+"""
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")
 async def test_the_quickstart(shell: Shell, unused_port: int) -> None:
     """Types all of it, up to the lost answer. tests/unit/test_guides.py holds README.md to the same lines."""
@@ -128,7 +135,7 @@ async def test_the_quickstart(shell: Shell, unused_port: int) -> None:
                 assert (row["id"], row["charge"], row["currency"], row["remains"]) == (1, Decimal("0.9"), "USD", 0)
                 assert "shop-1001" in await shell.output(f"{found_by}\n{read}")
                 assert await shell.output(f"{found_by}\n{lose}")
-                await _once(connection, select.replace("shop-1001", "shop-1003"), "unconfirmed")
+                await _once(connection, LINKED, "submitted")
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             await process.wait()
