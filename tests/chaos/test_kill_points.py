@@ -35,18 +35,11 @@ POINTS = [
 #: Only a worker that finds what another left comes to these.
 SECOND_POINTS = [Point(what, instant) for what in ("take-over", "reconcile") for instant in (ASKED, DONE)]
 
-#: An order may be in hand for the second time, for the first time, or be found unconfirmed.
+#: An order may be found unconfirmed, or be in hand for the second time.
 PAIRS = [
     *((Point("add", DONE), second) for second in SECOND_POINTS),
-    *((Point("claim", DONE), second) for second in SECOND_POINTS),
-    *((Point(TOGETHER, DONE), second) for second in SECOND_POINTS),
-    (Point("add", DONE), Point("add", DONE)),
     (Point("add", DONE), Point("settle", ASKED)),
-    (Point("settle", DONE), Point("claim", DONE)),
     (Point(TOGETHER, DONE), Point(TOGETHER, DONE)),
-    (Point("claim", DONE), Point("claim", DONE)),
-    (Point("refill", DONE), Point("refill", DONE)),
-    (Point("cancel record", ASKED), Point("look record", ASKED)),
 ]
 
 ALL = bool(os.environ.get("ORDER_SYNC_TEST_ALL_PAIRS"))
