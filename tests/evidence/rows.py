@@ -14,7 +14,7 @@ SPECIFIED = Path(__file__).with_name("specified.json")
 
 _PACES = {"1/s": 1.0, "1/10s": 0.1, "1/min": 1 / 60, "1/30min": 1 / 1800}
 
-#: Shares below the specification's by more points than this are marked.
+#: Shares below those of the specification's simulator by more points than this are marked.
 TOLERANCE = 3.0
 
 _STEADY = Shop(own=1.0)

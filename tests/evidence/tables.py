@@ -6,13 +6,27 @@ from typing import Any
 from tests.evidence.rows import TOLERANCE, Row
 from tests.evidence.score import WITHIN, Score
 
-HEAD = ("world", "own", "lost", "1m / 10m / 1h / 24h", "specified", "bought", "w+d", "calls", "spec", "link", "open")
+HEAD = (
+    "world",
+    "own",
+    "lost",
+    "1m / 10m / 1h / 24h",
+    "specified",
+    "again",
+    "bought",
+    "w+d",
+    "calls",
+    "spec",
+    "link",
+    "open",
+)
 COLUMNS = (
     "world",
     "own orders",
     "lost",
     "settled within " + " / ".join(WITHIN),
     "specified",
+    "again",
     "bought",
     "wrong + doubled",
     "calls each",
@@ -34,7 +48,7 @@ def figures(row: Row, score: Score) -> dict[str, Any]:
         "calls": round(score.calls_each, 1),
         "median_link": None if score.median_link is None else round(score.median_link, 1),
         "open": {doubt: round(score.percentage(count), 1) for doubt, count in sorted(score.open.items())},
-        "specified": {name: row.specified[name] for name in ("shares", "bought", "calls")},
+        "specified": {name: row.specified[name] for name in ("shares", "bought", "calls", "again")},
     }
 
 
@@ -42,7 +56,7 @@ def cells(found: Mapping[str, Any]) -> tuple[str, ...]:
     specified = found["specified"]
     shares = [
         f"{share:.0f}{'*' if share < wanted - TOLERANCE else ''}"
-        for share, wanted in zip(found["shares"], specified["shares"], strict=True)
+        for share, wanted in zip(found["shares"], specified["again"]["shares"], strict=True)
     ]
     link = found["median_link"]
     return (
@@ -51,6 +65,7 @@ def cells(found: Mapping[str, Any]) -> tuple[str, ...]:
         str(found["lost"]),
         " / ".join(shares),
         " / ".join(str(share) for share in specified["shares"]),
+        " / ".join(f"{share:.0f}" for share in specified["again"]["shares"]),
         f"{found['bought']:.0f}",
         str(found["wrong"]),
         f"{found['calls']:.0f}",
@@ -60,7 +75,7 @@ def cells(found: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-_WIDTHS = (34, 8, 5, 23, 18, 6, 6, 6, 5, 6, 0)
+_WIDTHS = (34, 8, 5, 23, 19, 19, 6, 6, 6, 5, 6, 0)
 
 
 def line(texts: Sequence[str]) -> str:
@@ -72,7 +87,7 @@ def line(texts: Sequence[str]) -> str:
 
 
 def markdown(all_found: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|--:|---|---|--:|--:|--:|--:|--:|---|"]
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|--:|---|---|---|--:|--:|--:|--:|--:|---|"]
     before = ""
     for found in all_found:
         world, *others = cells(found)
