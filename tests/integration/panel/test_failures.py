@@ -473,7 +473,7 @@ class TestTheBodyIsReadBeforeTheStatus:
         async with serve(script) as panel:
             outcomes = await every_call(panel.url)
 
-        singles = {"status", "refill", "refill_status"}
+        singles = {"status", "refill", "refill_status", "cancel"}
         assert all(isinstance(outcome, Refused) for name, outcome in outcomes.items() if name not in singles)
 
     async def test_http_429_is_a_rate_limit_with_its_wait(self, call):

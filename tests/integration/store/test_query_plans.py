@@ -262,7 +262,7 @@ STATEMENTS: dict[str, tuple[TextClause, Mapping[str, Any]]] = {
         | {"number": OPEN_IDS, **{name: [None] * 50 for name in ("denied_at", "charge", "uncut_charge")}}
         | {"most_remains": [7] * 50, "is_parent": [False] * 50, "has_spawned": [False] * 50},
     ),
-    "asking.asked": (asking.ASKED, PANEL | {"chunk": OPEN_IDS, "sent_at": 1.0}),
+    "asking.asked": (asking.ASKED, PANEL | {"chunk": OPEN_IDS, "sent_at": [1.0] * len(OPEN_IDS)}),
     "asking.explain": (asking.EXPLAIN, PANEL | {"number": OPEN_IDS, "how": "spawned"}),
     "asking.explain_known": (asking.EXPLAIN_KNOWN, PANEL),
     "asking.own": (asking.OWN, PANEL),

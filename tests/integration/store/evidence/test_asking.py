@@ -63,15 +63,15 @@ class TestNote:
     async def test_which_chunks_were_answered_for_and_when_they_were_asked_about(
         self, asking: Asking, database: Database
     ) -> None:
-        await asking.note([5, 7], {}, {}, SENT_AT)
-        await asking.note([7, 8], {}, {}, SENT_AT + 2)
-        await asking.note([7], {}, {}, SENT_AT + 1)  # by one that was frozen meanwhile
+        await asking.note({5: SENT_AT, 7: SENT_AT}, {}, {})
+        await asking.note({7: SENT_AT + 2, 8: SENT_AT + 2}, {}, {})
+        await asking.note({7: SENT_AT + 1}, {}, {})  # by one that was frozen meanwhile
         rows = database.all("SELECT panel, chunk, extract(epoch FROM sent_at)::float8 FROM asked_ids ORDER BY chunk")
         assert rows == [("default", 5, SENT_AT), ("default", 7, SENT_AT + 2), ("default", 8, SENT_AT + 2)]
 
     async def test_an_id_that_answered(self, asking: Asking, database: Database) -> None:
         before = database.scalar("SELECT clock_timestamp()")
-        await asking.note([5], {500: REPORT, 501: OrderReport("Pending", None, None, None, None)}, {501: 7.5}, SENT_AT)
+        await asking.note({5: SENT_AT}, {500: REPORT, 501: OrderReport("Pending", None, None, None, None)}, {501: 7.5})
         first, second = await sightings(database)
         assert before < first.seen_at < database.scalar("SELECT clock_timestamp()")
         assert (first.panel, first.number, first.denied) == ("default", 500, None)
@@ -80,11 +80,11 @@ class TestNote:
         assert (second.number, second.denied, second.charge, second.is_parent) == (501, 7.5, None, True)
 
     async def test_the_first_sight_is_kept_and_later_ones_add_to_it(self, asking: Asking, database: Database) -> None:
-        await asking.note([], {500: OrderReport("Pending", Decimal(0), "USD", None, None)}, {500: 7.5}, SENT_AT)
+        await asking.note({}, {500: OrderReport("Pending", Decimal(0), "USD", None, None)}, {500: 7.5})
         (first,) = await sightings(database)
         assert first.uncut_charge is None  # 0 says nothing
-        await asking.note([], {500: REPORT}, {500: 8.5}, SENT_AT)
-        await asking.note([], {500: OrderReport("Partial", Decimal("0.3"), "USD", 5, 200)}, {}, SENT_AT)
+        await asking.note({}, {500: REPORT}, {500: 8.5})
+        await asking.note({}, {500: OrderReport("Partial", Decimal("0.3"), "USD", 5, 200)}, {})
         (last,) = await sightings(database)
         assert (last.seen_at, last.denied) == (first.seen_at, 7.5)
         assert (last.charge, last.uncut_charge, last.most_remains) == (Decimal("0.3"), Decimal("0.9"), 700)
@@ -92,20 +92,20 @@ class TestNote:
     async def test_what_was_cut_short_at_first_sight_told_no_charge_of_its_own(
         self, asking: Asking, database: Database
     ) -> None:
-        await asking.note([], {500: OrderReport("Canceled", Decimal("0.3"), "USD", 5, 200)}, {}, SENT_AT)
+        await asking.note({}, {500: OrderReport("Canceled", Decimal("0.3"), "USD", 5, 200)}, {})
         (seen,) = await sightings(database)
         assert (seen.charge, seen.uncut_charge) == (Decimal("0.3"), None)
 
     async def test_what_has_spawned_others_once(self, asking: Asking, database: Database) -> None:
-        await asking.note([], {500: OrderReport("Active", None, None, None, None, spawned=("600",))}, {}, SENT_AT)
-        await asking.note([], {500: OrderReport("Active", None, None, None, None)}, {}, SENT_AT)
+        await asking.note({}, {500: OrderReport("Active", None, None, None, None, spawned=("600",))}, {})
+        await asking.note({}, {500: OrderReport("Active", None, None, None, None)}, {})
         (seen,) = await sightings(database)
         assert (seen.is_parent, seen.has_spawned) == (True, True)
 
     async def test_panels_are_apart(self, asking: Asking, engine: AsyncEngine, database: Database) -> None:
-        await asking.note([5], {500: REPORT}, {}, SENT_AT)
+        await asking.note({5: SENT_AT}, {500: REPORT}, {})
         other = Asking(engine, "other")
-        await other.note([5], {500: REPORT}, {}, SENT_AT)
+        await other.note({5: SENT_AT}, {500: REPORT}, {})
         await other.spawned([500])
         await other.tidy(6)
         assert database.all("SELECT panel, explained FROM sightings ORDER BY 1") == [
@@ -117,7 +117,7 @@ class TestNote:
 
 class TestExplained:
     async def test_child_orders_of_known_parents(self, asking: Asking, database: Database, reading: Reading) -> None:
-        await asking.note([], {500: REPORT, 501: REPORT, 502: REPORT}, {}, SENT_AT)
+        await asking.note({}, {500: REPORT, 501: REPORT, 502: REPORT}, {})
         database.execute("UPDATE sightings SET order_id = 7 WHERE number = 502")
         await asking.spawned([501, 502, 503])
         assert database.all("SELECT number, explained FROM sightings ORDER BY 1") == [
@@ -131,7 +131,7 @@ class TestExplained:
         self, asking: Asking, database: Database, heard: Heard, reading: Reading
     ) -> None:
         """Each order that is asked about while its call is in flight leaves one."""
-        await asking.note([], {500: REPORT, 501: REPORT}, {}, SENT_AT)
+        await asking.note({}, {500: REPORT, 501: REPORT}, {})
         await heard("500")
         await asking.tidy(0)
         assert database.all("SELECT number, explained FROM sightings ORDER BY 1") == [(500, "known"), (501, None)]
@@ -140,7 +140,7 @@ class TestExplained:
 
 class TestForgetting:
     async def test_what_was_asked_about_ids_below_every_open_question(self, asking: Asking, database: Database) -> None:
-        await asking.note([4, 5, 6], {}, {}, SENT_AT)
+        await asking.note({4: SENT_AT, 5: SENT_AT, 6: SENT_AT}, {}, {})
         await asking.tidy(5)
         assert database.all("SELECT chunk FROM asked_ids ORDER BY 1") == [(5,), (6,)]
 
